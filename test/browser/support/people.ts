@@ -1,0 +1,66 @@
+/** The typed side of `page/people.js`: what tests ask of the people in the tab. */
+import type { Page } from 'playwright-core';
+
+export interface SlotChange {
+  at: number;
+  person: string;
+  slot: number;
+  csrc: number;
+  loudest: boolean;
+}
+export interface Heard {
+  csrc: number;
+  loudest: boolean;
+}
+type Streams = Record<string, { concealed: number; total: number; lost: number; received: number }>;
+
+interface PageModule {
+  enter(name: string, room: string): Promise<string>;
+  speak(levels: Record<string, number>): void;
+  signalledSsrcs(): Record<string, number[]>;
+  receivedSsrcs(): Promise<Record<string, number[]>>;
+  csrcs(): Record<string, number>;
+  now(): number;
+  changes(): SlotChange[];
+  hearing(): Record<string, Heard[]>;
+  concealment(name: string, slot: number, from: number, to: number): number | undefined;
+  streamStatistics(): Record<string, Streams | undefined>;
+  mute(name: string, muted: boolean): Promise<void>;
+  leave(name: string): Promise<void>;
+}
+
+export class People {
+  constructor(readonly page: Page) {}
+
+  async #call<Name extends keyof PageModule>(
+    name: Name,
+    ...args: Parameters<PageModule[Name]>
+  ): Promise<Awaited<ReturnType<PageModule[Name]>>> {
+    const result = await this.page.evaluate(
+      async ([method, values]) => {
+        const path = '/page/people.js';
+        const people = (await import(path)) as Record<string, (...args: unknown[]) => unknown>;
+        return people[method as string]?.(...(values as unknown[]));
+      },
+      [name, args] as const,
+    );
+    return result as Awaited<ReturnType<PageModule[Name]>>;
+  }
+
+  enter = (name: string, room: string) => this.#call('enter', name, room);
+  speak = (levels: Record<string, number>) => this.#call('speak', levels);
+  signalledSsrcs = () => this.#call('signalledSsrcs');
+  receivedSsrcs = () => this.#call('receivedSsrcs');
+  csrcs = () => this.#call('csrcs');
+  now = () => this.#call('now');
+  changes = () => this.#call('changes');
+  hearing = () => this.#call('hearing');
+  concealment = (name: string, slot: number, from: number, to: number) =>
+    this.#call('concealment', name, slot, from, to);
+  streamStatistics = () => this.#call('streamStatistics');
+  mute = (name: string, muted: boolean) => this.#call('mute', name, muted);
+  leave = (name: string) => this.#call('leave', name);
+
+  /** Real time passes in the browser; there is no virtual clock for its sound. */
+  listen = (milliseconds: number) => this.page.waitForTimeout(milliseconds);
+}
