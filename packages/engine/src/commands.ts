@@ -1,0 +1,68 @@
+/**
+ * Writes one command into shared memory. No call into the add-on; the engine checks every word before it uses it.
+ * Layout: layout.ts.
+ */
+import {
+  COMMAND_CSRC0,
+  COMMAND_CSRC1,
+  COMMAND_CSRC_COUNT,
+  COMMAND_ENTRY,
+  COMMAND_EXTENSION_COUNT,
+  COMMAND_EXTENSIONS,
+  COMMAND_FLAGS,
+  COMMAND_INDEX,
+  COMMAND_LIST,
+  COMMAND_MINIMUM_ADVANCE,
+  COMMAND_PAYLOAD_LENGTH,
+  COMMAND_PAYLOAD_OFFSET,
+  COMMAND_RTCP,
+  COMMAND_TARGET,
+  COMMAND_TIMESTAMP,
+  COMMAND_TYPE,
+  COMMAND_WORDS,
+  FLAG_CODEC_SHIFT,
+  FLAG_MARKER,
+  FLAG_RETRANSMISSION,
+} from './layout.js';
+import type { ForwardCommand } from './types.js';
+
+/** @param at number of the command, from 0; it must be below the engine's number of commands. */
+export function writeCommand(commands: Uint32Array, at: number, command: ForwardCommand): void {
+  const word = at * COMMAND_WORDS;
+  const { csrcs, extensions } = command;
+  commands[word + COMMAND_TYPE] = command.list === undefined ? COMMAND_ENTRY : COMMAND_LIST;
+  commands[word + COMMAND_TARGET] = command.list ?? command.entry ?? 0xffffffff;
+  commands[word + COMMAND_PAYLOAD_OFFSET] = command.payloadOffset;
+  commands[word + COMMAND_PAYLOAD_LENGTH] = command.payloadLength;
+  commands[word + COMMAND_INDEX] = command.index;
+  commands[word + COMMAND_TIMESTAMP] = command.timestamp;
+  commands[word + COMMAND_FLAGS] =
+    (command.marker ? FLAG_MARKER : 0) |
+    (command.retransmission ? FLAG_RETRANSMISSION : 0) |
+    ((command.codec ?? 0) << FLAG_CODEC_SHIFT);
+  commands[word + COMMAND_MINIMUM_ADVANCE] = 0;
+  commands[word + COMMAND_CSRC_COUNT] = csrcs?.length ?? 0;
+  commands[word + COMMAND_CSRC0] = csrcs?.[0] ?? 0;
+  commands[word + COMMAND_CSRC1] = csrcs?.[1] ?? 0;
+  commands[word + COMMAND_EXTENSION_COUNT] = extensions?.length ?? 0;
+  extensions?.forEach((extension, i) => {
+    const words = word + COMMAND_EXTENSIONS + 2 * i;
+    commands[words] = extension.kind | (extension.length << 8);
+    commands[words + 1] = extension.offset;
+  });
+}
+
+/** A plain RTCP compound to a peer; the bytes lie in the slab or the scratch behind it. */
+export function writeRtcpCommand(
+  commands: Uint32Array,
+  at: number,
+  peer: number,
+  offset: number,
+  length: number,
+): void {
+  const word = at * COMMAND_WORDS;
+  commands[word + COMMAND_TYPE] = COMMAND_RTCP;
+  commands[word + COMMAND_TARGET] = peer;
+  commands[word + COMMAND_PAYLOAD_OFFSET] = offset;
+  commands[word + COMMAND_PAYLOAD_LENGTH] = length;
+}

@@ -1,0 +1,345 @@
+/**
+ * The typed face of the packet engine: sockets, peers, lists, and the arrays shared with the add-on.
+ * Calls here happen when something changes; what happens per packet goes through rows and commands.
+ * It knows nothing of rooms, codecs or the meaning of RTCP. One thread owns an Engine; several may live in one process.
+ * Elsewhere: words of the arrays → layout.ts · entries → entries.ts · commands → commands.ts · handshakes → dtls.ts
+ */
+import { Dtls, DtlsContext, SRTP_PROFILES } from './dtls.js';
+import { asEngineError, EngineError } from './errors.js';
+import * as layout from './layout.js';
+import { packDatagrams, unpackDatagrams } from './memory.js';
+import { loadNative } from './native.js';
+import type { NativeEngine, NativeModule } from './native.js';
+import type {
+  BindOptions,
+  Bound,
+  DtlsContextOptions,
+  DtlsOptions,
+  EngineOptions,
+  EngineStats,
+  InjectedDatagram,
+  OnBatch,
+  SentDatagram,
+  SrtpKeys,
+  SrtpProfile,
+} from './types.js';
+
+const DEFAULTS = {
+  slots: 16_384, // 32 MiB of address space; touched only when used
+  entries: 65_536, // 1,000 receivers with 64 streams each
+  commands: 8_192, // 256 rows of a batch in 30 views each
+  maxPeers: 16_384,
+  /** Holds a fan-out of several thousand small packets; the kernel's default holds 282. */
+  bufferBytes: 4 * 1024 * 1024,
+};
+const LIMITS = { slots: 262_144, entries: 1_048_576, commands: 65_536, maxPeers: 65_536 };
+/** `retain` refuses below this: two batches, so that receiving goes on when a cache wants everything. */
+const RESERVED_SLOTS = 2 * layout.BATCH_ROWS;
+
+export class Engine {
+  /** Received datagrams, SLOT_BYTES each. Only the engine writes here. */
+  readonly slab: Uint8Array;
+  readonly rows: Uint32Array;
+  readonly commands: Uint32Array;
+  readonly entries: Uint32Array;
+  /** Header extension values and RTCP that commands point to; byte 0 is at `scratchOffset`. */
+  readonly scratch: Uint8Array;
+  readonly scratchOffset: number;
+  readonly memory: boolean;
+  readonly #native: NativeEngine;
+  readonly #module: NativeModule;
+  readonly #freeSlots: Uint32Array;
+  readonly #slotHolders: Uint32Array;
+  readonly #reservedSlots: number;
+  #closed = false;
+
+  /** @throws EngineError `NOT_BUILT`, `STALE_BUILD`; RangeError for a size out of range. */
+  constructor(options: EngineOptions = {}) {
+    const slots = size('slots', options.slots, 256);
+    const entries = size('entries', options.entries, 1);
+    const commands = size('commands', options.commands, 1);
+    const maxPeers = size('maxPeers', options.maxPeers, 1);
+    this.memory = options.memory ?? false;
+    this.#module = loadNative();
+    checkLayout(this.#module);
+    this.#native = new this.#module.Engine(this.memory, slots, entries, commands, maxPeers);
+    const arrays = this.#native.arrays();
+    this.scratchOffset = slots * layout.SLOT_BYTES;
+    this.slab = new Uint8Array(arrays.slab, 0, this.scratchOffset);
+    this.scratch = new Uint8Array(arrays.slab, this.scratchOffset, layout.SCRATCH_BYTES);
+    this.rows = new Uint32Array(arrays.rows);
+    this.commands = new Uint32Array(arrays.commands);
+    this.entries = new Uint32Array(arrays.entries);
+    this.#freeSlots = new Uint32Array(arrays.freeSlots);
+    this.#slotHolders = new Uint32Array(arrays.slotHolders);
+    this.#reservedSlots = Math.min(RESERVED_SLOTS, slots >> 1);
+  }
+
+  // ---- sockets ----
+
+  /**
+   * UDP on one address. Bound to 0.0.0.0 or :: it answers from the address that it was asked on.
+   * @param port 0 = any free one
+   * @throws EngineError `ADDRESS_IN_USE`, `ADDRESS_NOT_AVAILABLE`, `PERMISSION`, `BAD_ADDRESS`, `TOO_MANY_OPEN_FILES`, `SOCKET_FAILED`
+   */
+  bind(ip: string, port: number, options: BindOptions = {}): Bound {
+    const { sendBuffer = DEFAULTS.bufferBytes, receiveBuffer = DEFAULTS.bufferBytes } = options;
+    if (!Number.isInteger(port) || port < 0 || port > 65_535)
+      throw new RangeError(`port ${port} is not 0…65535`);
+    return guarded(() => this.#native.bind(ip, port, sendBuffer, receiveBuffer));
+  }
+
+  unbind(socket: number): void {
+    this.#native.unbind(socket);
+  }
+
+  /** Reading begins. Sockets bound later join in. @throws EngineError `ALREADY_STARTED`. */
+  start(onBatch: OnBatch): void {
+    guarded(() => this.#native.start(onBatch));
+  }
+
+  /**
+   * Executes commands that were filled in outside a batch (timers).
+   * @returns packets that were not sent; the reasons are in `stats().drops`
+   */
+  flush(commandCount: number): number {
+    return this.#native.flush(commandCount);
+  }
+
+  /** Monotonic microseconds; in memory mode the last time given. */
+  now(): number {
+    return this.#native.now();
+  }
+
+  /** STUN and DTLS. `address` as in a row: the answer leaves from the local address that was asked. */
+  sendTo(socket: number, address: Uint8Array, bytes: Uint8Array): boolean {
+    return this.#native.sendTo(socket, address, bytes);
+  }
+
+  // ---- slots ----
+
+  /**
+   * Keeps a slot's bytes beyond its batch, until as many `release` calls.
+   * @returns false when so few slots are free that receiving would suffer; the slot is not kept then
+   */
+  retain(slot: number): boolean {
+    const holders = this.#slotHolders[slot];
+    if (!holders) throw new EngineError('SLOT_NOT_RETAINED', `slot ${slot} holds nothing`);
+    if (holders === 1 && this.freeSlots < this.#reservedSlots) return false;
+    this.#slotHolders[slot] = holders + 1;
+    return true;
+  }
+
+  release(slot: number): void {
+    const holders = this.#slotHolders[slot];
+    if (!holders) throw new EngineError('SLOT_NOT_RETAINED', `slot ${slot} is not retained`);
+    this.#slotHolders[slot] = holders - 1;
+    if (holders === 1) {
+      const free = (this.#freeSlots[0] ?? 0) + 1;
+      this.#freeSlots[free] = slot;
+      this.#freeSlots[0] = free;
+    }
+  }
+
+  get freeSlots(): number {
+    return this.#freeSlots[0] ?? 0;
+  }
+
+  // ---- peers ----
+
+  /** @throws EngineError `PEERS_EXHAUSTED`. */
+  createPeer(): number {
+    return guarded(() => this.#native.createPeer());
+  }
+
+  /** Its addresses and keys are gone; entries that still name it are dropped as 'entry-invalid'. */
+  closePeer(peer: number): void {
+    this.#native.closePeer(peer);
+  }
+
+  /** Receive from this address. @returns false beyond 8 per peer, and when the address belongs to another peer. */
+  bindAddress(peer: number, socket: number, address: Uint8Array): boolean {
+    return guarded(() => this.#native.bindAddress(peer, socket, address));
+  }
+
+  unbindAddress(peer: number, socket: number, address: Uint8Array): void {
+    this.#native.unbindAddress(peer, socket, address);
+  }
+
+  /** Where the peer's packets go from now on. */
+  selectAddress(peer: number, socket: number, address: Uint8Array): void {
+    guarded(() => this.#native.selectAddress(peer, socket, address));
+  }
+
+  /** Given keys: tests, simulations, plain transports. Replay state starts anew. @throws EngineError `BAD_KEYS`. */
+  setKeys(peer: number, profile: SrtpProfile, keys: SrtpKeys): void {
+    const number = SRTP_PROFILES.indexOf(profile) + 1;
+    guarded(() =>
+      this.#native.setKeys(peer, number, keys.receiveKey, keys.receiveSalt, keys.sendKey, keys.sendSalt),
+    );
+  }
+
+  /** @throws EngineError `NO_SRTP_PROFILE` when the handshake is not done or negotiated none. */
+  setKeysFromDtls(peer: number, dtls: Dtls): void {
+    guarded(() => this.#native.setKeysFromDtls(peer, dtls.native));
+  }
+
+  /** Packets beyond it are dropped before decryption. Default 5,000/s, burst 1,000. */
+  setRateLimit(peer: number, packetsPerSecond: number, burst: number): void {
+    guarded(() => this.#native.setRateLimit(peer, packetsPerSecond, burst));
+  }
+
+  /** A plain compound; protected and sent, inside a batch together with the batch's packets. */
+  sendRtcp(peer: number, bytes: Uint8Array): boolean {
+    return this.#native.sendRtcp(peer, bytes);
+  }
+
+  // ---- entries and lists ----
+
+  /** All words zero: not enabled, nothing negotiated. @throws EngineError `ENTRIES_EXHAUSTED`. */
+  createEntry(): number {
+    return guarded(() => this.#native.createEntry());
+  }
+
+  /** Also removes it from its list. */
+  freeEntry(entry: number): void {
+    this.#native.freeEntry(entry);
+  }
+
+  createList(): number {
+    return guarded(() => this.#native.createList());
+  }
+
+  /** Its entries stay, in no list. */
+  freeList(list: number): void {
+    this.#native.freeList(list);
+  }
+
+  /** Takes it out of the list it was in. @throws EngineError `BAD_HANDLE`. */
+  listAdd(list: number, entry: number): void {
+    guarded(() => this.#native.listAdd(list, entry));
+  }
+
+  listRemove(entry: number): void {
+    this.#native.listRemove(entry);
+  }
+
+  listSize(list: number): number {
+    return this.#native.listSize(list);
+  }
+
+  // ---- DTLS ----
+
+  createDtlsContext(options: DtlsContextOptions = {}): DtlsContext {
+    return new DtlsContext(options);
+  }
+
+  createDtls(context: DtlsContext, options: DtlsOptions): Dtls {
+    return new Dtls(context, options);
+  }
+
+  // ---- memory mode ----
+
+  /**
+   * Datagrams through the same path as from a socket, in batches of at most BATCH_ROWS rows. An exception of
+   * `onBatch` comes out here. @throws EngineError `NOT_MEMORY_MODE`.
+   */
+  inject(datagrams: readonly InjectedDatagram[], nowMicros: number): void {
+    guarded(() => this.#native.inject(packDatagrams(datagrams), datagrams.length, nowMicros));
+  }
+
+  setNow(nowMicros: number): void {
+    guarded(() => this.#native.setNow(nowMicros));
+  }
+
+  /** What would have gone to sockets since the last call, in order. */
+  takeSent(): SentDatagram[] {
+    return unpackDatagrams(guarded(() => this.#native.takeSent()));
+  }
+
+  // ---- state ----
+
+  stats(): EngineStats {
+    const { counters, drops } = this.#module;
+    const values = new Float64Array(counters.length + drops.length);
+    this.#native.stats(values);
+    const value = (name: string): number => values[counters.indexOf(name)] ?? 0;
+    return {
+      received: value('received'),
+      receivedBytes: value('receivedBytes'),
+      sent: value('sent'),
+      sentBytes: value('sentBytes'),
+      batches: value('batches'),
+      receiveCalls: value('receiveCalls'),
+      sendCalls: value('sendCalls'),
+      sendErrors: value('sendErrors'),
+      sendFull: value('sendFull'),
+      queuedBytes: value('queuedBytes'),
+      wakeups: value('wakeups'),
+      peers: value('peers'),
+      entries: value('entries'),
+      lists: value('lists'),
+      freeSlots: this.freeSlots,
+      cipher: this.#native.cipher() as EngineStats['cipher'],
+      drops: Object.fromEntries(
+        layout.DROP.map((reason, i) => [reason, values[counters.length + i] ?? 0]),
+      ) as EngineStats['drops'],
+    };
+  }
+
+  /** For benches and tests: which AES-GCM code encrypts what is sent by keys set from now on. @returns false when this machine cannot. */
+  setCipher(cipher: EngineStats['cipher']): boolean {
+    return this.#native.setCipher(cipher);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Sockets, keys and peers are gone. Inside `onBatch` it takes effect when that returns. Twice is once. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#native.close();
+  }
+}
+
+function size(name: keyof typeof LIMITS, wanted: number | undefined, least: number): number {
+  const value = wanted ?? DEFAULTS[name];
+  if (!Number.isInteger(value) || value < least || value > LIMITS[name]) {
+    throw new RangeError(`${name} ${value} is not ${least}…${LIMITS[name]}`);
+  }
+  return value;
+}
+
+/** A binary built from other sources than these would be misread silently. */
+function checkLayout(native: NativeModule): void {
+  const differing = layoutDifferences(native.layout, native.drops);
+  if (differing.length > 0) {
+    throw new EngineError(
+      'STALE_BUILD',
+      `rebuild the add-on ("npm run build"); differs in ${differing.join(', ')}`,
+    );
+  }
+}
+
+export function layoutDifferences(
+  native: Readonly<Record<string, number>>,
+  drops: readonly string[],
+): string[] {
+  const own: Record<string, number> = {};
+  for (const [name, value] of Object.entries(layout)) if (typeof value === 'number') own[name] = value;
+  const differing = [...new Set([...Object.keys(own), ...Object.keys(native)])].filter(
+    (name) => own[name] !== native[name],
+  );
+  if (layout.DROP.join() !== drops.join()) differing.push('DROP');
+  return differing;
+}
+
+function guarded<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw asEngineError(error);
+  }
+}

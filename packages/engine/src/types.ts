@@ -1,0 +1,175 @@
+/**
+ * What callers hold in their hands besides `Engine` and `Dtls`: options, results, counters.
+ * Knows nothing of the add-on.
+ */
+import type { DropReason } from './layout.js';
+
+/** SRTP protection profiles, IANA names without the "SRTP_" prefix of the DTLS registry. RFC 3711, RFC 7714. */
+export type SrtpProfile =
+  'AEAD_AES_128_GCM' | 'AEAD_AES_256_GCM' | 'AES_CM_128_HMAC_SHA1_80' | 'AES_CM_128_HMAC_SHA1_32';
+
+/** Bytes of master key and master salt per profile. RFC 3711 §8.2, RFC 7714 §12. */
+export const SRTP_KEY_LENGTHS: Readonly<
+  Record<SrtpProfile, { readonly key: number; readonly salt: number }>
+> = {
+  AEAD_AES_128_GCM: { key: 16, salt: 12 },
+  AEAD_AES_256_GCM: { key: 32, salt: 12 },
+  AES_CM_128_HMAC_SHA1_80: { key: 16, salt: 14 },
+  AES_CM_128_HMAC_SHA1_32: { key: 16, salt: 14 },
+};
+
+/** Master keys and salts of both directions, seen from here. */
+export interface SrtpKeys {
+  receiveKey: Uint8Array;
+  receiveSalt: Uint8Array;
+  sendKey: Uint8Array;
+  sendSalt: Uint8Array;
+}
+
+export interface EngineOptions {
+  /** No sockets and no clock: datagrams come from `inject`, go to `takeSent`, time is what `inject` says. Default false. */
+  memory?: boolean;
+  /** Datagrams that can be held at once, 2048 B each; memory is touched when used. Default 16384. */
+  slots?: number;
+  /** Outgoing streams. Default 65536. */
+  entries?: number;
+  /** Commands between two flushes. Default 8192. */
+  commands?: number;
+  /** Default 16384. */
+  maxPeers?: number;
+}
+
+export interface BindOptions {
+  /** Bytes asked of the kernel; default 4 MiB. What was granted is in `Bound`. */
+  sendBuffer?: number;
+  /** Bytes asked of the kernel; default 4 MiB. What was granted is in `Bound`. */
+  receiveBuffer?: number;
+}
+
+export interface Bound {
+  socket: number;
+  ip: string;
+  /** The real one, also when 0 was asked for. */
+  port: number;
+  /** Usable bytes that the kernel granted. Less than asked: net.core.wmem_max is lower. */
+  sendBuffer: number;
+  /** Usable bytes that the kernel granted. Less than asked: net.core.rmem_max is lower. */
+  receiveBuffer: number;
+}
+
+/**
+ * @param rowCount rows filled in `engine.rows`
+ * @param nowMicros when the batch was read, `engine.now()` clock
+ * @returns commands filled in `engine.commands`; they are executed right after the return
+ */
+export type OnBatch = (rowCount: number, nowMicros: number) => number;
+
+export interface EngineStats {
+  /** Datagrams read, dropped ones included. */
+  received: number;
+  receivedBytes: number;
+  /** Datagrams that the kernel took. */
+  sent: number;
+  sentBytes: number;
+  /** Calls of onBatch. */
+  batches: number;
+  receiveCalls: number;
+  sendCalls: number;
+  /** Times that a send call was refused for another reason than a full buffer. */
+  sendErrors: number;
+  /** Times that the kernel's send buffer was full. */
+  sendFull: number;
+  /** Bytes waiting for the kernel's send buffer now. */
+  queuedBytes: number;
+  /** Wake-ups by the socket; the rest of the reading was done from the timer. */
+  wakeups: number;
+  peers: number;
+  entries: number;
+  lists: number;
+  freeSlots: number;
+  /** Which AES-GCM code encrypts outgoing packets. */
+  cipher: 'evp' | 'aes-ni' | 'vaes';
+  drops: Record<DropReason, number>;
+}
+
+export interface Fingerprint {
+  algorithm: FingerprintAlgorithm;
+  /** 'AB:CD:…', upper case, as in SDP (RFC 8122). */
+  value: string;
+}
+export type FingerprintAlgorithm = 'sha-1' | 'sha-224' | 'sha-256' | 'sha-384' | 'sha-512';
+
+export interface DtlsContextOptions {
+  /** Must come with `privateKeyPem`; without both a self-signed P-256 certificate is made. */
+  certificatePem?: string;
+  privateKeyPem?: string;
+}
+export interface DtlsOptions {
+  role: 'server' | 'client';
+  /** Longest datagram to write, in bytes. Default 1200. */
+  mtu?: number;
+}
+export type DtlsState = 'connecting' | 'connected' | 'failed' | 'closed';
+
+/** A datagram for memory mode. */
+export interface InjectedDatagram {
+  /** Default 0. */
+  socket?: number;
+  from: Uint8Array;
+  bytes: Uint8Array;
+}
+export interface SentDatagram {
+  socket: number;
+  to: Uint8Array;
+  bytes: Uint8Array;
+}
+
+/** What TypeScript decides about one outgoing stream. */
+export interface EntryConstants {
+  peer: number;
+  ssrc: number;
+  /** By codec number, at most 8; undefined or absent = not negotiated. */
+  payloadTypes: readonly (number | undefined)[];
+  /** Outgoing extended sequence number = index - deltaIndex. */
+  deltaIndex: number;
+  /** Outgoing timestamp = timestamp + deltaTimestamp. */
+  deltaTimestamp: number;
+  /** Indexes before it (signed 32-bit distance) are not sent. */
+  firstIndex: number;
+  /** Receiver's extension id by carried kind (0…15); 0 or absent = not negotiated. */
+  extensionIds: Readonly<Partial<Record<number, number>>>;
+  /** 0 = not negotiated. */
+  midId: number;
+  mid: string;
+  sendMid: boolean;
+  /** 0 = not negotiated. */
+  absSendTimeId: number;
+  /** 0 = not negotiated. */
+  transportWideCcId: number;
+  enabled: boolean;
+}
+export interface EntryCounters {
+  packets: number;
+  /** Payload bytes, wraps at 2^32. */
+  octets: number;
+  lastTimestamp: number;
+  /** Highest outgoing extended sequence number. */
+  lastIndex: number;
+  lastSentMicrosLow: number;
+  drops: number;
+}
+
+/** One packet for `writeCommand`. */
+export interface ForwardCommand {
+  list?: number;
+  entry?: number;
+  payloadOffset: number;
+  payloadLength: number;
+  index: number;
+  timestamp: number;
+  marker?: boolean;
+  retransmission?: boolean;
+  codec?: number;
+  csrcs?: readonly number[];
+  extensions?: readonly { kind: number; offset: number; length: number }[];
+}
