@@ -1,5 +1,4 @@
 /** The typed side of `page/people.js`: what tests ask of the people in the tab. */
-import type { Page } from 'playwright-core';
 
 export interface SlotChange {
   at: number;
@@ -14,6 +13,15 @@ export interface Heard {
 }
 type Streams = Record<string, { concealed: number; total: number; lost: number; received: number }>;
 
+/** What playwright's and puppeteer's pages have in common. */
+export interface TabPage {
+  evaluate<Result, Argument>(
+    run: (argument: Argument) => Result | Promise<Result>,
+    argument: Argument,
+  ): Promise<Result>;
+  close(): Promise<void>;
+}
+
 interface PageModule {
   enter(name: string, room: string): Promise<string>;
   speak(levels: Record<string, number>): void;
@@ -26,11 +34,12 @@ interface PageModule {
   concealment(name: string, slot: number, from: number, to: number): number | undefined;
   streamStatistics(): Record<string, Streams | undefined>;
   mute(name: string, muted: boolean): Promise<void>;
+  rename(name: string, displayName: string): Promise<void>;
   leave(name: string): Promise<void>;
 }
 
 export class People {
-  constructor(readonly page: Page) {}
+  constructor(readonly page: TabPage) {}
 
   async #call<Name extends keyof PageModule>(
     name: Name,
@@ -59,8 +68,9 @@ export class People {
     this.#call('concealment', name, slot, from, to);
   streamStatistics = () => this.#call('streamStatistics');
   mute = (name: string, muted: boolean) => this.#call('mute', name, muted);
+  rename = (name: string, displayName: string) => this.#call('rename', name, displayName);
   leave = (name: string) => this.#call('leave', name);
 
   /** Real time passes in the browser; there is no virtual clock for its sound. */
-  listen = (milliseconds: number) => this.page.waitForTimeout(milliseconds);
+  listen = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds));
 }

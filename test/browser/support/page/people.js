@@ -179,6 +179,8 @@ export async function mute(name, muted) {
   await (muted ? call.mute() : call.unmute());
 }
 
+export const rename = (name, displayName) => people.get(name).call.rename(displayName);
+
 export async function leave(name) {
   const person = people.get(name);
   people.delete(name);
