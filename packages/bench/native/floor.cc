@@ -1,0 +1,224 @@
+// The floor: what the same sends cost a C++ program that does nothing else.
+//
+// Every 20 ms and slot one packet of the slab goes to every receiver: header written (sequence number, timestamp and
+// SSRC of this receiver, CSRC, audio level, abs-send-time), payload encrypted from the slab into the send buffer under
+// this receiver's key, sendmmsg to this receiver's address. Cipher: the engine's own code (packages/engine/native).
+// Socket options and batch size: the engine's. Left out, and so part of what is compared: receiving, STUN, RTCP,
+// retransmissions, ranking, switching, timers, JavaScript.
+//
+// Driven by lines on stdin ("run SECONDS", "quit"), one line of JSON per run. Configuration: src/floor.ts writes it.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <vector>
+
+#include "bytes.h"
+#include "module.h"
+#include "srtp.h"
+
+using namespace tertulia;
+
+namespace {
+
+constexpr int BATCH = 64;               // the engine's messages per sendmmsg
+constexpr int BUFFER_BYTES = 4 << 20;   // the engine's SO_SNDBUF and SO_RCVBUF
+constexpr size_t SLOT_BYTES_ = 2048, SLOTS = 64, STAGED_BYTES = 2048;
+constexpr int64_t PACKET_EVERY = 20'000'000;  // ns
+constexpr uint8_t PAYLOAD_TYPE = 111, LEVEL_ID = 1, SEND_TIME_ID = 2;
+
+int64_t nowNanos() {
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return int64_t(t.tv_sec) * 1'000'000'000 + t.tv_nsec;
+}
+
+double cpuMicros() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6 +
+         double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+struct Stream {  // what an entry of the engine holds: constants and counters
+  uint32_t ssrc, deltaIndex, deltaTimestamp, packets = 0, octets = 0, lastTimestamp = 0;
+};
+
+struct Receiver {
+  sockaddr_in address;
+  SrtpSender sender;
+  std::vector<Stream> streams;
+};
+
+class Floor {
+ public:
+  explicit Floor(const std::string& configurationFile) : slab_(SLOT_BYTES_ * SLOTS), staging_(STAGED_BYTES * BATCH) {
+    for (size_t i = 0; i < slab_.size(); i++) slab_[i] = uint8_t(i * 131 >> 3);
+    socket_ = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    setsockopt(socket_, SOL_SOCKET, SO_SNDBUF, &BUFFER_BYTES, sizeof BUFFER_BYTES);
+    setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &BUFFER_BYTES, sizeof BUFFER_BYTES);
+    const int probe = IP_PMTUDISC_PROBE;
+    setsockopt(socket_, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof probe);
+    sockaddr_in local = {};
+    local.sin_family = AF_INET;
+    local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(socket_, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0) perror("floor: bind");
+    memset(messages_, 0, sizeof messages_);
+    std::ifstream file(configurationFile);
+    std::string line;
+    while (std::getline(file, line)) configure(line);
+  }
+
+  int run() {
+    prctl(PR_SET_TIMERSLACK, 1000);
+    printf("ready\n");
+    fflush(stdout);
+    std::string word;
+    double seconds;
+    while (std::cin >> word && word == "run" && std::cin >> seconds) {
+      const uint64_t before[] = {packets_, calls_, full_, errors_};
+      const double cpu = cpuMicros();
+      const int64_t start = nowNanos(), end = start + int64_t(seconds * 1e9);
+      const int64_t step = PACKET_EVERY / int64_t(slots_);
+      for (int64_t at = start; at < end; at += step) {
+        timespec until = {at / 1'000'000'000, at % 1'000'000'000};
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
+        fanOut(size_t((at - start) / step) % slots_);
+      }
+      const double used = cpuMicros() - cpu;
+      printf("{\"packets\":%lu,\"cpuMicros\":%.0f,\"wallMicros\":%.0f,\"calls\":%lu,\"full\":%lu,\"errors\":%lu}\n",
+             packets_ - before[0], used, double(nowNanos() - start) / 1000, calls_ - before[1], full_ - before[2],
+             errors_ - before[3]);
+      fflush(stdout);
+    }
+    return 0;
+  }
+
+ private:
+  void configure(const std::string& line) {
+    std::istringstream words(line);
+    std::string what;
+    words >> what;
+    if (what == "payload") words >> payloadBytes_;
+    if (what == "slots") words >> slots_;
+    if (what == "cipher") {
+      std::string name;
+      words >> name;
+      for (GcmCode code : {GcmCode::Evp, GcmCode::AesNi, GcmCode::Vaes})
+        if (name == gcmCodeName(code) && gcmCodeAvailable(code)) cipher_ = code;
+    }
+    if (what == "receiver") {
+      auto receiver = std::make_unique<Receiver>();
+      std::string ip, keyHex, saltHex;
+      int port;
+      words >> ip >> port >> keyHex >> saltHex;
+      receiver->address = {};
+      receiver->address.sin_family = AF_INET;
+      receiver->address.sin_port = htons(uint16_t(port));
+      inet_aton(ip.c_str(), &receiver->address.sin_addr);
+      uint8_t key[32], salt[14];
+      fromHex(keyHex, key, sizeof key);
+      fromHex(saltHex, salt, sizeof salt);
+      if (!receiver->sender.init(SrtpProfile::AeadAes128Gcm, key, salt, cipher_)) fprintf(stderr, "floor: no cipher\n");
+      Stream stream;
+      while (words >> stream.ssrc) {
+        stream.deltaIndex = uint32_t(receivers_.size()) * 7 % 20'000;
+        stream.deltaTimestamp = stream.ssrc * 2654435761u;
+        receiver->streams.push_back(stream);
+      }
+      receivers_.push_back(std::move(receiver));
+    }
+  }
+
+  static void fromHex(const std::string& hex, uint8_t* to, size_t room) {
+    for (size_t i = 0; i + 1 < hex.size() && i / 2 < room; i += 2) to[i / 2] = uint8_t(std::stoi(hex.substr(i, 2), nullptr, 16));
+  }
+
+  void fanOut(size_t slot) {
+    const uint32_t index = 20'000 + counts_[slot]++;
+    const uint32_t timestamp = index * 960;
+    const uint8_t* payload = slab_.data() + (index * slots_ + slot) % SLOTS * SLOT_BYTES_ + 64;
+    // The part of the header that all receivers share. Slot 0 has the loudest: a second CSRC.
+    uint8_t header[64] = {};
+    const size_t csrcs = slot == 0 ? 2 : 1;
+    header[0] = uint8_t(0x90 | csrcs);
+    header[1] = PAYLOAD_TYPE;
+    writeU32(header + 12, 0x10000 + uint32_t(slot));
+    if (csrcs == 2) writeU32(header + 16, 42);
+    size_t at = 12 + 4 * csrcs;
+    writeU32(header + at, 0xbede0002);  // RFC 8285 one-byte form, two words
+    header[at + 4] = LEVEL_ID << 4;
+    header[at + 5] = 0x80 | 30;
+    header[at + 6] = SEND_TIME_ID << 4 | 2;
+    const size_t sendTimeAt = at + 7, headerBytes = at + 12;
+    for (size_t i = 0; i < receivers_.size(); i++) {
+      Receiver& receiver = *receivers_[i];
+      if (i + 1 < receivers_.size()) receivers_[i + 1]->sender.prefetch();
+      Stream& stream = receiver.streams[slot];
+      uint8_t* packet = staging_.data() + STAGED_BYTES * size_t(staged_);
+      const uint32_t out = index - stream.deltaIndex;
+      memcpy(packet, header, headerBytes);
+      writeU16(packet + 2, uint16_t(out));
+      writeU32(packet + 4, timestamp + stream.deltaTimestamp);
+      writeU32(packet + 8, stream.ssrc);
+      writeU24(packet + sendTimeAt, sendTime_);
+      const size_t length = receiver.sender.protectRtp(packet, headerBytes, payload, payloadBytes_, out >> 16);
+      stream.packets++;
+      stream.octets += uint32_t(payloadBytes_);
+      stream.lastTimestamp = timestamp + stream.deltaTimestamp;
+      vectors_[staged_] = {packet, length};
+      msghdr& message = messages_[staged_].msg_hdr;
+      message.msg_iov = &vectors_[staged_];
+      message.msg_iovlen = 1;
+      message.msg_name = &receiver.address;
+      message.msg_namelen = sizeof receiver.address;
+      if (++staged_ == BATCH) flush();
+    }
+    flush();
+  }
+
+  void flush() {
+    for (int done = 0; done < staged_;) {
+      const int accepted = sendmmsg(socket_, messages_ + done, unsigned(staged_ - done), 0);
+      calls_++;
+      if (accepted > 0) {
+        packets_ += uint64_t(accepted);
+        done += accepted;
+      } else if (errno == EAGAIN || errno == ENOBUFS) {
+        full_++;
+        pollfd writable = {socket_, POLLOUT, 0};
+        poll(&writable, 1, 10);
+      } else {
+        errors_++;
+        done++;
+      }
+    }
+    staged_ = 0;
+    sendTime_ = uint32_t(uint64_t(nowNanos() / 1000 % 64'000'000) * 262144 / 1'000'000);  // 6.18 fixed point, s
+  }
+
+  int socket_, staged_ = 0;
+  GcmCode cipher_ = bestGcmCode();
+  size_t payloadBytes_ = 100, slots_ = 3;
+  uint32_t counts_[16] = {}, sendTime_ = 0;
+  uint64_t packets_ = 0, calls_ = 0, full_ = 0, errors_ = 0;
+  std::vector<uint8_t> slab_, staging_;
+  std::vector<std::unique_ptr<Receiver>> receivers_;
+  iovec vectors_[BATCH];
+  mmsghdr messages_[BATCH];
+};
+
+}  // namespace
+
+int runProgram(const std::string& configurationFile) { return std::make_unique<Floor>(configurationFile)->run(); }

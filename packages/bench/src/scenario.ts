@@ -1,0 +1,30 @@
+/** What a scenario is, and the form of its results (`--json FILE`). */
+import type { Machine } from './machine.js';
+
+export interface ResultRow {
+  receivers?: number;
+  packetsOut: number;
+  cpuMicrosPerPacketOut: number;
+  floorMicrosPerPacketOut: number;
+  floorRatio: number;
+  [name: string]: number | string | readonly number[] | undefined;
+}
+export interface Results {
+  scenario: string;
+  commit: string;
+  date: string;
+  machine: Machine;
+  settings: Record<string, number | string>;
+  /** The largest load last. */
+  rows: ResultRow[];
+}
+export interface Scenario {
+  name: string;
+  summary: string;
+  /** Flags that it understands besides --json, with their defaults. */
+  flags: Readonly<Record<string, string>>;
+  run(
+    flags: Readonly<Record<string, string>>,
+    say: (line: string) => void,
+  ): Promise<Omit<Results, 'commit' | 'date' | 'machine'>>;
+}
