@@ -1,0 +1,120 @@
+/**
+ * Who is in the room: the participants and their media entries, as the channel told them.
+ * Pure. A new session on the same room (after a lost connection) announces everything again under new ids; until
+ * that snapshot is complete the people of before stay listed, so that nobody seems to leave and come back.
+ */
+import type { DeletedResource, MediaEntryResource, ParticipantResource } from './messages.js';
+
+export interface Participant {
+  readonly participantId: string;
+  readonly displayName: string;
+  readonly self: boolean;
+  /** True without a microphone as well as with a muted one. */
+  readonly muted: boolean;
+  /** Names this person's microphone in the packets of the audio slots. */
+  readonly csrc: number | undefined;
+  readonly joinedAtMs: number;
+}
+
+export interface ParticipantsChange {
+  joined: Participant[];
+  left: Participant[];
+  changed: Participant[];
+}
+
+type Entry = Pick<MediaEntryResource, 'participantId' | 'source' | 'audioCsrc' | 'audioMuted'>;
+type Person = { participantId: string; displayName: string; self: boolean; joinedAtMs: number };
+
+const same = (a: Participant, b: Participant): boolean =>
+  a.displayName === b.displayName &&
+  a.self === b.self &&
+  a.muted === b.muted &&
+  a.csrc === b.csrc &&
+  a.joinedAtMs === b.joinedAtMs;
+
+export class ParticipantsStore {
+  /** Resource id → its thing; ids are of one session. */
+  readonly #people = new Map<number, Person>();
+  readonly #entries = new Map<number, Entry>();
+  /** Of the session before, until the new one's snapshot is complete. */
+  #before = new Map<string, Participant>();
+  #listed: Participant[] = [];
+
+  /** Stable order: who joined first, then by id. The array is new whenever anything in it is. */
+  get participants(): readonly Participant[] {
+    return this.#listed;
+  }
+
+  get(participantId: string): Participant | undefined {
+    return this.#listed.find((participant) => participant.participantId === participantId);
+  }
+
+  /** Whose source it is; screen sound counts as its owner's. */
+  byCsrc(csrc: number): Participant | undefined {
+    for (const entry of this.#entries.values())
+      if (entry.audioCsrc === csrc) return this.get(entry.participantId);
+    return this.#listed.find((participant) => participant.csrc === csrc);
+  }
+
+  /** A new session begins: forget the ids, keep the people until `endSnapshot`. */
+  beginSnapshot(): void {
+    this.#people.clear();
+    this.#entries.clear();
+    this.#before = new Map(this.#listed.map((participant) => [participant.participantId, participant]));
+  }
+
+  endSnapshot(): ParticipantsChange | undefined {
+    this.#before.clear();
+    return this.#update();
+  }
+
+  apply(
+    resources: readonly (ParticipantResource | MediaEntryResource)[],
+    deleted: readonly DeletedResource[],
+  ): ParticipantsChange | undefined {
+    for (const { id, kind } of deleted) (kind === 'participant' ? this.#people : this.#entries).delete(id);
+    for (const resource of resources) {
+      if (resource.t === 'mediaEntry') this.#entries.set(resource.id, resource);
+      else this.#people.set(resource.id, resource);
+    }
+    return this.#update();
+  }
+
+  #update(): ParticipantsChange | undefined {
+    const microphones = new Map<string, Entry>();
+    for (const entry of this.#entries.values())
+      if (entry.source === 'microphone') microphones.set(entry.participantId, entry);
+
+    const now = new Map<string, Participant>();
+    for (const { participantId, displayName, self, joinedAtMs } of this.#people.values()) {
+      const microphone = microphones.get(participantId);
+      // In a snapshot the person comes before the entry: what was known of them before holds until then.
+      const before = microphone ? undefined : this.#before.get(participantId);
+      now.set(participantId, {
+        participantId,
+        displayName,
+        self,
+        joinedAtMs,
+        muted: microphone?.audioMuted ?? before?.muted ?? true,
+        csrc: microphone?.audioCsrc ?? before?.csrc,
+      });
+    }
+    for (const [id, participant] of this.#before) if (!now.has(id)) now.set(id, participant);
+
+    const change: ParticipantsChange = { joined: [], left: [], changed: [] };
+    const listedBefore = new Map(this.#listed.map((participant) => [participant.participantId, participant]));
+    const listed: Participant[] = [];
+    for (const [id, participant] of now) {
+      const old = listedBefore.get(id);
+      if (!old) change.joined.push(participant);
+      else if (!same(old, participant)) change.changed.push(participant);
+      listed.push(old && same(old, participant) ? old : participant);
+    }
+    for (const [id, participant] of listedBefore) if (!now.has(id)) change.left.push(participant);
+    if (change.joined.length + change.left.length + change.changed.length === 0) return undefined;
+
+    listed.sort((a, b) => a.joinedAtMs - b.joinedAtMs || (a.participantId < b.participantId ? -1 : 1));
+    this.#listed = listed;
+    return change;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Everything that a call needs of the world around it, as one interface: clock, timers, chance, HTTP, WebRTC,
+ * microphone, sound. `browserPlatform.ts` is the real one; tests have another in which time stands still.
+ */
+import type { SlotReading } from './speakers.js';
+
+export interface PeerSlot {
+  readonly index: number;
+  /** Known after the first answer. */
+  readonly mid: string | null;
+  readonly track: MediaStreamTrack;
+  readonly stream: MediaStream;
+  read(): SlotReading;
+}
+
+export interface PeerHandlers {
+  state(state: RTCPeerConnectionState): void;
+  channelOpen(): void;
+  channelClosed(): void;
+  message(text: string): void;
+}
+
+/** One peer connection with its microphone section, its slots and its channel. */
+export interface MediaPeer {
+  readonly slots: readonly PeerSlot[];
+  /** The offer is not applied: an attempt that fails on the way leaves the connection as it was. */
+  createOffer(iceRestart: boolean): Promise<string>;
+  apply(offer: string, answer: string, iceServers: readonly RTCIceServer[]): Promise<void>;
+  setMicrophone(track: MediaStreamTrack | null): Promise<void>;
+  /** @returns false when the channel is not open */
+  send(text: string): boolean;
+  getStats(): Promise<RTCStatsReport>;
+  close(): void;
+}
+
+export interface ServerEventHandlers {
+  rejoin(reason: string): void;
+  moved(url: string): void;
+  ended(reason: string): void;
+}
+
+export interface AudioSink {
+  /** Puts the audio elements there; without a container they stay where they are. */
+  attach(container: HTMLElement | undefined): void;
+  play(streams: readonly MediaStream[]): void;
+  /** Rejects when the browser still refuses. */
+  resume(): Promise<void>;
+  close(): void;
+}
+
+export interface LevelMeter {
+  /** Linear amplitude of the last moment, 0…1. 0 as well when the browser allows no audio context yet. */
+  level(): number;
+  close(): void;
+}
+
+export interface Platform {
+  nowMs(): number;
+  /** @returns cancels it */
+  after(delayMs: number, run: () => void): () => void;
+  /** @returns stops it */
+  every(periodMs: number, run: () => void): () => void;
+  chance(): number;
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  createPeer(slots: number, handlers: PeerHandlers): MediaPeer;
+  openEvents(url: string, handlers: ServerEventHandlers): () => void;
+  /** Rejects with a CallError. */
+  openMicrophone(constraints: MediaTrackConstraints): Promise<MediaStreamTrack>;
+  createLevelMeter(track: MediaStreamTrack): LevelMeter;
+  createAudioSink(onBlocked: () => void): AudioSink;
+  /** `pageHide`: the page is being closed. @returns stops watching */
+  watch(handlers: { online(): void; offline(): void; pageHide(): void }): () => void;
+}

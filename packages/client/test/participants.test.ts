@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import type { MediaEntryResource, ParticipantResource } from '../src/messages.js';
+import { ParticipantsStore } from '../src/participants.js';
+
+const person = (id: number, participantId: string, joinedAtMs = id): ParticipantResource => ({
+  t: 'participant',
+  id,
+  participantId,
+  displayName: participantId.toUpperCase(),
+  joinedAtMs,
+  self: false,
+});
+const entry = (
+  id: number,
+  participantId: string,
+  audioCsrc: number,
+  audioMuted = false,
+  source = 'microphone',
+): MediaEntryResource => ({ t: 'mediaEntry', id, participantId, source, audioCsrc, audioMuted });
+const names = (people: readonly { participantId: string }[]): string[] =>
+  people.map((one) => one.participantId);
+
+test('a person without a microphone counts as muted; the entry adds CSRC and mute', () => {
+  const store = new ParticipantsStore();
+  expect(names(store.apply([person(1, 'ada')], [])!.joined)).toEqual(['ada']);
+  expect(store.get('ada')).toMatchObject({ muted: true, csrc: undefined });
+  const change = store.apply([entry(9, 'ada', 1001)], []);
+  expect(change).toMatchObject({ joined: [], left: [], changed: [{ muted: false, csrc: 1001 }] });
+});
+
+test('the order is that of joining, whatever the order of the messages', () => {
+  const store = new ParticipantsStore();
+  store.apply([person(1, 'late', 30), person(2, 'early', 10), person(3, 'middle', 20)], []);
+  expect(names(store.participants)).toEqual(['early', 'middle', 'late']);
+});
+
+test('leaving removes entry and person; a second deletion changes nothing', () => {
+  const store = new ParticipantsStore();
+  store.apply([person(1, 'ada'), entry(2, 'ada', 1001)], []);
+  const change = store.apply(
+    [],
+    [
+      { id: 2, kind: 'mediaEntry' },
+      { id: 1, kind: 'participant' },
+    ],
+  );
+  expect(names(change!.left)).toEqual(['ada']);
+  expect(store.participants).toEqual([]);
+  expect(store.apply([], [{ id: 1, kind: 'participant' }])).toBeUndefined();
+});
+
+test('the same news twice is no change, and unchanged people stay the same objects', () => {
+  const store = new ParticipantsStore();
+  store.apply([person(1, 'ada'), person(2, 'bo')], []);
+  const [ada] = store.participants;
+  expect(store.apply([person(1, 'ada')], [])).toBeUndefined();
+  store.apply([{ ...person(2, 'bo'), displayName: 'Boris' }], []);
+  expect(store.participants[0]).toBe(ada);
+});
+
+test('a CSRC leads to its person, screen sound to its owner', () => {
+  const store = new ParticipantsStore();
+  store.apply([person(1, 'ada'), entry(2, 'ada', 1001), entry(3, 'ada', 1002, false, 'screenSound')], []);
+  expect(store.byCsrc(1001)?.participantId).toBe('ada');
+  expect(store.byCsrc(1002)?.participantId).toBe('ada');
+  expect(store.get('ada')?.csrc).toBe(1001);
+  expect(store.byCsrc(7)).toBeUndefined();
+});
+
+test('an entry before its person waits for it', () => {
+  const store = new ParticipantsStore();
+  expect(store.apply([entry(2, 'ada', 1001)], [])).toBeUndefined();
+  expect(store.apply([person(1, 'ada')], [])!.joined).toMatchObject([{ csrc: 1001, muted: false }]);
+});
+
+test('after a new session nobody flickers: only who is really gone leaves', () => {
+  const store = new ParticipantsStore();
+  store.apply([person(1, 'ada'), entry(2, 'ada', 1001), person(3, 'bo'), entry(4, 'bo', 1002)], []);
+  store.beginSnapshot();
+  expect(names(store.participants)).toEqual(['ada', 'bo']);
+  // New ids, the person first: no mute flash in between.
+  expect(store.apply([person(11, 'ada', 1)], [])).toBeUndefined();
+  expect(store.apply([entry(12, 'ada', 1001)], [])).toBeUndefined();
+  expect(names(store.apply([person(13, 'cy', 9)], [])!.joined)).toEqual(['cy']);
+  const change = store.endSnapshot()!;
+  expect(names(change.left)).toEqual(['bo']);
+  expect(names(store.participants)).toEqual(['ada', 'cy']);
+  // The old ids mean nothing any more.
+  expect(store.apply([], [{ id: 1, kind: 'participant' }])).toBeUndefined();
+});
