@@ -1,0 +1,228 @@
+#include "core.h"
+#include <openssl/rand.h>
+#include <chrono>
+#include "classify.h"
+
+namespace tertulia {
+namespace {
+
+uint64_t randomSeed() {
+  uint64_t seed = 0;
+  RAND_bytes(reinterpret_cast<uint8_t*>(&seed), sizeof seed);
+  return seed;
+}
+
+}  // namespace
+
+uint64_t monotonicMicros() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
+Core::Core(const Shared& shared, bool memory, uint32_t maxPeers)
+    : shared_(shared),
+      slots_(shared),
+      peers_(maxPeers),
+      lists_(shared.entryCapacity),
+      tuples_(randomSeed()),
+      transmitter_(memory, counters_),
+      forwarder_(shared, peers_, lists_, transmitter_, counters_) {}
+
+// ---- in ----
+
+size_t Core::prepareSlots() {
+  while (preparedCount_ < CALL_DATAGRAMS && slots_.take(prepared_[preparedCount_])) preparedCount_++;
+  return preparedCount_;
+}
+
+bool Core::receive(uint32_t number, uint64_t nowMicros) {
+  UdpSocket* socket = transmitter_.socket(number);
+  if (!socket || batchFull()) return false;
+  const size_t room = BATCH_ROWS - rowCount_ < CALL_DATAGRAMS ? BATCH_ROWS - rowCount_ : CALL_DATAGRAMS;
+  Incoming incoming[CALL_DATAGRAMS];
+  const size_t slots = prepareSlots();
+  if (slots == 0) {
+    incoming[0].bytes = unwanted_;
+    counters_.receiveCalls++;
+    if (socket->receive(incoming, 1) == 0) return false;
+    counters_.received++;
+    counters_.receivedBytes += incoming[0].length;
+    counters_.drop(Drop::NoSlot);
+    return true;
+  }
+  const size_t wanted = slots < room ? slots : room;
+  for (size_t i = 0; i < wanted; i++) incoming[i].bytes = slots_.bytes(prepared_[i]);
+  counters_.receiveCalls++;
+  const size_t got = socket->receive(incoming, wanted);
+  size_t kept = 0;
+  for (size_t i = 0; i < got; i++) {
+    const uint32_t slot = prepared_[i];
+    counters_.received++;
+    counters_.receivedBytes += incoming[i].length;
+    if (incoming[i].tooLong) {
+      counters_.drop(Drop::TooLong);
+      prepared_[kept++] = slot;
+    } else if (!process(slot, incoming[i].length, number, incoming[i].from, nowMicros)) {
+      prepared_[kept++] = slot;
+    }
+  }
+  for (size_t i = got; i < preparedCount_; i++) prepared_[kept++] = prepared_[i];
+  preparedCount_ = kept;
+  return got == wanted;
+}
+
+bool Core::accept(uint32_t socket, const Address& from, const uint8_t* bytes, uint32_t length, uint64_t nowMicros) {
+  if (batchFull()) return false;
+  counters_.received++;
+  counters_.receivedBytes += length;
+  if (length > SLOT_BYTES) {
+    counters_.drop(Drop::TooLong);
+  } else if (prepareSlots() == 0) {
+    counters_.drop(Drop::NoSlot);
+  } else {
+    const uint32_t slot = prepared_[preparedCount_ - 1];
+    memcpy(slots_.bytes(slot), bytes, length);
+    if (process(slot, length, socket, from, nowMicros)) preparedCount_--;
+  }
+  return true;
+}
+
+bool Core::process(uint32_t slot, uint32_t length, uint32_t socket, const Address& from, uint64_t nowMicros) {
+  const auto refuse = [this](Drop drop) {
+    counters_.drop(drop);
+    return false;
+  };
+  const Classified classified = classify(slots_.bytes(slot), length);
+  if (classified.drop != Drop::Count) return refuse(classified.drop);
+  Peer* peer = peers_.find(tuples_.find(socket, from));
+  if (classified.kind != KIND_STUN) {
+    if (!peer) return refuse(classified.kind == KIND_DTLS ? Drop::DtlsUnverifiedAddress : Drop::NoPeer);
+    if (!peer->rate.take(nowMicros)) return refuse(Drop::RateLimit);
+  }
+
+  uint32_t* row = shared_.rows + static_cast<size_t>(rowCount_) * ROW_WORDS;
+  memset(row, 0, ROW_WORDS * sizeof(uint32_t));
+  row[ROW_KIND] = classified.kind;
+  row[ROW_SLOT] = slot;
+  row[ROW_OFFSET] = slot * SLOT_BYTES;
+  row[ROW_LENGTH] = length;
+  row[ROW_PEER] = peer ? peer->id : NO_PEER;
+  row[ROW_SOCKET] = socket;
+  memcpy(row + ROW_ADDRESS, from.bytes, ADDRESS_BYTES);
+  if (classified.kind == KIND_RTP || classified.kind == KIND_RTCP) {
+    const Drop drop = classified.kind == KIND_RTP ? openRtp(*peer, slot, length, row) : openRtcp(*peer, slot, length, row);
+    if (drop != Drop::Count) return refuse(drop);
+  }
+  batchSlots_[rowCount_++] = slot;
+  return true;
+}
+
+Drop Core::openRtp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row) {
+  if (!peer.receiver) return Drop::SrtpNoKeys;
+  const Opened opened = peer.receiver->openRtp(slots_.bytes(slot), length);
+  if (opened.drop != Drop::Count) return opened.drop;
+  const RtpHeader& header = opened.header;
+  row[ROW_LENGTH] = opened.length - opened.padding;
+  row[ROW_PADDING] = opened.padding;
+  row[ROW_SSRC] = header.ssrc;
+  row[ROW_SEQUENCE] = header.sequence;
+  row[ROW_ROC] = opened.roc;
+  row[ROW_TIMESTAMP] = header.timestamp;
+  row[ROW_PAYLOAD_TYPE] = header.payloadType;
+  row[ROW_MARKER] = header.marker;
+  row[ROW_HEADER_LENGTH] = header.length;
+  row[ROW_EXTENSION_PROFILE] = header.extensionProfile;
+  row[ROW_EXTENSION_OFFSET] = header.extensionOffset ? row[ROW_OFFSET] + header.extensionOffset : 0;
+  row[ROW_EXTENSION_LENGTH] = header.extensionLength;
+  row[ROW_CSRC_COUNT] = header.csrcCount;
+  return Drop::Count;
+}
+
+Drop Core::openRtcp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row) {
+  if (!peer.receiver) return Drop::SrtpNoKeys;
+  const Opened opened = peer.receiver->openRtcp(slots_.bytes(slot), length);
+  if (opened.drop != Drop::Count) return opened.drop;
+  row[ROW_LENGTH] = opened.length;
+  row[ROW_SSRC] = opened.header.ssrc;
+  return Drop::Count;
+}
+
+void Core::endBatch() {
+  // Backwards, so that the batch's first slot is the next one taken: it is still in the cache.
+  for (uint32_t i = rowCount_; i-- > 0;) slots_.giveBack(batchSlots_[i]);
+  rowCount_ = 0;
+}
+
+// ---- out ----
+
+bool Core::sendTo(uint32_t socket, const Address& to, const uint8_t* bytes, uint32_t length) {
+  Destination destination;
+  if (!toDestination(to, destination)) {
+    counters_.drop(Drop::PeerNoAddress);
+    return false;
+  }
+  if (length > SLOT_BYTES) {
+    counters_.drop(Drop::Mtu);
+    return false;
+  }
+  memcpy(transmitter_.stage(), bytes, length);
+  transmitter_.commit(socket, destination, length);
+  return true;
+}
+
+bool Core::sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length) {
+  const Drop drop = forwarder_.sendRtcp(peers_.find(peer), plain, length);
+  if (drop != Drop::Count) counters_.drop(drop);
+  return drop == Drop::Count;
+}
+
+// ---- peers ----
+
+void Core::closePeer(uint32_t id) {
+  Peer* peer = peers_.find(id);
+  if (!peer) return;
+  for (const Tuple& tuple : peer->tuples) tuples_.remove(tuple.socket, tuple.address);
+  peers_.remove(peer);
+}
+
+bool Core::bindAddress(Peer& peer, uint32_t socket, const Address& address) {
+  const uint32_t owner = tuples_.find(socket, address);
+  if (owner != NO_PEER) return owner == peer.id;
+  if (peer.tuples.size() >= PEER_TUPLES_MAX) return false;
+  peer.tuples.push_back({socket, address});
+  return tuples_.insert(socket, address, peer.id);
+}
+
+void Core::unbindAddress(Peer& peer, uint32_t socket, const Address& address) {
+  for (size_t i = 0; i < peer.tuples.size(); i++) {
+    const Tuple& tuple = peer.tuples[i];
+    if (tuple.socket != socket || memcmp(tuple.address.bytes, address.bytes, ADDRESS_BYTES) != 0) continue;
+    tuples_.remove(socket, address);
+    peer.tuples.erase(peer.tuples.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
+}
+
+bool Core::selectAddress(Peer& peer, uint32_t socket, const Address& address) {
+  peer.socket = socket;
+  return toDestination(address, peer.destination);
+}
+
+bool Core::setKeys(Peer& peer, SrtpProfile profile, const MasterKeys& keys) {
+  auto sender = std::make_unique<SrtpSender>();
+  auto receiver = std::make_unique<PeerReceiver>();
+  if (!sender->init(profile, keys.sendKey, keys.sendSalt, gcmCode_)) return false;
+  if (!receiver->init(profile, keys.receiveKey, keys.receiveSalt)) return false;
+  peer.sender = std::move(sender);
+  peer.receiver = std::move(receiver);
+  return true;
+}
+
+Counters& Core::counters() {
+  counters_.peers = peers_.size();
+  counters_.entries = lists_.entryCount();
+  counters_.lists = lists_.listCount();
+  return counters_;
+}
+
+}  // namespace tertulia

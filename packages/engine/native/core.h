@@ -1,0 +1,84 @@
+// The engine without JavaScript and without an event loop: what a plain C++ program or the add-on drives.
+// One batch: receive() until it returns false, hand rows() to whoever decides, execute() the commands, endBatch().
+// Elsewhere: one datagram's way in → core.cc · commands → forwarder.h · keys and replay → peer.h · N-API → addon*.cc
+#pragma once
+#include "forwarder.h"
+#include "slots.h"
+#include "tuples.h"
+
+namespace tertulia {
+
+/// Monotonic microseconds, the clock of every `nowMicros`.
+uint64_t monotonicMicros();
+
+struct MasterKeys {
+  const uint8_t* receiveKey;
+  const uint8_t* receiveSalt;
+  const uint8_t* sendKey;
+  const uint8_t* sendSalt;
+};
+
+class Core {
+ public:
+  Core(const Shared& shared, bool memory, uint32_t maxPeers);
+
+  // ---- in ----
+  /// Reads one call's worth of a socket into rows. @return whether more may be waiting (the batch may be full, too)
+  bool receive(uint32_t socket, uint64_t nowMicros);
+  /// Memory mode: one datagram. @return false when the batch is full and nothing was taken
+  bool accept(uint32_t socket, const Address& from, const uint8_t* bytes, uint32_t length, uint64_t nowMicros);
+  uint32_t rowCount() const { return rowCount_; }
+  bool batchFull() const { return rowCount_ >= BATCH_ROWS; }
+  /// Slots of the batch that nobody retained are free again.
+  void endBatch();
+
+  // ---- out ----
+  uint32_t execute(uint32_t commands, uint64_t nowMicros) { return forwarder_.execute(commands, nowMicros); }
+  /// Staged, not yet handed over: kick() does.
+  bool sendTo(uint32_t socket, const Address& to, const uint8_t* bytes, uint32_t length);
+  bool sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length);
+  void kick() { transmitter_.kick(); }
+
+  // ---- peers ----
+  Peer* createPeer() { return peers_.create(); }
+  void closePeer(uint32_t id);
+  /// @return false beyond PEER_TUPLES_MAX and for a tuple of another peer
+  bool bindAddress(Peer& peer, uint32_t socket, const Address& address);
+  void unbindAddress(Peer& peer, uint32_t socket, const Address& address);
+  bool selectAddress(Peer& peer, uint32_t socket, const Address& address);
+  /// Replay lists start anew. @return false when libcrypto refuses
+  bool setKeys(Peer& peer, SrtpProfile profile, const MasterKeys& keys);
+  Peer* peer(uint32_t id) const { return peers_.find(id); }
+
+  void setGcmCode(GcmCode code) { gcmCode_ = code; }
+  GcmCode gcmCode() const { return gcmCode_; }
+  EntryLists& lists() { return lists_; }
+  Transmitter& transmitter() { return transmitter_; }
+  Counters& counters();
+  const Shared& shared() const { return shared_; }
+
+ private:
+  /// One datagram that lies in `slot`. @return whether it became a row
+  bool process(uint32_t slot, uint32_t length, uint32_t socket, const Address& from, uint64_t nowMicros);
+  Drop openRtp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row);
+  Drop openRtcp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row);
+  /// Slots that the next call reads into; filled up from the pool. @return how many there are
+  size_t prepareSlots();
+
+  Shared shared_;
+  Counters counters_;
+  SlotPool slots_;
+  PeerTable peers_;
+  EntryLists lists_;
+  TupleTable tuples_;
+  Transmitter transmitter_;
+  Forwarder forwarder_;
+  GcmCode gcmCode_ = bestGcmCode();
+  uint32_t rowCount_ = 0;
+  uint32_t batchSlots_[BATCH_ROWS];  // what the rows say, where nobody else can write
+  uint32_t prepared_[CALL_DATAGRAMS];
+  size_t preparedCount_ = 0;
+  uint8_t unwanted_[SLOT_BYTES];  // read into when no slot is free: the socket must not stay readable
+};
+
+}  // namespace tertulia

@@ -1,0 +1,184 @@
+#include "forwarder.h"
+#include "extensions.h"
+
+namespace tertulia {
+namespace {
+
+/// 24 bits of seconds, 18 of them behind the point. Clock: the engine's.
+uint32_t absSendTime(uint64_t nowMicros) { return static_cast<uint32_t>((nowMicros << 18) / 1'000'000) & 0xffffff; }
+
+}  // namespace
+
+uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
+  nowMicros_ = nowMicros;
+  refused_ = 0;
+  if (count > shared_.commandCapacity) {
+    counters_.drop(Drop::CommandInvalid, count - shared_.commandCapacity);
+    count = shared_.commandCapacity;
+  }
+  for (uint32_t i = 0; i < count; i++) {
+    const uint32_t* command = shared_.commands + static_cast<size_t>(i) * COMMAND_WORDS;
+    const uint32_t target = command[COMMAND_TARGET];
+    if (command[COMMAND_TYPE] == COMMAND_RTCP) {
+      const uint32_t offset = command[COMMAND_PAYLOAD_OFFSET], length = command[COMMAND_PAYLOAD_LENGTH];
+      if (!inMemory(offset, length)) {
+        refuse(Drop::CommandInvalid);
+        continue;
+      }
+      const Drop drop = sendRtcp(peers_.find(target), shared_.slab + offset, length);
+      if (drop != Drop::Count) refuse(drop);
+      continue;
+    }
+    Packet packet;
+    if (!read(command, packet)) {
+      refuse(Drop::CommandInvalid);
+    } else if (command[COMMAND_TYPE] == COMMAND_LIST) {
+      sendList(target, packet);
+    } else {
+      sendEntry(target, packet);
+    }
+  }
+  out_.kick();
+  return refused_;
+}
+
+bool Forwarder::read(const uint32_t* command, Packet& packet) const {
+  const uint32_t type = command[COMMAND_TYPE];
+  if (type != COMMAND_LIST && type != COMMAND_ENTRY) return false;
+  const uint32_t offset = command[COMMAND_PAYLOAD_OFFSET];
+  packet.payloadLength = command[COMMAND_PAYLOAD_LENGTH];
+  if (!inMemory(offset, packet.payloadLength)) return false;
+  packet.payload = shared_.slab + offset;
+  packet.index = command[COMMAND_INDEX];
+  packet.timestamp = command[COMMAND_TIMESTAMP];
+  const uint32_t flags = command[COMMAND_FLAGS];
+  packet.marker = flags & FLAG_MARKER;
+  packet.retransmission = type == COMMAND_ENTRY && (flags & FLAG_RETRANSMISSION);
+  packet.codec = flags >> FLAG_CODEC_SHIFT & 7;
+  packet.csrcCount = command[COMMAND_CSRC_COUNT];
+  packet.csrcs[0] = command[COMMAND_CSRC0];
+  packet.csrcs[1] = command[COMMAND_CSRC1];
+  packet.extensionCount = command[COMMAND_EXTENSION_COUNT];
+  if (packet.csrcCount > 2 || packet.extensionCount > COMMAND_EXTENSIONS_MAX) return false;
+  for (uint32_t i = 0; i < packet.extensionCount; i++) {
+    const uint32_t head = command[COMMAND_EXTENSIONS + 2 * i], at = command[COMMAND_EXTENSIONS + 2 * i + 1];
+    const uint32_t length = head >> 8;
+    if ((head & 0xff) > 15 || length > 255 || !inMemory(at, length)) return false;
+    packet.extensions[i] = {static_cast<uint8_t>(head), static_cast<uint8_t>(length), shared_.slab + at};
+  }
+  return true;
+}
+
+void Forwarder::sendList(uint32_t list, const Packet& packet) {
+  if (!lists_.isList(list)) {
+    refuse(Drop::ListInvalid);
+    return;
+  }
+  for (uint32_t entry : lists_.members(list)) sendEntry(entry, packet);
+}
+
+void Forwarder::sendEntry(uint32_t entry, const Packet& packet) {
+  if (!lists_.isEntry(entry) || entry >= shared_.entryCapacity) {
+    refuse(Drop::EntryInvalid);
+    return;
+  }
+  uint32_t* words = shared_.entries + static_cast<size_t>(entry) * ENTRY_WORDS;
+  if (!(words[ENTRY_FLAGS] & ENTRY_ENABLED)) {
+    refuse(Drop::EntryDisabled);
+    return;
+  }
+  const Drop drop = tryEntry(entry, packet, words);
+  if (drop == Drop::Count) return;
+  words[ENTRY_DROPS]++;
+  refuse(drop);
+}
+
+Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) {
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(words);
+  if (static_cast<int32_t>(packet.index - words[ENTRY_FIRST_INDEX]) < 0) return Drop::EntryBeforeFirst;
+  const uint8_t payloadType = bytes[ENTRY_PAYLOAD_TYPES * 4 + packet.codec];
+  if (payloadType > 127) return Drop::EntryNoCodec;
+  Peer* peer = peers_.find(words[ENTRY_PEER]);
+  if (!peer) return Drop::EntryInvalid;
+  if (peer->destination.length == 0) return Drop::PeerNoAddress;
+  if (!peer->sender) return Drop::PeerNoKeys;
+
+  EntryState& state = lists_.state(entry);
+  const uint32_t index = packet.index - words[ENTRY_DELTA_INDEX];
+  const bool repeated = packet.retransmission && state.wasSent(index);
+  if (!repeated && !state.fresh(index)) return Drop::EntryIndexReuse;
+
+  // What is only known at this moment, or was known at the moment of the first sending.
+  const uint8_t* sendIds = bytes + ENTRY_SEND_EXTENSIONS * 4;
+  const uint8_t midId = sendIds[0], midLength = sendIds[1], absSendTimeId = sendIds[2], transportWideId = sendIds[3];
+  SendMoments::Moment moment = {index, absSendTime(nowMicros_), 1, peer->transportWideNumber};
+  if (absSendTimeId || transportWideId) {
+    if (!state.moments) state.moments = new SendMoments;
+    SendMoments::Moment& kept = state.moments->moments[index % SendMoments::COUNT];
+    if (repeated) {
+      if (!kept.valid || kept.index != index) return Drop::RetransmissionForgotten;
+      moment = kept;
+    } else {
+      kept = moment;
+    }
+  }
+  uint8_t timeBytes[3], numberBytes[2];
+  ExtensionWriter extensions;
+  for (uint32_t i = 0; i < packet.extensionCount; i++) {
+    const uint8_t id = bytes[ENTRY_EXTENSION_IDS * 4 + packet.extensions[i].kind];
+    if (id) extensions.add(id, packet.extensions[i].value, packet.extensions[i].length);
+  }
+  if (midId && midLength && midLength <= MID_BYTES && state.carriesMid(index, words[ENTRY_FLAGS] & ENTRY_SEND_MID)) {
+    extensions.add(midId, bytes + ENTRY_MID * 4, midLength);
+  }
+  if (absSendTimeId) {
+    writeU24(timeBytes, moment.absSendTime);
+    extensions.add(absSendTimeId, timeBytes, sizeof timeBytes);
+  }
+  if (transportWideId) {
+    writeU16(numberBytes, moment.transportWideNumber);
+    extensions.add(transportWideId, numberBytes, sizeof numberBytes);
+  }
+
+  const size_t headerLength = 12 + 4 * packet.csrcCount + (extensions.empty() ? 0 : extensions.size());
+  if (headerLength + packet.payloadLength + SRTP_OVERHEAD_MAX > SLOT_BYTES) return Drop::Mtu;
+  uint8_t* out = out_.stage();
+  out[0] = static_cast<uint8_t>(0x80 | (extensions.empty() ? 0 : 0x10) | packet.csrcCount);
+  out[1] = static_cast<uint8_t>((packet.marker ? 0x80 : 0) | payloadType);
+  const uint32_t timestamp = packet.timestamp + words[ENTRY_DELTA_TIMESTAMP];
+  writeU16(out + 2, index);
+  writeU32(out + 4, timestamp);
+  writeU32(out + 8, words[ENTRY_SSRC]);
+  for (uint32_t i = 0; i < packet.csrcCount; i++) writeU32(out + 12 + 4 * i, packet.csrcs[i]);
+  if (!extensions.empty()) extensions.write(out + 12 + 4 * packet.csrcCount);
+
+  const size_t length = peer->sender->protectRtp(out, headerLength, packet.payload, packet.payloadLength, index >> 16);
+  if (length == 0) return Drop::SendError;
+  out_.commit(peer->socket, peer->destination, length);
+
+  if (!repeated) {
+    if (transportWideId) peer->transportWideNumber++;
+    state.markSent(index);
+    if (!packet.retransmission && state.highest == index) words[ENTRY_LAST_TIMESTAMP] = timestamp;
+    words[ENTRY_LAST_INDEX] = state.highest;
+  }
+  words[ENTRY_PACKETS]++;
+  words[ENTRY_OCTETS] += packet.payloadLength;
+  words[ENTRY_LAST_SENT_MICROS] = static_cast<uint32_t>(nowMicros_);
+  return Drop::Count;
+}
+
+Drop Forwarder::sendRtcp(Peer* peer, const uint8_t* plain, size_t length) {
+  constexpr size_t RTCP_LEAST = 8;
+  if (!peer) return Drop::EntryInvalid;
+  if (length < RTCP_LEAST) return Drop::CommandInvalid;
+  if (length + SRTCP_OVERHEAD_MAX > SLOT_BYTES) return Drop::Mtu;
+  if (peer->destination.length == 0) return Drop::PeerNoAddress;
+  if (!peer->sender) return Drop::PeerNoKeys;
+  const size_t sealed = peer->sender->protectRtcp(out_.stage(), plain, length, peer->sender->takeRtcpIndex());
+  if (sealed == 0) return Drop::SendError;
+  out_.commit(peer->socket, peer->destination, sealed);
+  return Drop::Count;
+}
+
+}  // namespace tertulia

@@ -1,0 +1,56 @@
+// Executes commands: one received payload becomes one packet per entry of a list, with the entry's own header, encrypted
+// straight from where the payload lies. Every number read from shared memory is checked; a wrong one is a counted drop.
+// Knows lists, peers and RTP headers; does not know rooms, codecs or why a list looks as it does.
+// Spec: RFC 3550 §5.1, RFC 8285 (extensions), RFC 3711 §3.3.1 (roll-over counter = upper half of the outgoing index).
+#pragma once
+#include "lists.h"
+#include "peer.h"
+#include "transmitter.h"
+
+namespace tertulia {
+
+class Forwarder {
+ public:
+  Forwarder(const Shared& shared, PeerTable& peers, EntryLists& lists, Transmitter& out, Counters& counters)
+      : shared_(shared), peers_(peers), lists_(lists), out_(out), counters_(counters) {}
+
+  /// The first `count` commands. Nothing is left staged. @return packets that were not sent
+  uint32_t execute(uint32_t count, uint64_t nowMicros);
+
+  /// Stages one compound; the caller kicks. @return Drop::Count when it was staged
+  Drop sendRtcp(Peer* peer, const uint8_t* plain, size_t length);
+
+ private:
+  /// One command, checked.
+  struct Packet {
+    const uint8_t* payload;
+    uint32_t payloadLength, index, timestamp;
+    bool marker, retransmission;
+    uint32_t codec, csrcCount, csrcs[2], extensionCount;
+    struct Extension {
+      uint8_t kind, length;
+      const uint8_t* value;
+    } extensions[COMMAND_EXTENSIONS_MAX];
+  };
+  bool read(const uint32_t* command, Packet& packet) const;
+  bool inMemory(uint32_t offset, uint32_t length) const {
+    return static_cast<size_t>(offset) + length <= shared_.memoryBytes();
+  }
+  void sendList(uint32_t list, const Packet& packet);
+  void sendEntry(uint32_t entry, const Packet& packet);
+  Drop tryEntry(uint32_t entry, const Packet& packet, uint32_t* words);
+  void refuse(Drop drop) {
+    counters_.drop(drop);
+    refused_++;
+  }
+
+  Shared shared_;
+  PeerTable& peers_;
+  EntryLists& lists_;
+  Transmitter& out_;
+  Counters& counters_;
+  uint64_t nowMicros_ = 0;
+  uint32_t refused_ = 0;
+};
+
+}  // namespace tertulia

@@ -1,0 +1,128 @@
+// One remote party: the addresses that it may send from, the one that it is sent to, its keys and its receive state.
+// Knows SRTP and replay lists; does not know rows, sockets or lists.
+#pragma once
+#include <memory>
+#include <vector>
+#include "address.h"
+#include "replay.h"
+#include "rtp_header.h"
+#include "srtp.h"
+
+namespace tertulia {
+
+constexpr size_t PEER_TUPLES_MAX = 8;   // ICE pairs kept alive at once, as in other servers
+constexpr size_t PEER_SOURCES_MAX = 64;  // SSRCs; a browser with simulcast and RTX uses about ten
+
+struct Tuple {
+  uint32_t socket = 0;
+  Address address;
+};
+
+/// Packets per second with a burst. Time comes in.
+class TokenBucket {
+ public:
+  void configure(double perSecond, double burst) {
+    perMicro_ = perSecond / 1e6;
+    burst_ = tokens_ = burst;
+  }
+  bool take(uint64_t nowMicros) {
+    if (nowMicros > filledMicros_) {
+      tokens_ += static_cast<double>(nowMicros - filledMicros_) * perMicro_;
+      if (tokens_ > burst_) tokens_ = burst_;
+      filledMicros_ = nowMicros;
+    }
+    if (tokens_ < 1) return false;
+    tokens_ -= 1;
+    return true;
+  }
+
+ private:
+  double perMicro_ = 5000 / 1e6;  // 5,000/s: a 40 Mbit/s screen share with its reports
+  double burst_ = 1000;
+  double tokens_ = 1000;
+  uint64_t filledMicros_ = 0;
+};
+
+/// Replay state per SSRC, at most PEER_SOURCES_MAX. A source gets its place with its first authenticated packet.
+class SourceStates {
+ public:
+  ReplayWindow* find(uint32_t ssrc) {
+    if (last_ < ssrcs_.size() && ssrcs_[last_] == ssrc) return windows_[last_].get();
+    for (size_t i = 0; i < ssrcs_.size(); i++) {
+      if (ssrcs_[i] == ssrc) return windows_[last_ = i].get();
+    }
+    return nullptr;
+  }
+  bool full() const { return ssrcs_.size() >= PEER_SOURCES_MAX; }
+  ReplayWindow* add(uint32_t ssrc) {
+    ssrcs_.push_back(ssrc);
+    windows_.push_back(std::make_unique<ReplayWindow>());
+    return windows_.back().get();
+  }
+
+ private:
+  std::vector<uint32_t> ssrcs_;
+  std::vector<std::unique_ptr<ReplayWindow>> windows_;
+  size_t last_ = 0;
+};
+
+/// What opening a packet gave.
+struct Opened {
+  Drop drop = Drop::Count;  // Count: none
+  uint32_t length = 0;      // plain, padding included
+  uint32_t padding = 0;
+  uint32_t roc = 0;
+  RtpHeader header;
+};
+
+/// Keys and replay state of one direction in; replaced as a whole when keys are set.
+class PeerReceiver {
+ public:
+  bool init(SrtpProfile profile, const uint8_t* key, const uint8_t* salt) { return srtp_.init(profile, key, salt); }
+  /// In place. Cheap checks first, then the tag, and only then does anything change.
+  Opened openRtp(uint8_t* packet, uint32_t length);
+  Opened openRtcp(uint8_t* packet, uint32_t length);
+
+ private:
+  SrtpReceiver srtp_;
+  SourceStates rtp_, rtcp_;
+};
+
+struct Peer {
+  uint32_t id = NO_PEER;
+  uint32_t socket = 0;      // of `destination`
+  Destination destination;  // length 0: nowhere yet
+  uint16_t transportWideNumber = 0;
+  std::unique_ptr<SrtpSender> sender;
+  std::unique_ptr<PeerReceiver> receiver;
+  TokenBucket rate;
+  std::vector<Tuple> tuples;
+};
+
+/// Peers by id. An id is index | generation << 16, so that the id of a closed peer never means its successor.
+class PeerTable {
+ public:
+  explicit PeerTable(uint32_t capacity) : capacity_(capacity < INDEXES ? capacity : INDEXES) {}
+
+  /// @return nullptr when all are in use.
+  Peer* create();
+  void remove(Peer* peer);
+  Peer* find(uint32_t id) const {
+    const uint32_t index = id & (INDEXES - 1);
+    if (index >= peers_.size()) return nullptr;
+    Peer* peer = peers_[index].get();
+    return peer && peer->id == id ? peer : nullptr;
+  }
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr uint32_t INDEXES = 1 << 16;
+  static constexpr uint32_t GENERATIONS = 1 << 15;  // ids stay below 2^31
+  uint32_t capacity_;
+  size_t size_ = 0;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<uint32_t> nextIds_;  // of free places; the one free for longest is used first
+  size_t nextFree_ = 0;
+};
+
+}  // namespace tertulia

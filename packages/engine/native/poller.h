@@ -1,0 +1,71 @@
+// Waits for an engine's sockets on Node's event loop and says when to read or write.
+// A quiet socket wakes the loop; a busy one is read from a 1 ms timer instead, because one wake-up per datagram costs more
+// than the datagram. Knows libuv and the cleanup of a Node environment; does not know packets.
+// It outlives its owner until libuv has closed its handles, and then deletes itself.
+#pragma once
+#include <node_api.h>
+#include <uv.h>
+#include <memory>
+#include <vector>
+#include "socket.h"
+
+namespace tertulia {
+
+class PollerOwner {
+ public:
+  virtual ~PollerOwner() = default;
+  /// Read all sockets. @return datagrams read
+  virtual size_t onReadable() = 0;
+  virtual void onWritable(uint32_t socket) = 0;
+  virtual bool wantsWrite(uint32_t socket) = 0;
+  virtual void onWakeup() = 0;
+};
+
+class Poller {
+ public:
+  Poller(napi_env env, uv_loop_t* loop, PollerOwner* owner);
+
+  /// @return false when libuv refuses the handle
+  bool add(uint32_t socket, SocketHandle handle);
+  /// Before the socket itself is closed.
+  void remove(uint32_t socket);
+  /// Something waits for room in the kernel's buffer, or no longer does.
+  void update(uint32_t socket);
+  /// The owner goes away. Must be called once; the object is not used afterwards.
+  void shutdown();
+
+ private:
+  /// Two wake-ups within a millisecond: from then on the timer reads.
+  static constexpr uint64_t BUSY_GAP_NANOS = 1'000'000;
+  static constexpr uint64_t TIMER_MS = 1;
+  /// So many timer rounds with at most one datagram each: the sockets wake the loop again.
+  static constexpr unsigned QUIET_ROUNDS = 4;
+
+  struct Handle {
+    uv_poll_t poll;
+    Poller* poller;
+    uint32_t socket;
+    int events;
+  };
+  ~Poller() = default;
+  void watch(Handle& handle);
+  void watchAll();
+  void closeAll();
+  void onClosed();
+  static void onPoll(uv_poll_t* poll, int status, int events);
+  static void onTimer(uv_timer_t* timer);
+  static void onCleanup(napi_async_cleanup_hook_handle hook, void* data);
+
+  uv_loop_t* loop_;
+  PollerOwner* owner_;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  uv_timer_t timer_;
+  std::vector<Handle*> handles_;
+  size_t open_ = 0;  // libuv handles that are not closed yet
+  bool closing_ = false;
+  bool fromTimer_ = false;
+  unsigned quietRounds_ = 0;
+  uint64_t lastWakeupNanos_ = 0;
+};
+
+}  // namespace tertulia

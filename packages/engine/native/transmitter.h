@@ -1,0 +1,70 @@
+// The way out: packets are staged, handed to the kernel 64 at a time, and wait in a bounded queue when its buffer is full.
+// In memory mode they are kept for whoever asks. Knows sockets; does not know what a packet means.
+#pragma once
+#include <deque>
+#include <memory>
+#include <vector>
+#include "socket.h"
+
+namespace tertulia {
+
+/// 2 MiB wait for a full kernel buffer (which is 4 MiB): together about 50 ms of a gigabit. Older media is worthless.
+constexpr size_t QUEUE_BYTES_MAX = 2 * 1024 * 1024;
+/// What a queued datagram costs beside its bytes.
+constexpr size_t QUEUE_OVERHEAD = 64;
+
+class Transmitter {
+ public:
+  Transmitter(bool memory, Counters& counters);
+
+  /// Sockets are numbered from 0; numbers of closed ones are used again.
+  uint32_t addSocket(std::unique_ptr<UdpSocket> socket);
+  void removeSocket(uint32_t number);
+  UdpSocket* socket(uint32_t number) const {
+    return number < sockets_.size() ? sockets_[number].socket.get() : nullptr;
+  }
+  uint32_t socketCount() const { return static_cast<uint32_t>(sockets_.size()); }
+
+  /// SLOT_BYTES of room for the next packet. commit() sends it, not calling commit() forgets it.
+  uint8_t* stage() { return staging_.get() + used_ * SLOT_BYTES; }
+  void commit(uint32_t socket, const Destination& to, size_t length) {
+    if (used_ > 0 && socket != stagedSocket_) moveToFront(length);
+    stagedSocket_ = socket;
+    outgoing_[used_] = {stage(), static_cast<uint32_t>(length), to};
+    if (++used_ == CALL_DATAGRAMS) kick();
+  }
+  /// Hands over what is staged.
+  void kick();
+
+  /// The socket can take more. @return whether everything has gone.
+  bool drainQueue(uint32_t number);
+  bool waiting(uint32_t number) const { return number < sockets_.size() && !sockets_[number].queue.empty(); }
+
+  /// Memory mode: what was sent since the last call, each as length, socket, address, bytes, filled up to 4.
+  std::vector<uint8_t> takeSent() { return std::move(sent_); }
+
+ private:
+  struct Queued {
+    Destination to;
+    std::vector<uint8_t> bytes;
+  };
+  struct Place {
+    std::unique_ptr<UdpSocket> socket;
+    std::deque<Queued> queue;
+  };
+  void moveToFront(size_t length);
+  void remember(const Outgoing& out);
+  void enqueue(Place& place, const Outgoing& out);
+  void countRefusal(SendResult result);
+
+  bool memory_;
+  Counters& counters_;
+  std::unique_ptr<uint8_t[]> staging_;
+  Outgoing outgoing_[CALL_DATAGRAMS];
+  size_t used_ = 0;
+  uint32_t stagedSocket_ = 0;
+  std::vector<Place> sockets_;
+  std::vector<uint8_t> sent_;
+};
+
+}  // namespace tertulia
