@@ -11,3 +11,24 @@ export * from './rtp.js';
 export * from './rtpParameters.js';
 export * from './stun.js';
 export * from './units.js';
+export type * from './sdp/answer.js';
+export type * from './sdp/description.js';
+export {
+  SDP_LIMITS,
+  type OfferRefusal,
+  type SdpApplicationSection,
+  type SdpCodec,
+  type SdpDirection,
+  type SdpFingerprint,
+  type SdpHeaderExtension,
+  type SdpMediaSection,
+  type SdpOffer,
+  type SdpOfferSection,
+  type SdpRid,
+  type SdpSetup,
+  type SdpSimulcastStream,
+  type SdpUnknownSection,
+} from './sdp/offer.js';
+export { sectionToRtpCapabilities, sectionToRtpParameters } from './sdp/parameters.js';
+export { readOffer } from './sdp/readOffer.js';
+export { writeAnswer } from './sdp/writeAnswer.js';
