@@ -17,6 +17,16 @@ bool codeByName(const std::string& name, GcmCode& code) {
   return false;
 }
 
+/// Session keys that a published vector gives, instead of master keys: the last argument of testProtect and testUnprotect.
+SrtpSessionPair sessionKeys(const Call& call) {
+  SrtpSessionPair pair;
+  for (SrtpSessionBytes* bytes : {&pair.rtp, &pair.rtcp}) {
+    memcpy(bytes->key, call.bytes(1).data, call.bytes(1).length);
+    memcpy(bytes->salt, call.bytes(2).data, call.bytes(2).length);
+  }
+  return pair;
+}
+
 /// profile, key, salt as the first arguments. @return None when they do not fit
 SrtpProfile profileOf(const Call& call) {
   const uint32_t number = call.u32(0);
@@ -35,7 +45,8 @@ napi_value testProtect(napi_env env, napi_callback_info info) {
   std::string out(packet.length + SRTCP_OVERHEAD_MAX, '\0');
   auto* bytes = reinterpret_cast<uint8_t*>(&out[0]);
   if (profile == SrtpProfile::None || !codeByName(call.text(6), code) ||
-      !sender.init(profile, call.bytes(1).data, call.bytes(2).data, code)) {
+      !(call.boolean(7) ? sender.init(profile, sessionKeys(call), code)
+                        : sender.init(profile, call.bytes(1).data, call.bytes(2).data, code))) {
     return throwCode(env, "BAD_KEYS", "profile, key or salt");
   }
   size_t length = 0;
@@ -55,7 +66,9 @@ napi_value testUnprotect(napi_env env, napi_callback_info info) {
   const Call::Bytes packet = call.bytes(3);
   const SrtpProfile profile = profileOf(call);
   SrtpReceiver receiver;
-  if (profile == SrtpProfile::None || !receiver.init(profile, call.bytes(1).data, call.bytes(2).data)) {
+  if (profile == SrtpProfile::None ||
+      !(call.boolean(6) ? receiver.init(profile, sessionKeys(call))
+                        : receiver.init(profile, call.bytes(1).data, call.bytes(2).data))) {
     return throwCode(env, "BAD_KEYS", "profile, key or salt");
   }
   std::string copy(reinterpret_cast<char*>(packet.data), packet.length);

@@ -61,23 +61,25 @@ bool gcmOpen(EVP_CIPHER_CTX* context, const uint8_t* iv, const uint8_t* aad, siz
   return EVP_CipherFinal_ex(context, none, &written) == 1;
 }
 
-bool initSession(SrtpSessionKeys& session, SrtpProfile profile, const uint8_t* key, const uint8_t* salt, uint8_t labels,
-                 uint8_t sessionKey[32], bool forGcmOpening) {
+bool derivePart(SrtpProfile profile, const uint8_t* key, const uint8_t* salt, uint8_t labels, SrtpSessionBytes& session) {
   const SrtpProfileSizes& size = sizes(profile);
-  uint8_t paddedSalt[14] = {}, macKey[20];
-  memcpy(paddedSalt, salt, size.salt);
-  if (!deriveSessionKey(key, size.key, paddedSalt, labels + RTP_ENCRYPTION, sessionKey, size.key)) return false;
-  if (!deriveSessionKey(key, size.key, paddedSalt, labels + RTP_SALT, session.salt, size.salt)) return false;
-  if (size.aead && !forGcmOpening) return true;  // gcm.h encrypts
+  uint8_t padded[14] = {};
+  memcpy(padded, salt, size.salt);
+  return deriveSessionKey(key, size.key, padded, labels + RTP_ENCRYPTION, session.key, size.key) &&
+         deriveSessionKey(key, size.key, padded, labels + RTP_SALT, session.salt, size.salt) &&
+         (size.aead || deriveSessionKey(key, size.key, padded, labels + RTP_AUTHENTICATION, session.authentication, 20));
+}
+
+/// @param opening makes the AES-GCM context; for sealing there is gcm.h
+bool install(SrtpSessionKeys& session, SrtpProfile profile, const SrtpSessionBytes& bytes, bool opening) {
+  const SrtpProfileSizes& size = sizes(profile);
+  memcpy(session.salt, bytes.salt, size.salt);
+  if (size.aead && !opening) return true;
   session.cipher.reset(EVP_CIPHER_CTX_new());
-  if (!session.cipher) return false;
   const EVP_CIPHER* cipher = size.aead ? gcmCipher(size.key) : counterCipher(size.key);
-  if (EVP_CipherInit_ex(session.cipher.get(), cipher, nullptr, sessionKey, nullptr, size.aead ? 0 : 1) != 1) return false;
-  if (size.aead) return true;
-  if (!deriveSessionKey(key, size.key, paddedSalt, labels + RTP_AUTHENTICATION, macKey, sizeof macKey)) return false;
-  session.mac.setKey(macKey);
-  OPENSSL_cleanse(macKey, sizeof macKey);
-  return true;
+  if (!session.cipher) return false;
+  if (!size.aead) session.mac.setKey(bytes.authentication);
+  return EVP_CipherInit_ex(session.cipher.get(), cipher, nullptr, bytes.key, nullptr, size.aead ? 0 : 1) == 1;
 }
 
 }  // namespace
@@ -90,6 +92,13 @@ bool deriveSessionKey(const uint8_t* key, size_t keyBytes, const uint8_t* salt, 
   EvpContext context(EVP_CIPHER_CTX_new());
   return context && EVP_CipherInit_ex(context.get(), counterCipher(keyBytes), nullptr, key, iv, 1) == 1 &&
          countedCrypt(context.get(), iv, zeros, out, length);
+}
+
+SrtpSessionBytes::~SrtpSessionBytes() { OPENSSL_cleanse(this, sizeof *this); }
+
+bool deriveSessionKeys(SrtpProfile profile, const uint8_t* key, const uint8_t* salt, SrtpSessionPair& pair) {
+  return profile != SrtpProfile::None && derivePart(profile, key, salt, 0, pair.rtp) &&
+         derivePart(profile, key, salt, RTCP_LABELS, pair.rtcp);
 }
 
 void HmacSha1::setKey(const uint8_t key[20]) {
@@ -118,16 +127,19 @@ void HmacSha1::sign(const uint8_t* first, size_t firstLength, const uint8_t* sec
 // ---- sending ----
 
 bool SrtpSender::init(SrtpProfile profile, const uint8_t* key, const uint8_t* salt, GcmCode code) {
+  SrtpSessionPair keys;
+  return deriveSessionKeys(profile, key, salt, keys) && init(profile, keys, code);
+}
+
+bool SrtpSender::init(SrtpProfile profile, const SrtpSessionPair& keys, GcmCode code) {
   const SrtpProfileSizes& size = sizes(profile);
-  uint8_t rtpKey[32], rtcpKey[32];
-  bool good = profile != SrtpProfile::None && initSession(rtp_, profile, key, salt, 0, rtpKey, false) &&
-              initSession(rtcp_, profile, key, salt, RTCP_LABELS, rtcpKey, false);
+  if (!install(rtp_, profile, keys.rtp, false) || !install(rtcp_, profile, keys.rtcp, false)) return false;
   // Reports are few: they stay with libcrypto.
-  if (good && size.aead) good = rtpGcm_.init(rtpKey, size.key, code) && rtcpGcm_.init(rtcpKey, size.key, GcmCode::Evp);
-  OPENSSL_cleanse(rtpKey, sizeof rtpKey);
-  OPENSSL_cleanse(rtcpKey, sizeof rtcpKey);
-  if (good) profile_ = profile;
-  return good;
+  if (size.aead && !(rtpGcm_.init(keys.rtp.key, size.key, code) && rtcpGcm_.init(keys.rtcp.key, size.key, GcmCode::Evp))) {
+    return false;
+  }
+  profile_ = profile;
+  return true;
 }
 
 size_t SrtpSender::protectRtp(uint8_t* packet, size_t headerLength, const uint8_t* payload, size_t payloadLength,
@@ -181,12 +193,14 @@ size_t SrtpSender::protectRtcp(uint8_t* packet, const uint8_t* plain, size_t len
 // ---- receiving ----
 
 bool SrtpReceiver::init(SrtpProfile profile, const uint8_t* key, const uint8_t* salt) {
-  uint8_t sessionKey[32];
-  const bool good = profile != SrtpProfile::None && initSession(rtp_, profile, key, salt, 0, sessionKey, true) &&
-                    initSession(rtcp_, profile, key, salt, RTCP_LABELS, sessionKey, true);
-  OPENSSL_cleanse(sessionKey, sizeof sessionKey);
-  if (good) profile_ = profile;
-  return good;
+  SrtpSessionPair keys;
+  return deriveSessionKeys(profile, key, salt, keys) && init(profile, keys);
+}
+
+bool SrtpReceiver::init(SrtpProfile profile, const SrtpSessionPair& keys) {
+  if (!install(rtp_, profile, keys.rtp, true) || !install(rtcp_, profile, keys.rtcp, true)) return false;
+  profile_ = profile;
+  return true;
 }
 
 size_t SrtpReceiver::unprotectRtp(uint8_t* packet, size_t length, size_t headerLength, uint32_t roc) {

@@ -48,6 +48,16 @@ class HmacSha1 {
   SHA_CTX inner_, outer_;
 };
 
+/// Session keys of one of the two protocols, as derived from the master keys.
+struct SrtpSessionBytes {
+  uint8_t key[32] = {}, salt[14] = {}, authentication[20] = {};
+  ~SrtpSessionBytes();  // wipes
+};
+struct SrtpSessionPair {
+  SrtpSessionBytes rtp, rtcp;
+};
+bool deriveSessionKeys(SrtpProfile profile, const uint8_t* key, const uint8_t* salt, SrtpSessionPair& pair);
+
 /// Salt, cipher and MAC of one of the two protocols (RTP or RTCP) in one direction.
 struct SrtpSessionKeys {
   uint8_t salt[14] = {};
@@ -59,6 +69,7 @@ class SrtpSender {
  public:
   /// @return false when libcrypto refuses (out of memory, FIPS rules).
   bool init(SrtpProfile profile, const uint8_t* key, const uint8_t* salt, GcmCode code);
+  bool init(SrtpProfile profile, const SrtpSessionPair& keys, GcmCode code);
 
   /// The header is in `packet` already; the payload is encrypted from where it lies, behind it.
   /// `packet` has room for headerLength + payloadLength + SRTP_OVERHEAD_MAX.
@@ -83,6 +94,7 @@ class SrtpSender {
 class SrtpReceiver {
  public:
   bool init(SrtpProfile profile, const uint8_t* key, const uint8_t* salt);
+  bool init(SrtpProfile profile, const SrtpSessionPair& keys);
 
   size_t rtpTagBytes() const { return sizes(profile_).rtpTag; }
   /// Least bytes of an SRTCP packet: RTCP header, tag, index.

@@ -109,6 +109,7 @@ export interface NativeModule {
     index: number,
     rtcp: boolean,
     cipher: string,
+    areSessionKeys?: boolean,
   ): Uint8Array;
   testUnprotect(
     profile: number,
@@ -117,6 +118,7 @@ export interface NativeModule {
     packet: Uint8Array,
     index: number,
     rtcp: boolean,
+    areSessionKeys?: boolean,
   ): Uint8Array | undefined;
   /** For tests: RFC 3711 §4.3 key derivation, key derivation rate 0. */
   testDerive(key: Uint8Array, salt: Uint8Array, label: number, length: number): Uint8Array;
