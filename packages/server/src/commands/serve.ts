@@ -1,0 +1,108 @@
+/** `tertulia serve`: reads settings, starts everything, prints one line, drains on SIGTERM and SIGINT. */
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { mediaAddresses, type InterfaceAddress } from '../addresses.js';
+import { readPublicKey, type TokenKeys } from '../auth/tokens.js';
+import { isOpen, type Config } from '../config.js';
+import { helpText, readServeRequest } from '../configSources.js';
+import { StartError } from '../errors.js';
+import type { TlsMaterial } from '../http/app.js';
+import { createLogger } from '../logger.js';
+import { createSfuMedia } from '../media/sfuMedia.js';
+import { TertuliaServer } from '../server.js';
+import { selfSigned } from '../tls/selfSigned.js';
+import { VERSION } from '../version.js';
+
+export async function serve(args: readonly string[]): Promise<void> {
+  const request = readServeRequest({
+    args,
+    env: process.env,
+    readFile: (path) => readFileSync(path, 'utf8'),
+  });
+  if (request.help) {
+    process.stdout.write(helpText());
+    return;
+  }
+  const { config } = request;
+  const log = createLogger(config.logLevel);
+  for (const variable of request.unknownVariables)
+    log.warn({ variable }, 'unknown environment variable ignored');
+
+  const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []) as InterfaceAddress[];
+  const keys = readKeys(config);
+  const tls = readTls(config, interfaces);
+  const listen = mediaAddresses(config, interfaces);
+  const media = await createSfuMedia(
+    { workers: config.workers, listen, port: config.mediaPort, audioSlots: config.audioSlots },
+    log.child({ mod: 'media' }),
+  );
+  const server = await TertuliaServer.create({
+    config,
+    media,
+    log,
+    keys,
+    tls,
+    version: VERSION,
+    processMetrics: true,
+  });
+  let url: string;
+  try {
+    url = await server.listen();
+  } catch (error) {
+    await media.close();
+    throw error;
+  }
+  if (isOpen(config)) log.warn({ host: config.host }, 'no key is configured: every room is open');
+  stopOnSignal(server, config.drainTimeout * 1_000);
+  process.stdout.write(`tertulia listening on ${url}\n`);
+}
+
+function readKeys(config: Config): TokenKeys | undefined {
+  if (config.apiKey === undefined) return undefined;
+  const { apiKey, apiSecret: secret, apiPublicKey } = config;
+  if (apiPublicKey === undefined) return { apiKey, secret, publicKey: undefined };
+  try {
+    return { apiKey, secret, publicKey: readPublicKey(readFileSync(apiPublicKey, 'utf8')) };
+  } catch (error) {
+    throw new StartError(
+      `--api-public-key ${apiPublicKey} is not a PEM file with an Ed25519 public key: ${reason(error)}.`,
+    );
+  }
+}
+
+function readTls(config: Config, interfaces: readonly InterfaceAddress[]): TlsMaterial | undefined {
+  if (config.tlsSelfSigned) {
+    const own = interfaces.filter(({ internal }) => !internal).map(({ address }) => address);
+    const announced = config.announcedAddress === undefined ? [] : [config.announcedAddress];
+    return selfSigned([...own, ...announced], Date.now());
+  }
+  if (config.tlsCert === undefined || config.tlsKey === undefined) return undefined;
+  return { cert: readPem(config.tlsCert, '--tls-cert'), key: readPem(config.tlsKey, '--tls-key') };
+}
+
+function readPem(path: string, flag: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new StartError(
+      `${flag} ${path} cannot be read (${reason(error)}); give a PEM file, or --tls-self-signed for a trial.`,
+    );
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** The first signal drains, the second ends at once. */
+function stopOnSignal(server: TertuliaServer, drainTimeoutMs: number): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    server.stop(drainTimeoutMs).then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}

@@ -1,0 +1,100 @@
+/**
+ * Every error that a program outside can meet, in one table: code, HTTP status, the canonical name that the Meet
+ * endpoint uses for it, and whether trying again can help. docs/errors.md lists the same; a test compares the two.
+ * Codes are never reused for something else.
+ * Elsewhere: how an error becomes an HTTP response → http/errorResponses.ts
+ */
+
+/** Canonical status names of Google's error object; clients map them to numbers, so the spelling is fixed. */
+export type CanonicalStatus =
+  | 'INVALID_ARGUMENT'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'UNAUTHENTICATED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE';
+
+interface ErrorRow {
+  readonly http: number;
+  readonly status: CanonicalStatus;
+  readonly retry: boolean;
+  readonly title: string;
+}
+
+export const ERRORS = {
+  BODY_NOT_JSON: row(400, 'INVALID_ARGUMENT', false, 'The body is not acceptable JSON'),
+  BODY_INVALID: row(400, 'INVALID_ARGUMENT', false, 'The body lacks something or has a wrong type'),
+  BODY_TOO_LARGE: row(413, 'INVALID_ARGUMENT', false, 'The body is larger than 256 KiB'),
+  REQUEST_MALFORMED: row(400, 'INVALID_ARGUMENT', false, 'The request is not well-formed HTTP'),
+  ROOM_NAME_INVALID: row(400, 'INVALID_ARGUMENT', false, 'The room name is not allowed'),
+  OFFER_MALFORMED: row(400, 'INVALID_ARGUMENT', false, 'The offer is not SDP that we can answer'),
+  OFFER_WITHOUT_OPUS: row(400, 'INVALID_ARGUMENT', false, 'An audio section of the offer lacks Opus'),
+  OFFER_TOO_MANY_SECTIONS: row(400, 'INVALID_ARGUMENT', false, 'The offer has too many sections'),
+  OFFER_REFUSED: row(400, 'INVALID_ARGUMENT', false, 'The offer asks for what this endpoint does not do'),
+  TOKEN_MISSING: row(401, 'UNAUTHENTICATED', false, 'A bearer token is needed'),
+  TOKEN_INVALID: row(401, 'UNAUTHENTICATED', false, 'The token cannot be trusted'),
+  TOKEN_EXPIRED: row(401, 'UNAUTHENTICATED', false, 'The token is no longer or not yet valid'),
+  TOKEN_FORBIDDEN: row(403, 'PERMISSION_DENIED', false, 'The token does not allow this'),
+  NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is nothing here'),
+  ROOM_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such room'),
+  SESSION_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such session'),
+  PARTICIPANT_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such participant'),
+  METHOD_NOT_ALLOWED: row(405, 'UNIMPLEMENTED', false, 'The path does not know this method'),
+  ROOM_FULL: row(409, 'RESOURCE_EXHAUSTED', true, 'The room is full'),
+  TOO_MANY_ROOMS: row(409, 'RESOURCE_EXHAUSTED', true, 'The server has as many rooms as it may'),
+  TOO_MANY_STREAMS: row(409, 'RESOURCE_EXHAUSTED', true, 'The session has as many event streams as it may'),
+  RATE_LIMITED: row(429, 'RESOURCE_EXHAUSTED', true, 'Too many requests from this address'),
+  INTERNAL: row(500, 'INTERNAL', true, 'The server made a mistake'),
+  DRAINING: row(503, 'UNAVAILABLE', true, 'The server is about to stop'),
+  MEDIA_UNAVAILABLE: row(503, 'UNAVAILABLE', true, 'The media process is not there'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+function row(http: number, status: CanonicalStatus, retry: boolean, title: string): ErrorRow {
+  return { http, status, retry, title };
+}
+
+/**
+ * Reasons that only the Meet endpoint gives. They stand in `details[].reason` and in the message.
+ * Names and pairing with HTTP status: the Media API's troubleshooting pages.
+ */
+export const MEET_REASONS = {
+  INVALID_OFFER: { http: 400, status: 'INVALID_ARGUMENT' },
+  NO_ACTIVE_CONFERENCE: { http: 400, status: 'FAILED_PRECONDITION' },
+  CONNECTIONS_EXHAUSTED: { http: 400, status: 'FAILED_PRECONDITION' },
+} as const satisfies Record<string, { http: number; status: CanonicalStatus }>;
+
+export type MeetReason = keyof typeof MEET_REASONS;
+
+/** An answer in the negative that is meant for the client. `detail` may be shown to people; it holds no secrets. */
+export class ServerError extends Error {
+  override readonly name: string = 'ServerError';
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${code}: ${detail}`, options);
+  }
+}
+
+/** A refusal with a reason of the Media API. Only thrown behind the Meet endpoint. */
+export class MeetError extends Error {
+  override readonly name: string = 'MeetError';
+  constructor(
+    readonly reason: MeetReason,
+    readonly detail: string,
+  ) {
+    super(`${reason}: ${detail}`);
+  }
+}
+
+/** The server cannot start. `message` is one sentence that says what is wrong and what to do. */
+export class StartError extends Error {
+  override readonly name: string = 'StartError';
+}

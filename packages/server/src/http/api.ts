@@ -1,0 +1,271 @@
+/**
+ * Every path of the HTTP API as data: one entry gives the route, the check of its body and its part of openapi.json.
+ * Elsewhere: what the handlers do → sessions.ts, admin.ts, meet.ts, health.ts
+ */
+import { z } from 'zod';
+import type { ErrorCode } from '../errors.js';
+import { PARTICIPANT_ROLES } from '../rooms/conference.js';
+
+export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+export interface ApiRoute<Body extends z.ZodType = z.ZodType> {
+  readonly method: Method;
+  /** OpenAPI form, `{name}` for parameters. */
+  readonly path: string;
+  readonly summary: string;
+  /** Which role a token needs; `session`: the session id in the path is the authority; `none`: nobody is asked. */
+  readonly needs: 'none' | 'session' | 'join' | 'subscribe' | 'moderate' | 'admin';
+  readonly body?: Body;
+  readonly success: {
+    readonly status: number;
+    readonly description: string;
+    readonly schema?: z.ZodType;
+    readonly contentType?: string;
+  };
+  readonly errors: readonly ErrorCode[];
+}
+
+const IceServer = z.object({
+  urls: z.array(z.string()),
+  username: z.string().optional(),
+  credential: z.string().optional(),
+});
+
+const Offer = z.string().min(1).describe('SDP of createOffer(), RFC 8829.');
+
+export const CreateSessionBody = z.object({
+  offer: Offer,
+  displayName: z.string().max(4_096).optional().describe('Shown to the others; cut to 128 characters.'),
+  replaces: z
+    .string()
+    .max(128)
+    .optional()
+    .describe('A session id; it ends, its participant and CSRCs are kept.'),
+});
+
+const SessionCreated = z.object({
+  answer: z.string(),
+  sessionId: z.string().describe('A secret: it is the authority over the session.'),
+  participantId: z.string(),
+  iceServers: z.array(IceServer),
+});
+
+export const RestartBody = z.object({ offer: Offer });
+
+/** The Media API's body. Checked by hand in meet.ts, since its errors have another form. */
+export const MeetBody = z.object({ offer: Offer });
+
+export const PatchParticipantBody = z
+  .strictObject({
+    audioMuted: z.boolean().optional().describe('false undoes only a mute of a moderator.'),
+    videoMuted: z.boolean().optional(),
+    role: z.enum(PARTICIPANT_ROLES).optional(),
+  })
+  .refine((body) => Object.keys(body).length > 0, 'nothing to change');
+
+const Source = z.object({
+  source: z.enum(['microphone', 'screenSound']),
+  csrc: z.int(),
+  muted: z.boolean(),
+});
+
+export const ParticipantBody = z.object({
+  participantId: z.string(),
+  displayName: z.string(),
+  identity: z.string().optional(),
+  joinedAtMs: z.number(),
+  connected: z.boolean(),
+  roles: z.array(z.string()),
+  audioMuted: z.boolean(),
+  videoMuted: z.boolean(),
+  sources: z.array(Source),
+});
+
+export const RoomBody = z.object({
+  room: z.string(),
+  createdAtMs: z.number(),
+  participants: z.int(),
+  meetClients: z.int(),
+});
+
+const OFFER_ERRORS = [
+  'BODY_NOT_JSON',
+  'BODY_INVALID',
+  'BODY_TOO_LARGE',
+  'OFFER_MALFORMED',
+  'OFFER_WITHOUT_OPUS',
+  'OFFER_TOO_MANY_SECTIONS',
+  'OFFER_REFUSED',
+] as const;
+const TOKEN_ERRORS = ['TOKEN_MISSING', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'TOKEN_FORBIDDEN'] as const;
+const START_ERRORS = ['RATE_LIMITED', 'DRAINING', 'MEDIA_UNAVAILABLE'] as const;
+const done = (description: string) => ({ status: 204, description });
+
+export const API = {
+  createSession: {
+    method: 'POST',
+    path: '/v1/rooms/{room}/sessions',
+    summary: 'Join a room by one offer',
+    needs: 'join',
+    body: CreateSessionBody,
+    success: { status: 201, description: 'Joined; Location is the session.', schema: SessionCreated },
+    errors: [
+      ...OFFER_ERRORS,
+      ...TOKEN_ERRORS,
+      'ROOM_NAME_INVALID',
+      'ROOM_FULL',
+      'TOO_MANY_ROOMS',
+      ...START_ERRORS,
+    ],
+  },
+  deleteSession: {
+    method: 'DELETE',
+    path: '/v1/rooms/{room}/sessions/{sessionId}',
+    summary: 'Leave',
+    needs: 'session',
+    success: done('The session has ended.'),
+    errors: ['ROOM_NAME_INVALID', 'SESSION_NOT_FOUND'],
+  },
+  restartSession: {
+    method: 'POST',
+    path: '/v1/rooms/{room}/sessions/{sessionId}/restart',
+    summary: 'Restart ICE after a change of network',
+    needs: 'session',
+    body: RestartBody,
+    success: {
+      status: 200,
+      description: 'The same session with new ICE credentials.',
+      schema: z.object({ answer: z.string() }),
+    },
+    errors: [...OFFER_ERRORS, 'SESSION_NOT_FOUND', 'MEDIA_UNAVAILABLE'],
+  },
+  sessionEvents: {
+    method: 'GET',
+    path: '/v1/rooms/{room}/sessions/{sessionId}/events',
+    summary: 'Server-sent events rejoin, moved and ended',
+    needs: 'session',
+    success: {
+      status: 200,
+      description: 'A stream that ends with the session.',
+      contentType: 'text/event-stream',
+    },
+    errors: ['SESSION_NOT_FOUND', 'TOO_MANY_STREAMS'],
+  },
+  listRooms: {
+    method: 'GET',
+    path: '/v1/rooms',
+    summary: 'Rooms with somebody in them',
+    needs: 'admin',
+    success: {
+      status: 200,
+      description: 'Those that the token is for.',
+      schema: z.object({ rooms: z.array(RoomBody) }),
+    },
+    errors: [...TOKEN_ERRORS],
+  },
+  getRoom: {
+    method: 'GET',
+    path: '/v1/rooms/{room}',
+    summary: 'One room',
+    needs: 'admin',
+    success: { status: 200, description: 'The room.', schema: RoomBody },
+    errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'ROOM_NOT_FOUND'],
+  },
+  listParticipants: {
+    method: 'GET',
+    path: '/v1/rooms/{room}/participants',
+    summary: 'Who is in a room',
+    needs: 'admin',
+    success: {
+      status: 200,
+      description: 'By time of joining.',
+      schema: z.object({ participants: z.array(ParticipantBody) }),
+    },
+    errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'ROOM_NOT_FOUND'],
+  },
+  roomStats: {
+    method: 'GET',
+    path: '/v1/rooms/{room}/stats',
+    summary: 'What the media process counted',
+    needs: 'admin',
+    success: {
+      status: 200,
+      description: 'Per session; the form follows the media library and may grow.',
+      schema: z.object({
+        sessions: z.array(
+          z.object({ participantId: z.string().optional(), kind: z.string(), media: z.unknown() }),
+        ),
+      }),
+    },
+    errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'ROOM_NOT_FOUND'],
+  },
+  patchParticipant: {
+    method: 'PATCH',
+    path: '/v1/rooms/{room}/participants/{participantId}',
+    summary: 'Mute somebody or change what they may do',
+    needs: 'moderate',
+    body: PatchParticipantBody,
+    success: { status: 200, description: 'As it is now.', schema: ParticipantBody },
+    errors: [
+      ...TOKEN_ERRORS,
+      'BODY_NOT_JSON',
+      'BODY_INVALID',
+      'ROOM_NAME_INVALID',
+      'ROOM_NOT_FOUND',
+      'PARTICIPANT_NOT_FOUND',
+    ],
+  },
+  deleteParticipant: {
+    method: 'DELETE',
+    path: '/v1/rooms/{room}/participants/{participantId}',
+    summary: 'Remove somebody',
+    needs: 'moderate',
+    success: done('The participant is told and gone.'),
+    errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'ROOM_NOT_FOUND', 'PARTICIPANT_NOT_FOUND'],
+  },
+  connectActiveConference: {
+    method: 'POST',
+    path: '/v2beta/spaces/{room}:connectActiveConference',
+    summary: 'Meet Media API: receive a conference that is running',
+    needs: 'subscribe',
+    body: MeetBody,
+    success: {
+      status: 200,
+      description: 'The answer.',
+      schema: z.object({ answer: z.string(), traceId: z.string() }),
+    },
+    errors: ['BODY_TOO_LARGE', ...TOKEN_ERRORS, 'ROOM_NOT_FOUND', ...START_ERRORS],
+  },
+  health: {
+    method: 'GET',
+    path: '/healthz',
+    summary: 'The process answers',
+    needs: 'none',
+    success: { status: 200, description: 'Alive.', schema: z.object({ status: z.literal('ok') }) },
+    errors: [],
+  },
+  ready: {
+    method: 'GET',
+    path: '/readyz',
+    summary: 'Takes sessions',
+    needs: 'none',
+    success: { status: 200, description: 'Ready.', schema: z.object({ status: z.literal('ready') }) },
+    errors: ['DRAINING', 'MEDIA_UNAVAILABLE'],
+  },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Prometheus text',
+    needs: 'none',
+    success: { status: 200, description: 'Exposition format 0.0.4.', contentType: 'text/plain' },
+    errors: [],
+  },
+  openapi: {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This description',
+    needs: 'none',
+    success: { status: 200, description: 'OpenAPI 3.1.', contentType: 'application/json' },
+    errors: [],
+  },
+} as const satisfies Record<string, ApiRoute>;

@@ -1,0 +1,101 @@
+/**
+ * What the conference needs of media, and nothing more. The one border between rooms and @tertulia/sfu: sfuMedia.ts
+ * stands behind it in production, a fake in tests. SDP does not cross it, only RTP parameters do.
+ */
+import type { RtpCapabilities, RtpParameters } from '@tertulia/wire';
+import type { SlotChange, SourceName } from '../rooms/news.js';
+
+export interface MediaPort {
+  createRoom(name: string): Promise<MediaRoom>;
+  /** False while no media process runs; sessions are refused then. */
+  readonly available: boolean;
+  /** Counters for the metrics page: name → value. Names are fixed by the implementation. */
+  counters(): Promise<ReadonlyMap<string, number>>;
+  close(): Promise<void>;
+}
+
+export interface MediaRoom {
+  createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession>;
+  /** True once its media process is gone. */
+  readonly lost: boolean;
+  close(): void;
+}
+
+export interface Fingerprint {
+  readonly algorithm: string;
+  readonly value: string;
+}
+
+export interface MediaSourceRequest {
+  readonly name: SourceName;
+  readonly rtpParameters: RtpParameters;
+  readonly paused: boolean;
+  /** A CSRC to keep, when the session replaces one. */
+  readonly csrc: number | undefined;
+}
+
+export interface MediaSlotRequest {
+  readonly mid: string;
+  /** What the client takes, with its own payload types and extension ids. */
+  readonly rtpCapabilities: RtpCapabilities;
+}
+
+export interface MediaSessionRequest {
+  /** Whose own sources are kept out of the slots; undefined for a receiver that is nobody in the room. */
+  readonly participantId: string | undefined;
+  readonly fingerprints: readonly Fingerprint[];
+  readonly sources: readonly MediaSourceRequest[];
+  readonly audioSlots: readonly MediaSlotRequest[];
+  readonly dataChannels: boolean;
+}
+
+/** All of them may be called at any time after `createSession` resolved, never after `close`. */
+export interface MediaSessionEvents {
+  /** ICE and DTLS are up. Once. */
+  connected(): void;
+  /** The peer closed, or its consent ended, or the media process died. Once, and the last one. */
+  lost(cause: 'peer-closed' | 'consent-lost' | 'process-died'): void;
+  channelOpened(channel: MediaChannel): void;
+  channelMessage(channel: MediaChannel, data: string | Uint8Array): void;
+  channelClosed(channel: MediaChannel): void;
+  slotsChanged(changes: readonly SlotChange[]): void;
+}
+
+export interface MediaChannel {
+  readonly id: number;
+  readonly label: string;
+  /** Text. A channel whose reader is too slow is closed by the media process. */
+  send(text: string): void;
+  close(): void;
+}
+
+export interface MediaCandidate {
+  readonly foundation: string;
+  readonly priority: number;
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp';
+}
+
+export interface IceSide {
+  readonly usernameFragment: string;
+  readonly password: string;
+  readonly candidates: readonly MediaCandidate[];
+}
+
+export interface MediaSession {
+  readonly id: string;
+  readonly ice: IceSide;
+  readonly fingerprints: readonly Fingerprint[];
+  /** In the order of the request. */
+  readonly sources: readonly { readonly name: SourceName; readonly csrc: number }[];
+  /** In the order of the request: what goes out on each slot, SSRC included. */
+  readonly audioSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
+  setPaused(source: SourceName, paused: boolean): void;
+  /** New ICE credentials; DTLS and everything above stays. */
+  restartIce(): Promise<IceSide>;
+  /** RTP ends both ways at once, sources leave their slots, CSRCs are free; channels stay open for last words. */
+  stopMedia(): void;
+  stats(): Promise<unknown>;
+  close(): void;
+}

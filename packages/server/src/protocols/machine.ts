@@ -1,0 +1,59 @@
+/**
+ * The shape of a protocol machine. Pure: messages, room news and time go in; texts, commands and deadlines come out.
+ * It reads the room through a port and acts on it through the same port, both synchronous; no timers, no sockets.
+ */
+import type { EndReason, RoomNews, RoomSnapshot, SlotChange, SourceName } from '../rooms/news.js';
+
+export type ProtocolInput =
+  | { readonly t: 'opened'; readonly label: string }
+  | { readonly t: 'closed'; readonly label: string }
+  | { readonly t: 'message'; readonly label: string; readonly data: string | Uint8Array }
+  | { readonly t: 'news'; readonly news: RoomNews }
+  | { readonly t: 'slots'; readonly changes: readonly SlotChange[] }
+  /** What the participant may do, or how it is called, has changed. */
+  | { readonly t: 'self' }
+  | { readonly t: 'end'; readonly reason: EndReason }
+  | { readonly t: 'timeout' };
+
+export type ProtocolOutput =
+  | { readonly t: 'send'; readonly label: string; readonly text: string }
+  /** The channel has no business here. */
+  | { readonly t: 'close'; readonly label: string }
+  /** The client asked to leave; the machine has already said goodbye. */
+  | { readonly t: 'left' };
+
+export interface ProtocolMachine {
+  handle(input: ProtocolInput, nowMs: number): void;
+  /** Takes what is to be done, in order. Empty afterwards. */
+  poll(): ProtocolOutput[];
+  /** When to call with `timeout`, if nothing else happens. */
+  nextDeadline(): number | undefined;
+  /** True once the last message of the session is out; nothing is sent after it. */
+  readonly ended: boolean;
+  /** Requests refused and messages dropped, by reason. */
+  readonly refusals: ReadonlyMap<string, number>;
+}
+
+/** What a machine may know and do beyond its own channels. */
+export interface SessionPort {
+  snapshot(): RoomSnapshot;
+  setMuted(source: SourceName, muted: boolean): CommandResult;
+  rename(displayName: string): CommandResult;
+  sendMessage(text: string): CommandResult;
+}
+
+export type CommandResult =
+  { readonly ok: true } | { readonly ok: false; readonly code: StatusCode; readonly message: string };
+
+/** gRPC status codes that we use; both reference clients read them as numbers. */
+export const STATUS = {
+  ok: 0,
+  invalidArgument: 3,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  unimplemented: 12,
+  internal: 13,
+} as const;
+export type StatusCode = (typeof STATUS)[keyof typeof STATUS];

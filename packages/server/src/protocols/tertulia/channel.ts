@@ -1,0 +1,272 @@
+/**
+ * The channel `tertulia` of the project's own client: one ordered text channel with everything on it.
+ * Order after opening: the session, participants, their media entries, the table of slots. Later news come in the
+ * room's order. The last message is `sessionStatus`.
+ * Pure, see ../machine.ts. Elsewhere: the envelope → ../envelope.ts · what the commands do → rooms/.
+ */
+import { LIMITS } from '../../limits.js';
+import { cleanDisplayName } from '../../names.js';
+import type {
+  EndReason,
+  MediaEntryView,
+  ParticipantView,
+  RoomNews,
+  SlotChange,
+  SourceName,
+} from '../../rooms/news.js';
+import {
+  batches,
+  encode,
+  member,
+  okStatus,
+  RequestReader,
+  respond,
+  status,
+  Tally,
+  type Message,
+  type Request,
+  type Status,
+} from '../envelope.js';
+import {
+  STATUS,
+  type CommandResult,
+  type ProtocolInput,
+  type ProtocolMachine,
+  type ProtocolOutput,
+  type SessionPort,
+} from '../machine.js';
+
+export const TERTULIA_LABEL = 'tertulia';
+
+/** What the first message says of the session itself. */
+export interface SelfView {
+  readonly participantId: string;
+  readonly room: string;
+  readonly audioSlots: number;
+  readonly canPublish: boolean;
+  readonly roles: readonly string[];
+}
+
+interface SlotState {
+  readonly change: SlotChange;
+  /** When the client was last told. */
+  readonly toldAtMs: number;
+}
+
+/** Audio slots count at 48 kHz (RFC 7587 §4.1). */
+const RTP_TICKS_PER_MS = 48;
+
+export class TertuliaChannel implements ProtocolMachine {
+  readonly #outputs: ProtocolOutput[] = [];
+  readonly #requests = new RequestReader();
+  readonly #tally = new Tally();
+  readonly #slots: SlotState[];
+  #open = false;
+  #ended: EndReason | undefined;
+  #anchorsDueMs: number | undefined;
+
+  constructor(
+    private readonly port: SessionPort,
+    /** Read whenever the session is told about itself. */
+    private readonly self: () => SelfView,
+  ) {
+    this.#slots = Array.from({ length: self().audioSlots }, (_, slot) => ({
+      change: { slot, csrc: 0, loudest: false, epoch: 0, rtpTimestamp: 0, captureTimeMs: 0 },
+      toldAtMs: 0,
+    }));
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#tally.counts;
+  }
+
+  poll(): ProtocolOutput[] {
+    return this.#outputs.splice(0);
+  }
+
+  nextDeadline(): number | undefined {
+    return this.#open && !this.ended ? this.#anchorsDueMs : undefined;
+  }
+
+  handle(input: ProtocolInput, nowMs: number): void {
+    if (this.ended) return;
+    switch (input.t) {
+      case 'opened':
+        this.#opened(input.label, nowMs);
+        break;
+      case 'closed':
+        if (input.label === TERTULIA_LABEL) this.#open = false;
+        break;
+      case 'message':
+        if (this.#open && input.label === TERTULIA_LABEL) this.#message(input.data, nowMs);
+        break;
+      case 'news':
+        if (this.#open) this.#news(input.news);
+        break;
+      case 'slots':
+        this.#slotsChanged(input.changes, nowMs);
+        break;
+      case 'self':
+        if (this.#open) this.#tellSelf(nowMs);
+        break;
+      case 'end':
+        this.#end(input.reason);
+        break;
+      case 'timeout':
+        this.#anchors(nowMs);
+        break;
+    }
+  }
+
+  #send(message: Message): void {
+    if (this.#open) this.#outputs.push({ t: 'send', label: TERTULIA_LABEL, text: encode(message) });
+  }
+
+  #opened(label: string, nowMs: number): void {
+    if (label !== TERTULIA_LABEL) {
+      this.#tally.add('unknown-label');
+      this.#outputs.push({ t: 'close', label });
+      return;
+    }
+    this.#open = true;
+    this.#tellSelf(nowMs);
+    const { participants, entries } = this.port.snapshot();
+    for (const batch of batches(participants))
+      this.#send({ resources: batch.map((one) => this.#participant(one)) });
+    for (const batch of batches(entries)) this.#send({ resources: batch.map(mediaEntry) });
+    if (this.#slots.length > 0) this.#speakers(this.#slots.map(({ change }) => change));
+    this.#anchorsDueMs = nowMs + LIMITS.anchorIntervalMs;
+  }
+
+  #tellSelf(nowMs: number): void {
+    this.#send({ resources: [{ session: { ...this.self(), serverTimeMs: nowMs } }] });
+  }
+
+  #participant(participant: ParticipantView): object {
+    const { id, participantId, displayName, joinedAtMs } = participant;
+    const self = participantId === this.self().participantId ? { self: true } : {};
+    return { id, participant: { participantId, displayName, joinedAtMs, ...self } };
+  }
+
+  #news(news: RoomNews): void {
+    switch (news.t) {
+      case 'participant':
+        return this.#send({ resources: [this.#participant(news.participant)] });
+      case 'entry':
+        return this.#send({ resources: [mediaEntry(news.entry)] });
+      case 'entryGone':
+        return this.#send({ deletedResources: [{ id: news.id, mediaEntry: true }] });
+      case 'participantGone':
+        return this.#send({ deletedResources: [{ id: news.id, participant: true }] });
+      case 'chat':
+        return this.#send({ resources: [{ message: news.message }] });
+    }
+  }
+
+  #slotsChanged(changes: readonly SlotChange[], nowMs: number): void {
+    const known = changes.filter(({ slot }) => this.#slots[slot] !== undefined);
+    for (const change of known) this.#slots[change.slot] = { change, toldAtMs: nowMs };
+    if (known.length > 0) this.#speakers(known);
+  }
+
+  #speakers(slots: readonly SlotChange[]): void {
+    this.#send({ resources: [{ speakers: { slots } }] });
+  }
+
+  /**
+   * Tells the anchors again. A slot's line is straight (virtual streams R2), so both times are carried forward by
+   * the same span; that keeps them near enough to the present for a 32-bit timestamp to be unambiguous.
+   */
+  #anchors(nowMs: number): void {
+    if (!this.#open || this.#anchorsDueMs === undefined || nowMs < this.#anchorsDueMs) return;
+    this.#anchorsDueMs = nowMs + LIMITS.anchorIntervalMs;
+    const active: SlotChange[] = [];
+    this.#slots.forEach(({ change, toldAtMs }, slot) => {
+      if (change.csrc === 0) return;
+      const spanMs = Math.max(0, Math.round(nowMs - toldAtMs));
+      const carried = {
+        ...change,
+        rtpTimestamp: (change.rtpTimestamp + spanMs * RTP_TICKS_PER_MS) % 2 ** 32,
+        captureTimeMs: change.captureTimeMs + spanMs,
+      };
+      this.#slots[slot] = { change: carried, toldAtMs: nowMs };
+      active.push(carried);
+    });
+    if (active.length > 0) this.#speakers(active);
+  }
+
+  #end(reason: EndReason): void {
+    this.#ended = reason;
+    this.#send({ resources: [{ sessionStatus: { state: 'ended', reason } }] });
+  }
+
+  #message(data: string | Uint8Array, nowMs: number): void {
+    const read = this.#requests.read(data, nowMs);
+    if (!read.ok) {
+      this.#tally.add(read.why);
+      this.#send({ response: respond(read.requestId, read.status) });
+      return;
+    }
+    const { request } = read;
+    if (request.name === 'leave') {
+      this.#send({ response: respond(request.requestId, okStatus, 'leave') });
+      this.#end('left');
+      this.#outputs.push({ t: 'left' });
+      return;
+    }
+    const answer = this.#execute(request);
+    if (answer.code !== STATUS.ok) this.#tally.add(`status-${answer.code}`);
+    this.#send({
+      response: respond(request.requestId, answer, isKnown(request.name) ? request.name : undefined),
+    });
+  }
+
+  #execute({ name, payload }: Request): Status {
+    switch (name) {
+      case 'setMuted': {
+        const source = member(payload, 'source');
+        const muted = member(payload, 'muted');
+        if (!isSourceName(source) || typeof muted !== 'boolean')
+          return status(
+            STATUS.invalidArgument,
+            'setMuted needs a source (microphone or screenSound) and muted (true or false).',
+          );
+        return toStatus(this.port.setMuted(source, muted));
+      }
+      case 'rename': {
+        const given = member(payload, 'displayName');
+        const displayName = typeof given === 'string' ? cleanDisplayName(given) : undefined;
+        if (displayName === undefined)
+          return status(STATUS.invalidArgument, 'rename needs a displayName that can be shown.');
+        return toStatus(this.port.rename(displayName));
+      }
+      case 'sendMessage': {
+        const text = member(payload, 'text');
+        if (typeof text !== 'string' || text.trim() === '')
+          return status(STATUS.invalidArgument, 'sendMessage needs a text.');
+        if (Buffer.byteLength(text) > LIMITS.chatBytes)
+          return status(STATUS.invalidArgument, 'The text is longer than 4 KiB.');
+        return toStatus(this.port.sendMessage(text));
+      }
+      case undefined:
+        return status(STATUS.invalidArgument, 'The request has no payload.');
+      default:
+        return status(STATUS.unimplemented, `"${name.slice(0, 64)}" is not known here.`);
+    }
+  }
+}
+
+const REQUESTS = ['setMuted', 'rename', 'sendMessage', 'leave'];
+const isKnown = (name: string | undefined): name is string => name !== undefined && REQUESTS.includes(name);
+const isSourceName = (value: unknown): value is SourceName =>
+  value === 'microphone' || value === 'screenSound';
+const toStatus = (result: CommandResult): Status =>
+  result.ok ? okStatus : status(result.code, result.message);
+
+function mediaEntry(entry: MediaEntryView): object {
+  const { id, participantId, source, audioCsrc, audioMuted, screenshare } = entry;
+  return { id, mediaEntry: { participantId, source, audioCsrc, audioMuted, screenshare } };
+}

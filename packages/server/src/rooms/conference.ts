@@ -1,0 +1,381 @@
+/**
+ * What can be done to rooms: join, replace, leave, mute, remove, drain. HTTP handlers call these and nothing below.
+ * Elsewhere: rights → auth/ · one room → room.ts · one connection → session.ts · SDP → sdp/
+ */
+import type { Grants } from '../auth/grants.js';
+import type { Config } from '../config.js';
+import { MeetError, ServerError } from '../errors.js';
+import { newSessionId } from '../ids.js';
+import { LIMITS } from '../limits.js';
+import type { Logger } from '../logger.js';
+import type { MediaPort, MediaSession, MediaSessionRequest } from '../media/mediaPort.js';
+import { cleanDisplayName } from '../names.js';
+import { MeetSession } from '../protocols/meet/meetSession.js';
+import { STATUS, type CommandResult, type ProtocolMachine } from '../protocols/machine.js';
+import { TertuliaChannel } from '../protocols/tertulia/channel.js';
+import type { Scheduler } from '../scheduler.js';
+import { sameSession } from '../sdp/answerWriter.js';
+import { slotRequests, sourceRequests } from '../sdp/mediaRequest.js';
+import { hasChannel, slotsOf, videoSlotsOf, type SessionPlan } from '../sdp/sessionPlan.js';
+import type { Participant } from './participant.js';
+import { Room } from './room.js';
+import { RoomRegistry } from './roomRegistry.js';
+import { Session, type SessionEnd, type SessionKind, type SessionOwner } from './session.js';
+
+export interface ConferenceParts {
+  readonly config: Config;
+  readonly media: MediaPort;
+  readonly scheduler: Scheduler;
+  /** 32 random bits. */
+  readonly random32: () => number;
+  readonly log: Logger;
+  readonly observer: ConferenceObserver;
+}
+
+/** For metrics. */
+export interface ConferenceObserver {
+  sessionStarted(kind: SessionKind): void;
+  sessionEnded(kind: SessionKind, why: SessionEnd, refusals: ReadonlyMap<string, number>): void;
+}
+
+/** A session as those who answer HTTP need it. */
+export interface SessionRecord {
+  readonly session: Session;
+  readonly room: Room;
+  readonly plan: SessionPlan;
+  readonly media: MediaSession;
+  /** For the o= line. */
+  readonly originId: string;
+}
+
+export interface JoinRequest {
+  readonly roomName: string;
+  readonly grants: Grants;
+  readonly plan: SessionPlan;
+  readonly displayName: string | undefined;
+  readonly replaces: string | undefined;
+}
+
+export const PARTICIPANT_ROLES = ['listener', 'speaker', 'moderator'] as const;
+export type ParticipantRole = (typeof PARTICIPANT_ROLES)[number];
+
+const DEFAULT_DISPLAY_NAME = 'Guest';
+
+export class Conference {
+  readonly rooms: RoomRegistry;
+  readonly #sessions = new Map<string, SessionRecord>();
+  #draining = false;
+
+  constructor(private readonly parts: ConferenceParts) {
+    const { config, scheduler, media } = parts;
+    this.rooms = new RoomRegistry(
+      config.rooms,
+      config.maxRooms,
+      (name) => new Room(name, scheduler.nowMs(), scheduler, parts.random32, () => media.createRoom(name)),
+    );
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+  get ready(): boolean {
+    return !this.#draining && this.parts.media.available;
+  }
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  session(roomName: string, sessionId: string): SessionRecord {
+    const record = this.#sessions.get(sessionId);
+    if (!record || record.room.name !== this.rooms.canonical(roomName))
+      throw new ServerError('SESSION_NOT_FOUND', 'The session has ended or never was.');
+    return record;
+  }
+
+  async join(request: JoinRequest): Promise<SessionRecord> {
+    this.#refuseWhenNotReady();
+    const { grants, plan } = request;
+    const room = this.rooms.open(request.roomName);
+    room.pending++;
+    let participant: Participant | undefined;
+    try {
+      participant = this.#takeOver(room, request.replaces);
+      if (!participant) {
+        if (room.participants.size >= this.parts.config.maxParticipants)
+          throw new ServerError(
+            'ROOM_FULL',
+            `The room holds ${this.parts.config.maxParticipants} participants.`,
+          );
+        if (grants.single) this.#endOlder(room, grants.identity);
+      }
+      const displayName = request.displayName ?? grants.displayName;
+      if (participant) {
+        participant.roles = grants.roles;
+        if (displayName !== undefined && displayName !== participant.displayName)
+          room.rename(participant, displayName);
+      } else {
+        participant = room.addParticipant(grants.identity, displayName ?? DEFAULT_DISPLAY_NAME, grants.roles);
+      }
+      return await this.#start(room, 'tertulia', plan, participant);
+    } catch (error) {
+      if (participant && participant.session === undefined) room.removeParticipant(participant);
+      throw error;
+    } finally {
+      room.pending--;
+      this.#closeIfEmpty(room);
+    }
+  }
+
+  /** @throws MeetError NO_ACTIVE_CONFERENCE, CONNECTIONS_EXHAUSTED; ServerError ROOM_NOT_FOUND */
+  async joinMeet(roomName: string, makePlan: () => SessionPlan): Promise<SessionRecord> {
+    this.#refuseWhenNotReady();
+    const room = this.rooms.find(roomName);
+    if (!room && !this.rooms.isConfigured(roomName))
+      throw new ServerError('ROOM_NOT_FOUND', 'There is no conference of this name.');
+    const plan = makePlan();
+    if (!room) throw new MeetError('NO_ACTIVE_CONFERENCE', 'Nobody is in the conference.');
+    if (!this.parts.config.meet.extensions && room.meetClients > 0)
+      throw new MeetError('CONNECTIONS_EXHAUSTED', 'Another client is connected to the conference.');
+    room.meetClients++;
+    room.pending++;
+    try {
+      return await this.#start(room, 'meet', plan, undefined);
+    } catch (error) {
+      room.meetClients--;
+      throw error;
+    } finally {
+      room.pending--;
+      this.#closeIfEmpty(room);
+    }
+  }
+
+  #refuseWhenNotReady(): void {
+    if (this.#draining) throw new ServerError('DRAINING', 'The server is stopping; connect to another one.');
+    if (!this.parts.media.available)
+      throw new ServerError('MEDIA_UNAVAILABLE', 'The media process is starting; try again.');
+  }
+
+  /** Ends the session that is replaced, and gives its participant without a session. Unknown ones replace nothing. */
+  #takeOver(room: Room, sessionId: string | undefined): Participant | undefined {
+    const record = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
+    const participant = record?.room === room ? record.session.participant : undefined;
+    if (!record || !participant) return undefined;
+    participant.session = undefined;
+    record.session.end('replaced');
+    return participant;
+  }
+
+  #endOlder(room: Room, identity: string | undefined): void {
+    if (identity === undefined) return;
+    for (const other of [...room.participants.values()])
+      if (other.identity === identity) other.session?.end('replaced');
+  }
+
+  async #start(
+    room: Room,
+    kind: SessionKind,
+    plan: SessionPlan,
+    participant: Participant | undefined,
+  ): Promise<SessionRecord> {
+    const { scheduler, log } = this.parts;
+    const id = newSessionId();
+    const machine = this.#machine(room, kind, plan, participant);
+    const session = new Session(
+      id,
+      kind,
+      participant,
+      scheduler.nowMs(),
+      machine,
+      this.#owner(room),
+      scheduler,
+      log,
+    );
+    const request: MediaSessionRequest = {
+      participantId: participant?.participantId,
+      fingerprints: plan.offer.dtls.fingerprints,
+      // Sources start paused: the others must know a source before they get its packets.
+      sources: sourceRequests(plan, (name) => ({ paused: true, csrc: participant?.sources.get(name)?.csrc })),
+      audioSlots: slotRequests(plan),
+      dataChannels: hasChannel(plan),
+    };
+    let media: MediaSession;
+    if (participant) participant.session = session;
+    try {
+      media = await (await room.media()).createSession(request, session);
+    } catch (cause) {
+      if (participant?.session === session) participant.session = undefined;
+      throw new ServerError('MEDIA_UNAVAILABLE', 'The media process could not take the session.', { cause });
+    }
+    const record: SessionRecord = {
+      session,
+      room,
+      plan,
+      media,
+      originId: String(this.parts.random32() >>> 0),
+    };
+    session.begin(media);
+    if (session.ended !== undefined)
+      throw new ServerError('SESSION_NOT_FOUND', 'The session was ended while it began.');
+    this.#sessions.set(id, record);
+    room.sessions.set(id, session);
+    if (participant) room.setSources(participant, media.sources);
+    this.parts.observer.sessionStarted(kind);
+    log.info({ room: room.name, participant: participant?.participantId, kind }, 'session started');
+    return record;
+  }
+
+  #machine(
+    room: Room,
+    kind: SessionKind,
+    plan: SessionPlan,
+    participant: Participant | undefined,
+  ): ProtocolMachine {
+    if (kind === 'meet' || !participant)
+      return new MeetSession({ snapshot: () => room.snapshot() }, { videoSlots: videoSlotsOf(plan) });
+    return new TertuliaChannel(
+      {
+        snapshot: () => room.snapshot(),
+        setMuted: (name, muted) => this.#muteOwn(room, participant, name, muted),
+        rename: (displayName) => (room.rename(participant, displayName), { ok: true }),
+        sendMessage: (text) => (room.chat(participant, text), { ok: true }),
+      },
+      () => ({
+        participantId: participant.participantId,
+        room: room.name,
+        audioSlots: slotsOf(plan).length,
+        canPublish: participant.roles.has('publish'),
+        roles: [...participant.roles],
+      }),
+    );
+  }
+
+  #muteOwn(
+    room: Room,
+    participant: Participant,
+    name: 'microphone' | 'screenSound',
+    muted: boolean,
+  ): CommandResult {
+    const source = participant.sources.get(name);
+    if (!source)
+      return { ok: false, code: STATUS.failedPrecondition, message: `The session has no ${name}.` };
+    if (!muted && !participant.roles.has('publish'))
+      return { ok: false, code: STATUS.permissionDenied, message: 'The participant may not speak.' };
+    room.setMuted(participant, source, muted, 'self');
+    return { ok: true };
+  }
+
+  #owner(room: Room): SessionOwner {
+    return {
+      sessionConnected: ({ participant }) => {
+        if (!participant) return;
+        room.announce(participant);
+        for (const { name, muted } of participant.sources.values())
+          participant.session?.setPaused(name, muted);
+      },
+      sessionEnded: (session, why) => {
+        room.sessions.delete(session.id);
+        if (this.#sessions.delete(session.id)) {
+          if (session.kind === 'meet') room.meetClients--;
+          this.parts.observer.sessionEnded(session.kind, why, session.machine.refusals);
+        }
+        const { participant } = session;
+        if (participant && participant.session === session) {
+          participant.session = undefined;
+          room.removeParticipant(participant);
+        }
+        this.#closeIfEmpty(room);
+      },
+    };
+  }
+
+  #closeIfEmpty(room: Room): void {
+    if (!room.isEmpty || room.pending > 0 || room.closed) return;
+    room.closed = true;
+    this.rooms.remove(room);
+    for (const session of [...room.sessions.values()]) session.end('room-closed');
+    // Last words of the sessions need the transports for another moment.
+    this.parts.scheduler.after(LIMITS.teardownGraceMs + 100, () => room.closeMedia());
+  }
+
+  /** New ICE credentials for a session whose network changed. The offer must be the same but for its own credentials. */
+  async restart(record: SessionRecord, plan: SessionPlan): Promise<MediaSession['ice']> {
+    if (!sameSession(record.plan.offer, plan.offer))
+      throw new ServerError(
+        'OFFER_REFUSED',
+        'A restart keeps the sections and the certificate of the first offer.',
+      );
+    const media = record.session.media;
+    if (!media)
+      throw new ServerError(
+        'SESSION_NOT_FOUND',
+        'The session has lost its transport; start another with "replaces".',
+      );
+    try {
+      return await media.restartIce();
+    } catch (cause) {
+      throw new ServerError('MEDIA_UNAVAILABLE', 'The media process could not restart the session.', {
+        cause,
+      });
+    }
+  }
+
+  participant(roomName: string, participantId: string): { room: Room; participant: Participant } {
+    const room = this.liveRoom(roomName);
+    const participant = room.participants.get(participantId);
+    if (!participant)
+      throw new ServerError('PARTICIPANT_NOT_FOUND', 'The participant has left or never was here.');
+    return { room, participant };
+  }
+
+  liveRoom(roomName: string): Room {
+    const room = this.rooms.find(roomName);
+    if (!room) throw new ServerError('ROOM_NOT_FOUND', 'Nobody is in a room of this name.');
+    return room;
+  }
+
+  /** A moderator mutes; it can undo its own mute, never one that the person chose. */
+  mute(room: Room, participant: Participant, muted: boolean): void {
+    for (const source of participant.sources.values())
+      if (muted || source.mutedBy === 'moderator') room.setMuted(participant, source, muted, 'moderator');
+  }
+
+  /** A listener is muted and cannot undo it; the other two may speak. */
+  setRole(room: Room, participant: Participant, role: ParticipantRole): void {
+    const roles = new Set(participant.roles);
+    roles.delete('publish');
+    roles.delete('moderate');
+    if (role !== 'listener') roles.add('publish');
+    if (role === 'moderator') roles.add('moderate');
+    participant.roles = roles;
+    if (role === 'listener') this.mute(room, participant, true);
+    participant.session?.handleSelfChange();
+  }
+
+  removeParticipant(room: Room, participant: Participant): void {
+    if (participant.session) participant.session.end('removed');
+    else room.removeParticipant(participant);
+    this.#closeIfEmpty(room);
+  }
+
+  /** No new sessions; the present ones are told. Resolves when all transports are closed or the time is over. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true;
+    const sessions = [...this.#sessions.values()].map(({ session }) => session);
+    // Those who only listen first: the end of a room would give them another reason.
+    sessions.sort((a, b) => Number(b.kind === 'meet') - Number(a.kind === 'meet'));
+    for (const session of sessions) session.end('draining');
+    if (sessions.length === 0) return;
+    await new Promise<void>((resolve) => {
+      this.parts.scheduler.after(Math.min(timeoutMs, LIMITS.teardownGraceMs + 50), resolve);
+    });
+    for (const session of sessions) session.close();
+  }
+
+  /** Comment lines on all event streams. */
+  keepEventStreamsAlive(): void {
+    for (const { session } of this.#sessions.values()) session.events.keepAlive();
+  }
+}
+
+export const readDisplayName = (name: string | undefined): string | undefined =>
+  name === undefined ? undefined : cleanDisplayName(name);

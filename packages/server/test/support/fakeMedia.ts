@@ -1,0 +1,216 @@
+/** A media side without media: gives plausible parameters, records what it was told, and does what a test says. */
+import type { RtpParameters } from '@tertulia/wire';
+import type {
+  IceSide,
+  MediaChannel,
+  MediaPort,
+  MediaRoom,
+  MediaSession,
+  MediaSessionEvents,
+  MediaSessionRequest,
+} from '../../src/media/mediaPort.js';
+import type { SlotChange, SourceName } from '../../src/rooms/news.js';
+
+export class FakeChannel implements MediaChannel {
+  readonly sent: string[] = [];
+  closed = false;
+  constructor(
+    readonly id: number,
+    readonly label: string,
+    private readonly session: FakeSession,
+  ) {}
+
+  send(text: string): void {
+    if (!this.closed && !this.session.closed) {
+      this.sent.push(text);
+      this.session.log.push({ label: this.label, message: JSON.parse(text) as Record<string, unknown> });
+    }
+  }
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.session.events.channelClosed(this);
+  }
+  /** As if the client had sent it. */
+  receive(data: string | Uint8Array | object): void {
+    const text = typeof data === 'string' || data instanceof Uint8Array ? data : JSON.stringify(data);
+    this.session.events.channelMessage(this, text);
+  }
+  get messages(): Record<string, unknown>[] {
+    return this.sent.map((text) => JSON.parse(text) as Record<string, unknown>);
+  }
+}
+
+export class FakeSession implements MediaSession {
+  readonly id: string;
+  ice: IceSide;
+  readonly fingerprints = [{ algorithm: 'sha-256', value: Array.from({ length: 32 }, () => 'AB').join(':') }];
+  readonly sources: { name: SourceName; csrc: number }[];
+  readonly audioSlots: { mid: string; rtpParameters: RtpParameters }[];
+  readonly paused = new Map<SourceName, boolean>();
+  readonly channels: FakeChannel[] = [];
+  /** All messages on all channels, in order. */
+  readonly log: { label: string; message: Record<string, unknown> }[] = [];
+  mediaStopped = false;
+  closed = false;
+  restarts = 0;
+
+  constructor(
+    private readonly number: number,
+    readonly request: MediaSessionRequest,
+    readonly events: MediaSessionEvents,
+  ) {
+    this.id = `media-${number}`;
+    this.ice = this.#newIce();
+    this.sources = request.sources.map(({ name, csrc }, at) => ({
+      name,
+      csrc: csrc ?? number * 1_000 + at + 1,
+    }));
+    for (const { name, paused } of request.sources) this.paused.set(name, paused);
+    this.audioSlots = request.audioSlots.map(({ mid, rtpCapabilities }, at) => ({
+      mid,
+      rtpParameters: {
+        mid,
+        codecs: (rtpCapabilities.codecs ?? []).map(
+          ({
+            mimeType,
+            preferredPayloadType = 0,
+            clockRate,
+            channels = 1,
+            parameters = {},
+            rtcpFeedback = [],
+          }) => ({
+            mimeType,
+            payloadType: preferredPayloadType,
+            clockRate,
+            channels,
+            parameters,
+            rtcpFeedback,
+          }),
+        ),
+        headerExtensions: (rtpCapabilities.headerExtensions ?? []).map(({ uri, preferredId }) => ({
+          uri,
+          id: preferredId,
+        })),
+        encodings: [{ ssrc: 900_000_000 + number * 100 + at }],
+        rtcp: { cname: `fake-${number}`, reducedSize: true },
+      },
+    }));
+  }
+
+  #newIce(): IceSide {
+    return {
+      usernameFragment: `frag${this.number}x${this.restarts}`,
+      password: `password-of-${this.number}-${this.restarts}-abcdefgh`,
+      candidates: [
+        {
+          foundation: 'udpcandidate',
+          priority: 2_113_667_327,
+          address: '127.0.0.1',
+          port: 40_000,
+          protocol: 'udp',
+        },
+      ],
+    };
+  }
+
+  setPaused(source: SourceName, paused: boolean): void {
+    this.paused.set(source, paused);
+  }
+  restartIce(): Promise<IceSide> {
+    this.restarts++;
+    this.ice = this.#newIce();
+    return Promise.resolve(this.ice);
+  }
+  stopMedia(): void {
+    this.mediaStopped = true;
+  }
+  stats(): Promise<unknown> {
+    return Promise.resolve({ id: this.id });
+  }
+  close(): void {
+    this.closed = true;
+  }
+
+  // What a test does.
+
+  connect(): this {
+    this.events.connected();
+    return this;
+  }
+  open(label: string): FakeChannel {
+    const channel = new FakeChannel(this.channels.length, label, this);
+    this.channels.push(channel);
+    this.events.channelOpened(channel);
+    return channel;
+  }
+  slots(...changes: Partial<SlotChange>[]): void {
+    this.events.slotsChanged(
+      changes.map((change) => ({
+        slot: 0,
+        csrc: 0,
+        loudest: false,
+        epoch: 1,
+        rtpTimestamp: 0,
+        captureTimeMs: 0,
+        ...change,
+      })),
+    );
+  }
+}
+
+export class FakeRoom implements MediaRoom {
+  readonly sessions: FakeSession[] = [];
+  lost = false;
+  closed = false;
+  constructor(
+    readonly name: string,
+    private readonly media: FakeMedia,
+  ) {}
+
+  createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<FakeSession> {
+    if (this.media.failing) return Promise.reject(new Error('no free port'));
+    const session = new FakeSession(++this.media.sessionCount, request, events);
+    this.sessions.push(session);
+    this.media.sessions.push(session);
+    return Promise.resolve(session);
+  }
+  close(): void {
+    this.closed = true;
+  }
+}
+
+export class FakeMedia implements MediaPort {
+  readonly rooms: FakeRoom[] = [];
+  readonly sessions: FakeSession[] = [];
+  sessionCount = 0;
+  available = true;
+  failing = false;
+  closed = false;
+
+  createRoom(name: string): Promise<FakeRoom> {
+    const room = new FakeRoom(name, this);
+    this.rooms.push(room);
+    return Promise.resolve(room);
+  }
+  counters(): Promise<ReadonlyMap<string, number>> {
+    return Promise.resolve(new Map([['drops_unknown_class', 3]]));
+  }
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+
+  get last(): FakeSession {
+    const session = this.sessions.at(-1);
+    if (!session) throw new Error('no session was made');
+    return session;
+  }
+  /** The media process dies. */
+  die(): void {
+    for (const room of this.rooms) {
+      room.lost = true;
+      for (const session of room.sessions) if (!session.closed) session.events.lost('process-died');
+    }
+  }
+}
