@@ -24,6 +24,13 @@ test('a packet inside other bytes is read by offset and length', () => {
   expect(parseOpus(hex('f9'), 1, 1)).toEqual({ ok: false, why: 'opus-empty' });
 });
 
+test('padding of 255 and more is counted in steps of 254 (RFC 6716 §3.2.5)', () => {
+  const packet = (padding: number) =>
+    new Uint8Array([0xfb, 0x42, 255, 1, 0xaa, 0xbb, ...new Uint8Array(padding)]);
+  expect(parseOpus(packet(255))).toMatchObject({ ok: true, value: { frames: 2 } });
+  expect(parseOpus(packet(254))).toEqual({ ok: false, why: 'opus-frame-length' });
+});
+
 test('up to two bytes carry no sound', () => {
   expect([0, 1, 2, 3].map(isOpusDtx)).toEqual([true, true, true, false]);
 });

@@ -4,10 +4,10 @@ import type { SdpCodec, SdpFingerprint } from './offer.js';
 export interface SdpAnswerInput {
   /** `o=` line: digits, the same in all answers of a session. */
   sessionId: string;
-  ice: { usernameFragment: string; password: string; lite: true; candidates: SdpIceCandidate[] };
-  dtls: { setup: 'passive' | 'active'; fingerprints: SdpFingerprint[] };
+  ice: { usernameFragment: string; password: string; lite: true; candidates: readonly SdpIceCandidate[] };
+  dtls: { setup: 'passive' | 'active'; fingerprints: readonly SdpFingerprint[] };
   /** One per section of the offer, in its order. */
-  sections: SdpAnswerSection[];
+  sections: readonly SdpAnswerSection[];
   endOfCandidates: true;
 }
 
@@ -41,14 +41,14 @@ export interface SdpMediaAnswer {
   kind: 'audio' | 'video';
   direction: 'sendonly' | 'recvonly' | 'inactive';
   /** With payload types of the offer; parameters and feedback as they shall stand in the answer. */
-  codecs: SdpCodec[];
+  codecs: readonly SdpCodec[];
   /** With ids of the offer. */
-  headerExtensions: { id: number; uri: string }[];
+  headerExtensions: readonly { readonly id: number; readonly uri: string }[];
   /** What we send. */
   ssrc?: number;
   rtxSsrc?: number;
   cname?: string;
   msid?: { stream: string; track: string };
   /** RIDs that we receive, as simulcast when there are several. */
-  rids?: string[];
+  rids?: readonly string[];
 }
