@@ -1,0 +1,72 @@
+/**
+ * What every entity has: an id, an observer, appData, and one close path. Who closed it is the cause; the events that
+ * mediasoup's users know (`transportclose`, `routerclose`, …) are derived from it, in mediasoup's order: what is below
+ * closes first, then the entity's own event, then the observer's `close`.
+ */
+import { InvalidStateError } from '../channel/errors.js';
+import type { AppData } from '../types.js';
+import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
+
+/** 'self' is the application; the others name the entity above (or beside) whose end took this one along. */
+export type CloseCause =
+  'self' | 'producer' | 'transport' | 'virtualstreams' | 'listenserver' | 'router' | 'worker';
+export type CloseEvent =
+  'producerclose' | 'transportclose' | 'listenserverclose' | 'routerclose' | 'workerclose';
+
+const EVENT_OF_CAUSE: Partial<Record<CloseCause, CloseEvent>> = {
+  producer: 'producerclose',
+  transport: 'transportclose',
+  listenserver: 'listenserverclose',
+  router: 'routerclose',
+  worker: 'workerclose',
+};
+
+export type ObserverEvents = { close: [] } & Record<string, unknown[]>;
+export type EntityEvents = { [event in CloseEvent]: [] } & {
+  listenererror: [eventName: string, error: Error];
+};
+
+export abstract class Entity<
+  Events extends object,
+  EntityAppData extends AppData,
+> extends EnhancedEventEmitter<Events & EntityEvents> {
+  /** For tools beside the application: `close`, and `new…` events where something is made. */
+  readonly observer = new EnhancedEventEmitter<ObserverEvents>();
+  appData: EntityAppData;
+  #closedBy: CloseCause | undefined;
+
+  constructor(
+    readonly id: string,
+    appData: EntityAppData | undefined,
+  ) {
+    super();
+    this.appData = appData ?? ({} as EntityAppData);
+  }
+
+  get closed(): boolean {
+    return this.#closedBy !== undefined;
+  }
+
+  /** Ends it and everything below. Closing twice does nothing. */
+  close(): void {
+    this.closeBy('self');
+  }
+
+  /** The one close path. Not for applications. */
+  closeBy(cause: CloseCause): void {
+    if (this.#closedBy) return;
+    this.#closedBy = cause;
+    this.release(cause);
+    const event = EVENT_OF_CAUSE[cause];
+    if (event) (this as unknown as EnhancedEventEmitter<EntityEvents>).safeEmit(event);
+    this.observer.safeEmit('close');
+  }
+
+  /** Closes what is below, leaves the owner, and tells the media process when the cause is not one that it knows already. */
+  protected abstract release(cause: CloseCause): void;
+
+  /** @throws InvalidStateError (`CLOSED`). */
+  protected assertOpen(): void {
+    if (this.closed) throw new InvalidStateError(`${this.constructor.name} is closed`, 'CLOSED');
+  }
+}
