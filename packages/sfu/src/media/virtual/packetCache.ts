@@ -1,0 +1,86 @@
+/**
+ * A source's latest packets, kept by reference: for the onset (A8) and for NACKs (R7). A source evicts only its own.
+ * Knows nothing of slots. Elsewhere: which packet has which outgoing number → viewSlot.ts
+ */
+import type { CachedPacket, ForwardPort, ReceivedPacket } from '../packet.js';
+
+export const CACHE_LIMITS = {
+  /** µs of audio for retransmission: a NACK comes within two round trips or too late to be played. */
+  spanMicros: 1_000_000,
+  /** Packets per source: 1 s of Opus in 5 ms frames. A sender of shorter ones keeps less time. */
+  packets: 200,
+  /** Packets that a source without a slot keeps: the pre-roll of A8. */
+  preRollPackets: 3,
+  /** µs: older packets are no part of an onset (A8). */
+  preRollMicros: 60_000,
+} as const;
+
+export interface KeptPacket {
+  readonly packet: CachedPacket;
+  /** In the source's own numbering; comparable within one `generation` only. */
+  readonly extendedSequence: number;
+  readonly generation: number;
+  /** Unwrapped timestamp. */
+  readonly ticks: number;
+  readonly arrivalMicros: number;
+  /** Came after one with a higher number. */
+  readonly late: boolean;
+}
+
+export class PacketCache {
+  /** In order of arrival. */
+  readonly #kept: KeptPacket[] = [];
+
+  constructor(private readonly port: ForwardPort) {}
+
+  get size(): number {
+    return this.#kept.length;
+  }
+
+  add(
+    packet: ReceivedPacket,
+    at: { extendedSequence: number; generation: number; ticks: number; late: boolean },
+    nowMicros: number,
+  ): void {
+    const cached = this.port.retain(packet);
+    if (cached === undefined) return;
+    this.#kept.push({ packet: cached, ...at, arrivalMicros: nowMicros });
+  }
+
+  /** @param sinceMicros packets that came before it are let go, but for the last `atLeast` */
+  evict(sinceMicros: number, atLeast: number): void {
+    const kept = this.#kept;
+    let gone = 0;
+    while (
+      kept.length - gone > atLeast &&
+      (kept[gone]!.arrivalMicros < sinceMicros || kept.length - gone > CACHE_LIMITS.packets)
+    ) {
+      this.port.release(kept[gone]!.packet);
+      gone++;
+    }
+    if (gone > 0) kept.splice(0, gone);
+  }
+
+  find(extendedSequence: number, generation: number): KeptPacket | undefined {
+    for (let i = this.#kept.length - 1; i >= 0; i--) {
+      const kept = this.#kept[i]!;
+      if (kept.extendedSequence === extendedSequence && kept.generation === generation) return kept;
+    }
+    return undefined;
+  }
+
+  /** The last three, if they are young enough, in the order of their numbers. */
+  preRoll(generation: number, nowMicros: number): KeptPacket[] {
+    return this.#kept
+      .slice(-CACHE_LIMITS.preRollPackets)
+      .filter(
+        (kept) =>
+          kept.generation === generation && nowMicros - kept.arrivalMicros <= CACHE_LIMITS.preRollMicros,
+      )
+      .sort((a, b) => a.extendedSequence - b.extendedSequence);
+  }
+
+  clear(): void {
+    this.evict(Infinity, 0);
+  }
+}

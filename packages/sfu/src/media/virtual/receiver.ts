@@ -1,0 +1,94 @@
+/**
+ * One receiver: its slots, the view that it follows, and how its slots are spread over that view's. The spread is a
+ * permutation: whichever view the receiver is put into, what it hears already stays on the stream that it hears it from.
+ * Spec: virtual streams A2, A4 per receiver, over changes of view. Elsewhere: when a receiver changes view → viewSet.ts
+ */
+import type { AudioSource } from './audioSource.js';
+import { RECEIVER_LIMITS, ReceiverSlot, type SlotConstants } from './receiverSlot.js';
+import type { View } from './view.js';
+import type { RoomContext, ViewSlot } from './viewSlot.js';
+
+export class Receiver {
+  readonly slots: readonly ReceiverSlot[];
+  view: View | undefined;
+  enabled: boolean;
+  /** Where a source was last, and until when it was sent. */
+  readonly #left = new Map<AudioSource, { slot: ReceiverSlot; atMicros: number }>();
+
+  constructor(
+    readonly id: string,
+    /** Whose own sources it never gets. */
+    readonly participantId: string | undefined,
+    slots: readonly SlotConstants[],
+    enabled: boolean,
+    context: RoomContext,
+  ) {
+    this.enabled = enabled;
+    this.slots = slots.map(
+      (constants, position) => new ReceiverSlot(context, this, position, constants, enabled),
+    );
+  }
+
+  /** Follows another view from now on. */
+  follow(view: View, nowMicros: number): void {
+    this.view?.receivers.delete(this);
+    this.view = view;
+    view.receivers.add(this);
+    if (this.enabled) this.#spread(view, nowMicros);
+  }
+
+  setEnabled(on: boolean, nowMicros: number): void {
+    if (this.enabled === on) return;
+    this.enabled = on;
+    if (!on) for (const slot of this.slots) slot.leave();
+    else if (this.view !== undefined) this.#spread(this.view, nowMicros);
+  }
+
+  /** A source that was sent on one of the slots until now is gone from there. */
+  noteLeft(source: AudioSource, slot: ReceiverSlot, nowMicros: number): void {
+    for (const [other, { atMicros }] of this.#left) {
+      if (nowMicros - atMicros > RECEIVER_LIMITS.restMicros) this.#left.delete(other);
+    }
+    this.#left.set(source, { slot, atMicros: source.lastForwardMicros });
+  }
+
+  /** Not while another slot's jitter buffer still plays the same source. */
+  mayStart(slot: ReceiverSlot, source: AudioSource, nowMicros: number): boolean {
+    const left = this.#left.get(source);
+    return (
+      left === undefined || left.slot === slot || nowMicros - left.atMicros >= RECEIVER_LIMITS.restMicros
+    );
+  }
+
+  free(): void {
+    this.view?.receivers.delete(this);
+    this.view = undefined;
+    for (const slot of this.slots) slot.free();
+  }
+
+  #spread(view: View, nowMicros: number): void {
+    const open = new Set(view.slots);
+    const plan = new Map<ReceiverSlot, ViewSlot>();
+    const choose = (wanted: (slot: ReceiverSlot, candidate: ViewSlot) => boolean): void => {
+      for (const slot of this.slots) {
+        if (plan.has(slot)) continue;
+        for (const candidate of open) {
+          if (!wanted(slot, candidate)) continue;
+          plan.set(slot, candidate);
+          open.delete(candidate);
+          break;
+        }
+      }
+    };
+    choose((slot, { source }) => source !== undefined && slot.slot?.source === source);
+    choose((slot, { source }) => {
+      const left = source && this.#left.get(source);
+      return (
+        left !== undefined && left.slot === slot && nowMicros - left.atMicros < RECEIVER_LIMITS.restMicros
+      );
+    });
+    choose((slot, { position }) => slot.position === position);
+    choose(() => true);
+    for (const [slot, viewSlot] of plan) slot.move(viewSlot, nowMicros);
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * One virtual stream of one receiver: a fixed SSRC, one engine entry, and the constants by which it differs from the view
+ * slot that it follows now. Its numbers and timestamps go on over every change of view.
+ * Works when something changes only, never per packet.
+ * Spec: virtual streams R1, R2, R7, R9; first number in the lower half with roll-over counter 0, so that a receiver that
+ * loses the first packets still guesses the counter right (RFC 3711 §3.3.1).
+ * Elsewhere: numbers shared by the view → viewSlot.ts · which view slot → views.ts
+ */
+import type { EntryConstants } from '../packet.js';
+import type { AudioSource } from './audioSource.js';
+import type { Receiver } from './receiver.js';
+import type { NotSent } from './sentHistory.js';
+import type { RoomContext, ViewSlot } from './viewSlot.js';
+
+/** Deltas and first number are the room's business. */
+export type SlotConstants = Omit<EntryConstants, 'deltaIndex' | 'deltaTimestamp' | 'firstIndex'>;
+
+export const RECEIVER_LIMITS = {
+  /** First outgoing numbers lie below: a quarter of the circle, so that the first 16,384 packets after it may be lost too. */
+  firstNumbers: 16_384,
+  /** µs between the last packet of a source in one slot and its first in another: the old slot's jitter buffer still plays
+   *  it. No longer than the pre-roll, which covers it. */
+  restMicros: 60_000,
+  /** µs: the shortest time between two answers for one packet, when the round trip is shorter or not known. */
+  leastResendMicros: 20_000,
+  /** Numbers back that are looked up at all: five times what a source keeps, so that a storm of old ones costs little. */
+  mostBehind: 1000,
+  /** Numbers answered that are remembered, for that. Two seconds of packets. */
+  resentRemembered: 128,
+} as const;
+
+/** A stretch in which outgoing number and timestamp differ from a view slot's by constants. */
+interface Segment {
+  readonly firstOut: number;
+  readonly slot: ViewSlot;
+  readonly deltaIndex: number;
+  readonly lead: number;
+  readonly startedMicros: number;
+}
+
+export class ReceiverSlot {
+  readonly entry: number;
+  readonly ssrc: number;
+  /** R2's base: this slot's line is base + clock rate × server time. */
+  readonly baseTimestamp: number;
+  /** The one it follows; undefined while the receiver is disabled. */
+  slot: ViewSlot | undefined;
+  /** In the list of `slot`. */
+  placed = false;
+  /** As told last. */
+  toldSource: AudioSource | undefined;
+  toldLoudest = false;
+  epoch = 0;
+  /** Ticks by which its timestamps exceed base + the view slot's. */
+  lead = 0;
+  #deltaIndex = 0;
+  /** In the view slot's numbering; what the entry says. */
+  #firstIndex = 0;
+  /** -1: nothing was sent. */
+  #firstOut = -1;
+  #lastOut = -1;
+  /** Without base. */
+  #lastTimestamp = -Infinity;
+  #lastFrameTicks = 0;
+  readonly #segments: Segment[] = [];
+  readonly #resent = new Map<number, number>();
+
+  constructor(
+    private readonly context: RoomContext,
+    readonly receiver: Receiver,
+    readonly position: number,
+    constants: SlotConstants,
+    enabled: boolean,
+  ) {
+    this.ssrc = constants.ssrc;
+    this.baseTimestamp = Math.floor(context.rng() * 0x1_0000_0000) >>> 0;
+    this.entry = context.port.createEntry({
+      ...constants,
+      enabled,
+      deltaIndex: 0,
+      firstIndex: 0,
+      deltaTimestamp: this.baseTimestamp,
+    });
+  }
+
+  /** Follows this view slot from its next packet on. */
+  join(slot: ViewSlot): void {
+    this.slot = slot;
+    slot.joining.add(this);
+  }
+
+  /** Out of whatever it followed. */
+  leave(): void {
+    const { slot } = this;
+    if (slot === undefined) return;
+    if (this.placed) {
+      this.#note();
+      this.context.port.listRemove(this.entry);
+      slot.members.delete(this);
+      slot.leaders.delete(this);
+      this.placed = false;
+    } else {
+      slot.joining.delete(this);
+    }
+    this.slot = undefined;
+  }
+
+  /** From one view slot to another. Where both carry the same source, no packet of it is lost, doubled or renumbered. */
+  move(to: ViewSlot, nowMicros: number): void {
+    const from = this.slot;
+    const same =
+      from !== undefined &&
+      this.placed &&
+      from.started &&
+      to.started &&
+      from.source === to.source &&
+      from.history.current!.generation === to.history.current!.generation;
+    if (!same) {
+      this.leave();
+      this.join(to);
+      return;
+    }
+    const runFirstOut = Math.max(from.runFirstIndex, this.#firstIndex) - this.#deltaIndex;
+    const outDelta = from.indexDelta - this.#deltaIndex;
+    const timestampDelta = from.timestampDelta + this.lead;
+    this.leave();
+    this.slot = to;
+    this.#deltaIndex = to.indexDelta - outDelta;
+    this.lead = timestampDelta - to.timestampDelta;
+    this.#enter(to, runFirstOut + this.#deltaIndex, this.#lastOut + 1, nowMicros);
+  }
+
+  /** Not while this receiver still hears the source from another slot. */
+  mayStart(source: AudioSource, nowMicros: number): boolean {
+    return this.receiver.mayStart(this, source, nowMicros);
+  }
+
+  /** The packet `index` of `slot` is this receiver's first one from it. */
+  start(slot: ViewSlot, index: number, timestamp: number, nowMicros: number): void {
+    slot.joining.delete(this);
+    if (this.#lastOut < 0) {
+      this.#firstOut = 1 + Math.floor(this.context.rng() * (RECEIVER_LIMITS.firstNumbers - 1));
+      this.#lastOut = this.#firstOut - 1;
+    }
+    this.#deltaIndex = index - (this.#lastOut + 1);
+    this.lead = Math.max(0, this.#lastTimestamp + this.#lastFrameTicks - timestamp);
+    this.#enter(slot, index, this.#lastOut + 1, nowMicros);
+  }
+
+  /** At a packet of its view slot that has another distance to the last: the lead is repaid as far as time allows. */
+  align(slot: ViewSlot, index: number, timestamp: number, leastStep: number): void {
+    const least = slot.lastTimestamp + this.lead + leastStep;
+    const lead = Math.max(0, least - timestamp);
+    if (lead === this.lead) return;
+    this.lead = lead;
+    if (lead === 0) slot.leaders.delete(this);
+    this.context.port.updateEntry(this.entry, { deltaTimestamp: (this.baseTimestamp + lead) >>> 0 });
+    this.#segment(slot, index - this.#deltaIndex, slot.lastForwardMicros);
+  }
+
+  /** @returns why not; undefined: sent again. */
+  resend(sequence: number, roundTripMicros: number, nowMicros: number): NotSent | 'repeated' | undefined {
+    if (this.placed) this.#note();
+    if (this.#lastOut < 0) return 'not-sent-yet';
+    const behind = (this.#lastOut - sequence) & 0xffff;
+    const out = this.#lastOut - behind;
+    if (behind > 0x7fff || out < this.#firstOut) return 'not-sent-yet';
+    if (behind > RECEIVER_LIMITS.mostBehind) return 'too-old';
+    let at = this.#segments.length - 1;
+    while (at >= 0 && this.#segments[at]!.firstOut > out) at--;
+    const segment = this.#segments[at];
+    if (segment === undefined) return 'too-old';
+    const found = segment.slot.find(out + segment.deltaIndex);
+    if (typeof found === 'string') return found;
+    const least = Math.max(roundTripMicros, RECEIVER_LIMITS.leastResendMicros);
+    if (nowMicros - (this.#resent.get(out) ?? -Infinity) < least) return 'repeated';
+    this.#resent.delete(out);
+    this.#resent.set(out, nowMicros);
+    if (this.#resent.size > RECEIVER_LIMITS.resentRemembered)
+      this.#resent.delete(this.#resent.keys().next().value!);
+
+    // The engine adds this entry's constants of now; what it must come to is what they came to then.
+    const { port } = this.context;
+    const index = out + this.#deltaIndex;
+    const timestamp = found.timestamp + segment.lead - this.lead;
+    const before = index < this.#firstIndex;
+    if (before) port.updateEntry(this.entry, { firstIndex: index >>> 0 });
+    port.resend(this.entry, found.kept.packet, index >>> 0, timestamp >>> 0, found.marker, found.csrcs);
+    if (before) port.updateEntry(this.entry, { firstIndex: this.#firstIndex >>> 0 });
+    return undefined;
+  }
+
+  /** What the slot's packets of now say on the line, for its anchors. */
+  timestampOf(slot: ViewSlot): number {
+    return (slot.lastTimestamp + this.lead + this.baseTimestamp) >>> 0;
+  }
+
+  free(): void {
+    this.leave();
+    this.context.port.freeEntry(this.entry);
+    this.#segments.length = 0;
+  }
+
+  dump(): { ssrc: number; csrc: number; lead: number; lastNumber: number } {
+    if (this.placed) this.#note();
+    return {
+      ssrc: this.ssrc,
+      csrc: this.slot?.source?.csrc ?? 0,
+      lead: this.lead,
+      lastNumber: this.#lastOut,
+    };
+  }
+
+  #enter(slot: ViewSlot, firstIndex: number, firstOut: number, nowMicros: number): void {
+    this.#firstIndex = firstIndex;
+    this.placed = true;
+    slot.members.add(this);
+    if (this.lead !== 0) slot.leaders.add(this);
+    this.context.port.updateEntry(this.entry, {
+      deltaIndex: this.#deltaIndex >>> 0,
+      firstIndex: firstIndex >>> 0,
+      deltaTimestamp: (this.baseTimestamp + this.lead) >>> 0,
+    });
+    this.context.port.listAdd(slot.list, this.entry);
+    this.#segment(slot, firstOut, nowMicros);
+  }
+
+  #segment(slot: ViewSlot, firstOut: number, nowMicros: number): void {
+    this.#segments.push({
+      firstOut,
+      slot,
+      deltaIndex: this.#deltaIndex,
+      lead: this.lead,
+      startedMicros: nowMicros,
+    });
+    const expired = nowMicros - this.context.cacheMicros;
+    while (this.#segments.length > 1 && this.#segments[1]!.startedMicros < expired) this.#segments.shift();
+  }
+
+  /** Where the stream stands, read off the view slot. */
+  #note(): void {
+    const slot = this.slot!;
+    if (slot.lastIndex < this.#firstIndex) return;
+    const lastOut = slot.lastIndex - this.#deltaIndex;
+    if (lastOut < this.#lastOut) return;
+    this.#lastOut = lastOut;
+    this.#lastTimestamp = slot.lastTimestamp + this.lead;
+    this.#lastFrameTicks = slot.lastFrameTicks;
+  }
+}

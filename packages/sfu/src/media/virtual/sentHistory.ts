@@ -1,0 +1,108 @@
+/**
+ * What one view slot sent, as spans: stretches in which outgoing number and timestamp are the source's plus a constant.
+ * A new span begins at each switch, at each shift against the line and when the CSRC list changes. So the numbers of
+ * a late packet, and those of a packet that is asked for again, are computed and not stored.
+ * Pure. Spec: virtual streams R1, R7. Numbers are unwrapped; they are cut to 32 bits at the port.
+ * Elsewhere: when a span begins → viewSlot.ts · a receiver's part of it → receiverSlot.ts
+ */
+import type { AudioSource } from './audioSource.js';
+import type { KeptPacket } from './packetCache.js';
+
+export interface Span {
+  readonly source: AudioSource;
+  /** The source's numbering that `indexDelta` belongs to. */
+  readonly generation: number;
+  /** Counts first packets after a switch: spans of one run differ in timestamps and CSRCs only. */
+  readonly run: number;
+  /** Outgoing number of its first packet, and that packet's timestamp. */
+  readonly firstIndex: number;
+  readonly firstTimestamp: number;
+  /** Outgoing - the source's. */
+  readonly indexDelta: number;
+  readonly timestampDelta: number;
+  readonly csrcs: readonly number[];
+  /** The first packet goes out with the marker bit, whatever its own says (R3). */
+  readonly marker: boolean;
+  readonly startedMicros: number;
+}
+
+/** A packet as it was sent, or would have been. */
+export interface SentPacket {
+  readonly kept: KeptPacket;
+  readonly timestamp: number;
+  readonly marker: boolean;
+  readonly csrcs: readonly number[];
+}
+
+export type NotSent = 'not-sent-yet' | 'too-old' | 'not-cached' | 'no-place';
+
+export class SentHistory {
+  constructor(private readonly spans: Span[] = []) {}
+
+  get current(): Span | undefined {
+    return this.spans.at(-1);
+  }
+  get size(): number {
+    return this.spans.length;
+  }
+
+  /** @param expiredMicros spans that ended before it are forgotten */
+  push(span: Span, expiredMicros: number): void {
+    this.spans.push(span);
+    while (this.spans.length > 1 && this.spans[1]!.startedMicros < expiredMicros) this.spans.shift();
+  }
+
+  /** @returns the place of a late packet of the present run: number and timestamp. */
+  placeLate(
+    source: AudioSource,
+    extendedSequence: number,
+    ticks: number,
+  ): { index: number; timestamp: number } | undefined {
+    const current = this.current;
+    if (current === undefined || current.source !== source || current.generation !== source.generation)
+      return undefined;
+    const index = extendedSequence + current.indexDelta;
+    for (let i = this.spans.length - 1; i >= 0 && this.spans[i]!.run === current.run; i--) {
+      if (index < this.spans[i]!.firstIndex) continue;
+      const timestamp = ticks + this.spans[i]!.timestampDelta;
+      return this.#fits(i, index, timestamp) ? { index, timestamp } : undefined;
+    }
+    return undefined;
+  }
+
+  /** @param lastIndex highest number sent */
+  find(index: number, lastIndex: number): SentPacket | NotSent {
+    if (index > lastIndex) return 'not-sent-yet';
+    let i = this.spans.length - 1;
+    while (i >= 0 && this.spans[i]!.firstIndex > index) i--;
+    const span = this.spans[i];
+    if (span === undefined) return 'too-old';
+    const kept = span.source.cache.find(index - span.indexDelta, span.generation);
+    if (kept === undefined) return 'not-cached';
+    const timestamp = kept.ticks + span.timestampDelta;
+    if (!this.#fits(i, index, timestamp)) return 'no-place';
+    return {
+      kept,
+      timestamp,
+      marker: kept.packet.marker || (span.marker && index === span.firstIndex),
+      csrcs: csrcsOf(kept.late, span.source, span.csrcs),
+    };
+  }
+
+  /** The same past, a future of its own. */
+  fork(): SentHistory {
+    return new SentHistory([...this.spans]);
+  }
+
+  /** Timestamps follow the numbers: behind the span's first, before the next span's first. */
+  #fits(at: number, index: number, timestamp: number): boolean {
+    const span = this.spans[at]!;
+    const next = this.spans[at + 1];
+    if (index !== span.firstIndex && timestamp <= span.firstTimestamp) return false;
+    return next === undefined || timestamp < next.firstTimestamp;
+  }
+}
+
+/** A late packet never bears the mark of the loudest: that is said of now, and its now is over. */
+export const csrcsOf = (late: boolean, source: AudioSource, csrcs: readonly number[]): readonly number[] =>
+  late ? source.csrcs : csrcs;

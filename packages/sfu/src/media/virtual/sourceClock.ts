@@ -1,0 +1,180 @@
+/**
+ * When a source's sound was captured, told in the server's time. One `SourceClock` per publishing transport, shared by
+ * all of its streams, so that a microphone and a camera of one device get the same offset and stay in step.
+ *
+ * Until a stream's first sender report the answer is arrival time, with the jitter taken off by a minimum over the last
+ * seconds. Afterwards it is capture time: the sender's wall clock (from its reports), plus one offset between the two
+ * clocks that the whole transport shares. That offset is again a minimum, over (arrival - the sender's time) of every
+ * packet of every stream. Changes are slewed, never jumped.
+ * Pure: every call carries its time. Ticks are unwrapped by the caller; time is µs of the engine's clock.
+ * Spec: virtual streams R2, R5; RFC 3550 §6.4.1 (NTP and RTP timestamps of a report name the same instant).
+ * Elsewhere: what is done with the answer → viewSlot.ts · unwrapping → audioSource.ts
+ */
+
+export const CLOCK_LIMITS = {
+  /** µs per bucket of the minimum filter, and buckets: 12 s, long enough for a quiet moment on a busy path, short enough
+   *  that 100 ppm of clock drift (RFC 3551 allows no more) move the minimum by 1.2 ms only. */
+  bucketMicros: 2_000_000,
+  buckets: 6,
+  /** Share of time: 20 ms per second. Within a talk spurt the source's own spacing holds, so nobody hears it; the 40–60 ms
+   *  by which a camera's arrival lags its microphone's are gone within 3 s. */
+  slewRate: 0.02,
+  /** µs that a capture time may lie before the earliest plausible arrival: an encoder with a second of delay. Beyond it the
+   *  report is nonsense, and arrival time bounds the harm. */
+  mostCaptureDelayMicros: 1_000_000,
+  /** µs by which a report's NTP time may disagree with the offset known so far: beyond it the sender's clock was set. */
+  ntpStepMicros: 2_000_000,
+  /** µs by which a packet may run ahead of its stream's earliest arrival: beyond it the timestamps jumped. */
+  aheadMicros: 2_000_000,
+  /** µs by which it may lag: a path that froze and then delivered everything is not a jump of the timestamps. */
+  behindMicros: 10_000_000,
+} as const;
+
+/** The least of the values of the last `buckets * bucketMicros`, in constant memory. */
+export class WindowMinimum {
+  readonly #least: number[] = [];
+  #bucketStart = 0;
+
+  constructor(
+    private readonly bucketMicros: number,
+    private readonly buckets: number,
+  ) {}
+
+  push(value: number, nowMicros: number): void {
+    if (this.#least.length === 0 || nowMicros - this.#bucketStart >= this.bucketMicros * this.buckets) {
+      this.#least.length = 0;
+      this.#least.push(value);
+      this.#bucketStart = nowMicros;
+      return;
+    }
+    while (nowMicros - this.#bucketStart >= this.bucketMicros) {
+      this.#bucketStart += this.bucketMicros;
+      this.#least.push(Infinity);
+      if (this.#least.length > this.buckets) this.#least.shift();
+    }
+    const last = this.#least.length - 1;
+    if (value < this.#least[last]!) this.#least[last] = value;
+  }
+
+  /** Infinity when nothing was pushed. */
+  get value(): number {
+    let least = Infinity;
+    for (const value of this.#least) if (value < least) least = value;
+    return least;
+  }
+
+  reset(): void {
+    this.#least.length = 0;
+  }
+}
+
+/** Of one publishing transport. */
+export class SourceClock {
+  readonly #offset = new WindowMinimum(CLOCK_LIMITS.bucketMicros, CLOCK_LIMITS.buckets);
+  #epoch = 0;
+
+  /** Of one source of this transport. */
+  createStream(clockRate: number): StreamClock {
+    return new StreamClock(this, clockRate);
+  }
+
+  /** @internal The sender's clock as known now; changes when that clock was set. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+  /** @internal µs, server - sender. Infinity before the first observation. */
+  get offsetMicros(): number {
+    return this.#offset.value;
+  }
+  /** @internal */
+  observe(offsetMicros: number, nowMicros: number): void {
+    this.#offset.push(offsetMicros, nowMicros);
+  }
+  /** @internal A report came; its own time of arrival is an observation, too. */
+  report(ntpMicros: number, nowMicros: number): void {
+    const offset = nowMicros - ntpMicros;
+    const known = this.#offset.value;
+    if (known !== Infinity && Math.abs(offset - known) > CLOCK_LIMITS.ntpStepMicros) {
+      this.#epoch++;
+      this.#offset.reset();
+    }
+    this.#offset.push(offset, nowMicros);
+  }
+}
+
+/** Maps one stream's unwrapped RTP ticks to µs of the server's clock. */
+export class StreamClock {
+  readonly #arrivals = new WindowMinimum(CLOCK_LIMITS.bucketMicros, CLOCK_LIMITS.buckets);
+  readonly #microsPerTick: number;
+  #report: { ntpMicros: number; ticks: number; epoch: number } | undefined;
+  /** µs, server time - ticks; what `captureMicros` adds. */
+  #applied: number | undefined;
+  #appliedAtMicros = 0;
+
+  constructor(
+    private readonly clock: SourceClock,
+    clockRate: number,
+  ) {
+    this.#microsPerTick = 1_000_000 / clockRate;
+  }
+
+  /** @returns true when the timestamps jumped so far that the stream was anchored anew. */
+  handlePacket(ticks: number, arrivalMicros: number): boolean {
+    const media = ticks * this.#microsPerTick;
+    const offset = arrivalMicros - media;
+    const least = this.#arrivals.value;
+    const jumped =
+      least !== Infinity &&
+      (offset < least - CLOCK_LIMITS.aheadMicros || offset > least + CLOCK_LIMITS.behindMicros);
+    if (jumped) this.restart();
+    this.#arrivals.push(offset, arrivalMicros);
+    const report = this.#validReport();
+    if (report !== undefined) {
+      const senderMicros = report.ntpMicros + (ticks - report.ticks) * this.#microsPerTick;
+      this.clock.observe(arrivalMicros - senderMicros, arrivalMicros);
+    }
+    this.#adapt(arrivalMicros);
+    return jumped;
+  }
+
+  handleSenderReport(ntpMicros: number, ticks: number, nowMicros: number): void {
+    this.clock.report(ntpMicros, nowMicros);
+    this.#report = { ntpMicros, ticks, epoch: this.clock.epoch };
+    if (this.#applied !== undefined) this.#adapt(nowMicros);
+  }
+
+  /** Other numbering from now on (new SSRC, timestamps that jumped): by arrival until the next report. */
+  restart(): void {
+    this.#arrivals.reset();
+    this.#report = undefined;
+    this.#applied = undefined;
+  }
+
+  /** µs of the server's clock; not before the first packet. */
+  captureMicros(ticks: number): number {
+    return ticks * this.#microsPerTick + (this.#applied ?? 0);
+  }
+
+  #validReport(): { ntpMicros: number; ticks: number } | undefined {
+    return this.#report !== undefined && this.#report.epoch === this.clock.epoch ? this.#report : undefined;
+  }
+
+  #adapt(nowMicros: number): void {
+    const byArrival = this.#arrivals.value;
+    if (byArrival === Infinity) return;
+    const report = this.#validReport();
+    let target = byArrival;
+    if (report !== undefined && this.clock.offsetMicros !== Infinity) {
+      const byReport = report.ntpMicros - report.ticks * this.#microsPerTick + this.clock.offsetMicros;
+      target = Math.min(byArrival, Math.max(byArrival - CLOCK_LIMITS.mostCaptureDelayMicros, byReport));
+    }
+    if (this.#applied === undefined || (this.#report === undefined && target < this.#applied)) {
+      // By arrival alone, an earlier arrival only takes off jitter: nobody was told another time yet.
+      this.#applied = target;
+    } else {
+      const most = Math.max(0, nowMicros - this.#appliedAtMicros) * CLOCK_LIMITS.slewRate;
+      this.#applied += Math.min(most, Math.max(-most, target - this.#applied));
+    }
+    this.#appliedAtMicros = Math.max(this.#appliedAtMicros, nowMicros);
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * A slot table that receivers share: so many slots, perhaps without one participant's sources. It carries the first
+ * sources of the room's order; who stays among them stays where it is, and only a freed slot takes a newcomer.
+ * Spec: virtual streams A2–A5, A8, A9. Elsewhere: the order → ranker.ts · which views there are → viewSet.ts
+ */
+import type { AudioSource } from './audioSource.js';
+import type { Receiver } from './receiver.js';
+import { RECEIVER_LIMITS } from './receiverSlot.js';
+import { ViewSlot, type RoomContext } from './viewSlot.js';
+
+interface Left {
+  slot: ViewSlot;
+  atMicros: number;
+  generation: number;
+  extendedSequence: number;
+}
+
+export class View {
+  readonly slots: readonly ViewSlot[];
+  readonly receivers = new Set<Receiver>();
+  /** A source waits for its old slot's packets to be played; look again soon. */
+  waiting = false;
+  readonly #left: Map<AudioSource, Left>;
+
+  constructor(
+    private readonly context: RoomContext,
+    /** Whose sources it does not carry. */
+    readonly excluded: string | undefined,
+    from: { count: number } | View,
+  ) {
+    if (from instanceof View) {
+      this.slots = from.slots.map((slot) => slot.fork());
+      this.#left = new Map(
+        [...from.#left].map(([source, left]) => [source, { ...left, slot: this.slots[left.slot.position]! }]),
+      );
+    } else {
+      this.slots = Array.from({ length: from.count }, (_, position) => new ViewSlot(context, position));
+      this.#left = new Map();
+    }
+  }
+
+  carries(participantId: string): boolean {
+    return this.slots.some(({ source }) => source?.participantId === participantId);
+  }
+
+  /** The slots follow the order. */
+  update(order: readonly AudioSource[], nowMicros: number): void {
+    const wanted = new Set<AudioSource>();
+    for (const source of order) {
+      if (wanted.size === this.slots.length) break;
+      if (this.excluded === undefined || source.participantId !== this.excluded) wanted.add(source);
+    }
+    const open = new Set<ViewSlot>();
+    for (const slot of this.slots) {
+      if (slot.source !== undefined && wanted.delete(slot.source)) continue;
+      open.add(slot);
+    }
+    this.waiting = false;
+    this.#forget(nowMicros);
+    for (const slot of open) {
+      const up = slot.sentUpTo();
+      if (slot.source !== undefined && up !== undefined)
+        this.#left.set(slot.source, { slot, atMicros: slot.lastForwardMicros, ...up });
+    }
+    for (const source of wanted) {
+      const slot = this.#choose(source, open, nowMicros);
+      if (slot === undefined) {
+        this.waiting = true;
+        continue;
+      }
+      open.delete(slot);
+      this.#put(source, slot, nowMicros);
+    }
+    for (const slot of open) if (slot.source !== undefined) slot.assign(undefined);
+  }
+
+  /** The same person with another producer: stays where it is. */
+  replace(before: AudioSource, after: AudioSource): void {
+    for (const slot of this.slots) if (slot.source === before) slot.assign(after);
+  }
+
+  forgetSource(source: AudioSource): void {
+    this.#left.delete(source);
+  }
+
+  close(): void {
+    for (const slot of this.slots) slot.close();
+  }
+
+  /** The one that has been quiet for longest; while its last packets are still being played, only the one it had. */
+  #choose(source: AudioSource, open: Set<ViewSlot>, nowMicros: number): ViewSlot | undefined {
+    const left = this.#left.get(source);
+    if (left !== undefined && nowMicros - left.atMicros < RECEIVER_LIMITS.restMicros)
+      return open.has(left.slot) ? left.slot : undefined;
+    let best: ViewSlot | undefined;
+    for (const slot of open)
+      if (best === undefined || slot.lastForwardMicros < best.lastForwardMicros) best = slot;
+    return best;
+  }
+
+  #put(source: AudioSource, slot: ViewSlot, nowMicros: number): void {
+    slot.assign(source);
+    this.context.counters.switches++;
+    const left = this.#left.get(source);
+    slot.preRoll(left?.generation === source.generation ? left.extendedSequence : -1, nowMicros);
+  }
+
+  /** Remembered as long as the pre-roll reaches back: it must not send again what was sent. */
+  #forget(nowMicros: number): void {
+    for (const [source, { atMicros }] of this.#left) {
+      if (nowMicros - atMicros > 2 * RECEIVER_LIMITS.restMicros) this.#left.delete(source);
+    }
+  }
+}

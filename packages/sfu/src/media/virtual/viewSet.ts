@@ -1,0 +1,116 @@
+/**
+ * The views of one room for receivers with one number of slots. Nearly everybody shares the view that leaves nobody
+ * out; a participant whose own source is in it gets one without, forked from it so that nothing is renumbered.
+ * Their number is bounded by the slots: at most one per source in the shared view, made when needed, closed after.
+ * Spec: virtual streams A5, S1. Elsewhere: one view → view.ts · moving → receiver.ts
+ */
+import type { AudioSource } from './audioSource.js';
+import type { Ranker } from './ranker.js';
+import type { Receiver } from './receiver.js';
+import { View } from './view.js';
+import type { RoomContext } from './viewSlot.js';
+
+export class ViewSet {
+  readonly #shared: View;
+  readonly #without = new Map<string, View>();
+  readonly #receivers = new Set<Receiver>();
+  readonly #byParticipant = new Map<string, Set<Receiver>>();
+
+  constructor(
+    private readonly context: RoomContext,
+    readonly slotCount: number,
+    readonly ranker: Ranker<AudioSource>,
+    nowMicros: number,
+  ) {
+    this.#shared = new View(context, undefined, { count: slotCount });
+    this.#shared.update(ranker.order, nowMicros);
+  }
+
+  get receiverCount(): number {
+    return this.#receivers.size;
+  }
+  get views(): View[] {
+    return [this.#shared, ...this.#without.values()];
+  }
+  get waiting(): boolean {
+    if (this.#shared.waiting) return true;
+    for (const view of this.#without.values()) if (view.waiting) return true;
+    return false;
+  }
+
+  /** After the order changed, or while somebody waits. */
+  update(nowMicros: number): void {
+    const { order } = this.ranker;
+    // First out of the way, or a receiver would hear its own participant's first packets.
+    const top = new Set<string>();
+    for (const { participantId } of order.slice(0, this.slotCount)) top.add(participantId);
+    for (const participantId of top) {
+      if (this.#without.has(participantId) || !this.#byParticipant.has(participantId)) continue;
+      const view = this.#fork(participantId);
+      for (const receiver of this.#byParticipant.get(participantId)!) this.#move(receiver, view, nowMicros);
+    }
+    this.#shared.update(order, nowMicros);
+    for (const view of this.#without.values()) view.update(order, nowMicros);
+    // Back last: both tables are what they will be, and first packets have been sent.
+    for (const [participantId, view] of this.#without) {
+      if (top.has(participantId) || this.#shared.carries(participantId)) continue;
+      for (const receiver of this.#byParticipant.get(participantId) ?? [])
+        this.#move(receiver, this.#shared, nowMicros);
+      this.#close(participantId, view);
+    }
+  }
+
+  add(receiver: Receiver, nowMicros: number): void {
+    this.#receivers.add(receiver);
+    const { participantId } = receiver;
+    let view = this.#shared;
+    if (participantId !== undefined) {
+      let siblings = this.#byParticipant.get(participantId);
+      if (siblings === undefined) this.#byParticipant.set(participantId, (siblings = new Set()));
+      siblings.add(receiver);
+      const without = this.#without.get(participantId);
+      if (without !== undefined) view = without;
+      else if (this.#shared.carries(participantId)) {
+        view = this.#fork(participantId);
+        view.update(this.ranker.order, nowMicros);
+      }
+    }
+    receiver.follow(view, nowMicros);
+    this.context.changed.add(receiver);
+  }
+
+  remove(receiver: Receiver): void {
+    this.#receivers.delete(receiver);
+    receiver.free();
+    const { participantId } = receiver;
+    if (participantId === undefined) return;
+    const siblings = this.#byParticipant.get(participantId);
+    siblings?.delete(receiver);
+    if (siblings?.size !== 0) return;
+    this.#byParticipant.delete(participantId);
+    const without = this.#without.get(participantId);
+    if (without !== undefined) this.#close(participantId, without);
+  }
+
+  close(): void {
+    for (const view of this.views) view.close();
+    this.#without.clear();
+  }
+
+  #fork(participantId: string): View {
+    const view = new View(this.context, participantId, this.#shared);
+    this.#without.set(participantId, view);
+    return view;
+  }
+
+  #move(receiver: Receiver, view: View, nowMicros: number): void {
+    receiver.follow(view, nowMicros);
+    this.context.counters.moves++;
+    this.context.changed.add(receiver);
+  }
+
+  #close(participantId: string, view: View): void {
+    this.#without.delete(participantId);
+    view.close();
+  }
+}

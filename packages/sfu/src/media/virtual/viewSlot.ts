@@ -1,0 +1,327 @@
+/**
+ * One slot of a view: which source it carries now, and the numbering that all receivers of the view share. For each
+ * incoming packet it makes one number, one timestamp and one command; receivers differ from it by constants only.
+ *
+ * Numbers: the source's plus a constant while it stays, so its losses stay gaps and late packets find their place; the
+ * next one after the last at a switch. Timestamps: where the packet was captured on the room's line, fixed at the
+ * first packet after a switch and again at gaps. Where the line would not lead behind the last packet sent, one frame behind
+ * it is used; that lead over the line is repaid at the next gap or switch, and in silence.
+ * Pure: time comes with each call, bytes are never seen.
+ * Spec: virtual streams R1–R3, A6, A8, A11, R9.
+ * Elsewhere: who comes and goes → view.ts · what a receiver adds → receiverSlot.ts · answers to NACKs → sentHistory.ts
+ */
+import type { ForwardPort, ReceivedPacket } from '../packet.js';
+import { SOURCE_LIMITS, type AudioSource } from './audioSource.js';
+import type { Counters } from './counters.js';
+import { CACHE_LIMITS } from './packetCache.js';
+import type { Receiver } from './receiver.js';
+import type { ReceiverSlot } from './receiverSlot.js';
+import { csrcsOf, SentHistory, type SentPacket, type NotSent } from './sentHistory.js';
+
+const TICKS_PER_MS = 48;
+export const LINE_LIMITS = {
+  /** Ticks, 5 ms: less is not worth another span; lips are in step within 20 ms anyway. */
+  worthMending: 5 * TICKS_PER_MS,
+  /** Ticks, 20 ms behind the line: the source's clock is slow or its path grew longer. Mended while it is silent. */
+  behind: 20 * TICKS_PER_MS,
+  /** Ticks, 500 ms behind: the timestamps jumped or stood still. Mended at once. */
+  farBehind: 500 * TICKS_PER_MS,
+  /** Ticks, 40 ms ahead of it: two packets. Without DTX there is no gap to repay it in, so a silent packet is left out. */
+  ahead: 40 * TICKS_PER_MS,
+  /** Ticks, 120 ms: the most by which a new source's first packet is put ahead of its time. Six switches in a row without
+   *  any silence make that much; an earlier packet is left out, the next ones come closer by 20 ms each. */
+  mostLead: 120 * TICKS_PER_MS,
+  /** Ticks, 200 ms ahead within one source: its timestamps run faster than time. Left out until the line comes up, or it
+   *  would drag the slot into a future that the next source cannot reach. */
+  farAhead: 200 * TICKS_PER_MS,
+} as const;
+/** First number of a view slot. Far from 0, so that no late packet has a negative one; any would do. */
+const FIRST_INDEX = 0x10000;
+
+/** What slots share. */
+export interface RoomContext {
+  readonly port: ForwardPort;
+  readonly clockRate: number;
+  readonly rng: () => number;
+  readonly counters: Counters;
+  readonly cacheMicros: number;
+  /** Carries 42 now. */
+  loudest: AudioSource | undefined;
+  /** Receivers that may see something else than what they were told last. */
+  readonly changed: Set<Receiver>;
+}
+
+export class ViewSlot {
+  source: AudioSource | undefined;
+  /** A packet of the present source was sent. */
+  started = false;
+  /** Counts first packets after a switch. */
+  run = 0;
+  runFirstIndex = 0;
+  /** Highest number used; its timestamp, its sound's length, its place in the source. */
+  lastIndex = FIRST_INDEX - 1;
+  lastTimestamp = -Infinity;
+  lastTicks = 0;
+  #lastFrameTicks: number = SOURCE_LIMITS.usualFrame;
+  #lastExtended = 0;
+  lastForwardMicros = -Infinity;
+  history = new SentHistory();
+  readonly list: number;
+  /** In the list now. */
+  readonly members = new Set<ReceiverSlot>();
+  /** Come in with the next packet that has a new number. */
+  readonly joining = new Set<ReceiverSlot>();
+  /** Those of the members whose timestamps differ by more than their base. */
+  readonly leaders = new Set<ReceiverSlot>();
+
+  constructor(
+    private readonly context: RoomContext,
+    readonly position: number,
+  ) {
+    this.list = context.port.createList();
+  }
+
+  get lastFrameTicks(): number {
+    return this.#lastFrameTicks;
+  }
+  get indexDelta(): number {
+    return this.history.current?.indexDelta ?? 0;
+  }
+  get timestampDelta(): number {
+    return this.history.current?.timestampDelta ?? 0;
+  }
+
+  /** A slot with the same source and the same numbers, without receivers. */
+  fork(): ViewSlot {
+    const twin = new ViewSlot(this.context, this.position);
+    twin.source = this.source;
+    twin.source?.slots.push(twin);
+    twin.started = this.started;
+    twin.run = this.run;
+    twin.runFirstIndex = this.runFirstIndex;
+    twin.lastIndex = this.lastIndex;
+    twin.lastTimestamp = this.lastTimestamp;
+    twin.lastTicks = this.lastTicks;
+    twin.#lastFrameTicks = this.#lastFrameTicks;
+    twin.#lastExtended = this.#lastExtended;
+    twin.lastForwardMicros = this.lastForwardMicros;
+    twin.history = this.history.fork();
+    return twin;
+  }
+
+  /** How far the present source was sent here; undefined: not at all. */
+  sentUpTo(): { generation: number; extendedSequence: number } | undefined {
+    const span = this.history.current;
+    if (span === undefined || span.source !== this.source) return undefined;
+    return { generation: span.generation, extendedSequence: this.#lastExtended };
+  }
+
+  /** Another source, or none. What it sends first decides the rest. */
+  assign(source: AudioSource | undefined): void {
+    this.#detach();
+    this.source = source;
+    this.started = false;
+    source?.slots.push(this);
+    this.noteChange();
+  }
+
+  /** Its receivers may have to be told something. */
+  noteChange(): void {
+    for (const { receiver } of this.members) this.context.changed.add(receiver);
+    for (const { receiver } of this.joining) this.context.changed.add(receiver);
+  }
+
+  /** The source numbers anew: like a switch to itself. */
+  restartSource(): void {
+    this.started = false;
+  }
+
+  /** The slot is no more; what it sent can still be asked for. */
+  close(): void {
+    this.#detach();
+    this.source = undefined;
+    this.started = false;
+    this.context.port.freeList(this.list);
+  }
+
+  /** The source's packets of just before, if they still fit behind what was sent (A8). */
+  preRoll(afterSequence: number, nowMicros: number): void {
+    const { source } = this;
+    if (source === undefined) return;
+    for (const kept of source.cache.preRoll(source.generation, nowMicros)) {
+      if (kept.extendedSequence <= afterSequence) continue;
+      if (this.started)
+        this.#advance(source, kept.packet, kept.extendedSequence, kept.ticks, kept.late, nowMicros);
+      else this.#start(source, kept.packet, kept.extendedSequence, kept.ticks, kept.late, true, nowMicros);
+    }
+  }
+
+  /** A packet of the present source, whose `take` was just called. */
+  forward(packet: ReceivedPacket, late: boolean, nowMicros: number): void {
+    const source = this.source!;
+    const { extendedSequence } = packet;
+    const ticks = source.packetTicks;
+    if (late) return this.#late(source, packet, ticks, nowMicros);
+    if (this.started) this.#advance(source, packet, extendedSequence, ticks, false, nowMicros);
+    else this.#start(source, packet, extendedSequence, ticks, false, false, nowMicros);
+  }
+
+  /** What went out under this number. */
+  find(index: number): SentPacket | NotSent {
+    return this.history.find(index, this.lastIndex);
+  }
+
+  #start(
+    source: AudioSource,
+    packet: ReceivedPacket,
+    extended: number,
+    ticks: number,
+    late: boolean,
+    early: boolean,
+    nowMicros: number,
+  ): void {
+    const line = source.lineTicks(ticks);
+    const least = this.lastTimestamp + this.#lastFrameTicks;
+    if (line < least) {
+      if (early) return this.context.counters.count('pre-roll-behind');
+      if (least - line > LINE_LIMITS.mostLead) return this.context.counters.count('too-far-ahead');
+    }
+    const timestamp = Math.max(line, least);
+    const index = this.lastIndex + 1;
+    this.started = true;
+    this.run++;
+    this.runFirstIndex = index;
+    this.#align(index, timestamp, this.#lastFrameTicks);
+    this.#place(index, timestamp, nowMicros);
+    this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
+    this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
+  }
+
+  #advance(
+    source: AudioSource,
+    packet: ReceivedPacket,
+    extended: number,
+    ticks: number,
+    late: boolean,
+    nowMicros: number,
+  ): void {
+    const span = this.history.current!;
+    const index = extended + span.indexDelta;
+    const steps = extended - this.#lastExtended;
+    const stepTicks = ticks - this.lastTicks;
+    const { frameTicks } = source;
+    let timestamp = ticks + span.timestampDelta;
+    const line = source.lineTicks(ticks);
+    const lead = timestamp - line;
+    const gap = stepTicks - (steps - 1) * frameTicks > SOURCE_LIMITS.longestFrame;
+    const silent = steps === 1 && !source.detector.speaking(nowMicros);
+    if (!gap && lead > LINE_LIMITS.ahead && silent) {
+      this.started = false;
+      return this.context.counters.count('silence-left-out');
+    }
+    if (lead > LINE_LIMITS.farAhead) {
+      this.started = false;
+      return this.context.counters.count('too-far-ahead');
+    }
+    const mend =
+      stepTicks <= 0 ||
+      (gap && Math.abs(lead) > LINE_LIMITS.worthMending) ||
+      (lead < -LINE_LIMITS.behind && silent) ||
+      lead < -LINE_LIMITS.farBehind;
+    let fresh = false;
+    if (mend) {
+      const mended = Math.max(line, this.lastTimestamp + frameTicks * steps);
+      fresh = mended !== timestamp;
+      timestamp = mended;
+    }
+    if (fresh || gap) this.#align(index, timestamp, frameTicks * steps);
+    const joined = this.joining.size > 0 && this.#place(index, timestamp, nowMicros);
+    if (fresh || joined || span.csrcs !== this.#csrcs(source))
+      this.#span(source, index, timestamp, extended, ticks, joined, nowMicros);
+    this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
+  }
+
+  #late(source: AudioSource, packet: ReceivedPacket, ticks: number, nowMicros: number): void {
+    const place = this.started ? this.history.placeLate(source, packet.extendedSequence, ticks) : undefined;
+    if (place === undefined) return this.context.counters.count('late-no-place');
+    source.lastForwardMicros = nowMicros;
+    if (this.members.size === 0) return;
+    const { index, timestamp } = place;
+    this.context.port.forward(this.list, packet, index >>> 0, timestamp >>> 0, packet.marker, source.csrcs);
+  }
+
+  /** What the receivers' leads are worth with a packet that need not follow at the source's own distance. */
+  #align(index: number, timestamp: number, leastStep: number): void {
+    for (const receiver of this.leaders) receiver.align(this, index, timestamp, leastStep);
+  }
+
+  /** @returns true when somebody came in, for whom this packet is the first after a switch. */
+  #place(index: number, timestamp: number, nowMicros: number): boolean {
+    let placed = false;
+    for (const receiver of this.joining) {
+      if (!receiver.mayStart(this.source!, nowMicros)) continue;
+      receiver.start(this, index, timestamp, nowMicros);
+      placed = true;
+    }
+    return placed;
+  }
+
+  #span(
+    source: AudioSource,
+    index: number,
+    timestamp: number,
+    extended: number,
+    ticks: number,
+    marker: boolean,
+    nowMicros: number,
+  ): void {
+    this.history.push(
+      {
+        source,
+        generation: source.generation,
+        run: this.run,
+        firstIndex: index,
+        firstTimestamp: timestamp,
+        indexDelta: index - extended,
+        timestampDelta: timestamp - ticks,
+        csrcs: this.#csrcs(source),
+        marker,
+        startedMicros: nowMicros,
+      },
+      nowMicros - this.context.cacheMicros - CACHE_LIMITS.preRollMicros,
+    );
+  }
+
+  #send(
+    source: AudioSource,
+    packet: ReceivedPacket,
+    index: number,
+    timestamp: number,
+    extended: number,
+    ticks: number,
+    late: boolean,
+    nowMicros: number,
+  ): void {
+    const span = this.history.current!;
+    this.lastIndex = index;
+    this.lastTimestamp = timestamp;
+    this.lastTicks = ticks;
+    this.#lastFrameTicks = source.frameTicks;
+    this.#lastExtended = extended;
+    this.lastForwardMicros = source.lastForwardMicros = nowMicros;
+    if (this.members.size === 0) return;
+    const marker = packet.marker || (span.marker && index === span.firstIndex);
+    const csrcs = csrcsOf(late, source, span.csrcs);
+    this.context.port.forward(this.list, packet, index >>> 0, timestamp >>> 0, marker, csrcs);
+  }
+
+  #csrcs(source: AudioSource): readonly number[] {
+    return source === this.context.loudest ? source.csrcsLoudest : source.csrcs;
+  }
+
+  #detach(): void {
+    const slots = this.source?.slots;
+    if (slots === undefined) return;
+    slots.splice(slots.indexOf(this), 1);
+  }
+}
