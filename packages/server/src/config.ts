@@ -85,7 +85,7 @@ export const ConfigSchema = z.strictObject({
     .min(0)
     .max(16)
     .default(3)
-    .describe('Most voices that a participant hears at once; a token may lower or raise it up to 16.'),
+    .describe('Most voices that a participant hears at once; a token may ask for fewer.'),
   maxParticipants: z.int().min(1).default(1_000).describe('Most participants of one room.'),
   maxRooms: z.int().min(1).default(10_000).describe('Most rooms that live at once.'),
   joinBurst: z

@@ -23,7 +23,7 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
     const plan = planSession(readOfferText(body.offer), {
       publish: grants.roles.has('publish'),
       subscribe: grants.roles.has('subscribe'),
-      audioSlots: grants.audioSlots ?? config.audioSlots,
+      audioSlots: Math.min(config.audioSlots, grants.audioSlots ?? config.audioSlots),
     });
     const record = await conference.join({
       roomName: room,

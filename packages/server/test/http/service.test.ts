@@ -1,0 +1,152 @@
+/** Health, metrics, the description of the API, CORS, the page. */
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { API, type ApiRoute } from '../../src/http/api.js';
+import { KEYS, TestServer } from '../support/testServer.js';
+import { clientOffer } from '../support/offers.js';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await TestServer.start();
+});
+afterEach(() => server.close());
+
+describe('for machines', () => {
+  test('alive and ready', async () => {
+    expect((await server.request('GET', '/healthz')).body).toEqual({ status: 'ok' });
+    expect((await server.request('GET', '/readyz')).body).toEqual({ status: 'ready' });
+  });
+
+  test('metrics: rooms, participants, sessions by reason, requests by route, media counters; no names', async () => {
+    const ada = await server.enter('tea', 'Ada');
+    await server.enter('milk', 'Ben');
+    ada.media.channels[0]?.receive('rubbish');
+    await server.request('DELETE', ada.path);
+    const { text, headers } = await server.request('GET', '/metrics');
+    expect(headers['content-type']).toMatch(/^text\/plain; version=0.0.4/);
+    for (const line of [
+      'tertulia_rooms 1',
+      'tertulia_participants 1',
+      'tertulia_sessions 1',
+      'tertulia_ready 1',
+      'tertulia_sessions_started_total{kind="tertulia"} 2',
+      'tertulia_sessions_ended_total{kind="tertulia",reason="left"} 1',
+      'tertulia_channel_refusals_total{kind="tertulia",reason="not-json"} 1',
+      'tertulia_media{counter="drops_unknown_class"} 3',
+    ])
+      expect(text.split('\n')).toContain(line);
+    expect(text).toContain('route="/v1/rooms/:room/sessions",status="201"');
+    expect(text).not.toMatch(/tea|milk|Ada/);
+  });
+
+  test('openapi.json has every route with its errors, and nothing that points nowhere', async () => {
+    const { body } = await server.request('GET', '/openapi.json');
+    expect(body['openapi']).toBe('3.1.0');
+    const paths = body['paths'] as Record<string, Record<string, { responses: Record<string, unknown> }>>;
+    for (const route of Object.values(API) as ApiRoute[])
+      expect(
+        Object.keys(paths[route.path]?.[route.method.toLowerCase()]?.responses ?? {}),
+        route.path,
+      ).toContain(String(route.success.status));
+    const text = JSON.stringify(body);
+    for (const [, name = ''] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
+      expect(Object.keys((body['components'] as { schemas: object }).schemas)).toContain(name);
+    expect(paths['/v1/rooms/{room}/sessions']?.['post']).toMatchObject({ security: [{ token: [] }] });
+  });
+
+  test('every response forbids guessing its type', async () => {
+    for (const url of ['/healthz', '/nowhere'])
+      expect((await server.request('GET', url)).headers['x-content-type-options']).toBe('nosniff');
+  });
+});
+
+describe('CORS', () => {
+  const allowed = async (test: TestServer, origin: string): Promise<unknown> =>
+    (
+      await test.request('OPTIONS', '/v1/rooms/tea/sessions', {
+        headers: { origin, 'access-control-request-method': 'POST' },
+      })
+    ).headers['access-control-allow-origin'];
+
+  test('without keys: pages of this machine', async () => {
+    expect(await allowed(server, 'http://localhost:5173')).toBe('http://localhost:5173');
+    expect(await allowed(server, 'http://127.0.0.1:8080')).toBe('http://127.0.0.1:8080');
+    for (const origin of ['https://example.com', 'http://localhost.example.com', 'null', 'nonsense'])
+      expect(await allowed(server, origin)).toBeUndefined();
+  });
+
+  test('with keys: all, since a page can do no more than its token; listed ones when there is a list', async () => {
+    const guarded = await TestServer.start({}, KEYS);
+    expect(await allowed(guarded, 'https://example.com')).toBe('*');
+    await guarded.close();
+    const listed = await TestServer.start({ corsOrigin: 'https://a.example, https://b.example/' });
+    expect(await allowed(listed, 'https://b.example')).toBe('https://b.example');
+    expect(await allowed(listed, 'https://c.example')).toBeUndefined();
+    await listed.close();
+  });
+
+  test('answers and errors have the headers; Location is exposed', async () => {
+    const headers = { origin: 'http://localhost:5173' };
+    for (const body of [{ offer: clientOffer() }, {}, 'x'.repeat(300_000)]) {
+      const answer = await server.request('POST', '/v1/rooms/tea/sessions', { body, headers });
+      expect(answer.headers['access-control-allow-origin'], String(answer.status)).toBe(
+        'http://localhost:5173',
+      );
+      expect(answer.headers['access-control-expose-headers']).toBe('Location, ETag, Link');
+      expect(answer.headers['vary']).toMatch(/Origin/);
+    }
+  });
+});
+
+describe('the call page', () => {
+  let folder: string;
+  let withPage: TestServer;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'tertulia-page-'));
+    writeFileSync(join(folder, 'index.html'), '<!doctype html><title>call</title>');
+    writeFileSync(join(folder, 'favicon.svg'), '<svg/>');
+    mkdirSync(join(folder, 'assets'));
+    writeFileSync(join(folder, 'assets', 'main-abc123.js'), 'export {};');
+    withPage = await TestServer.start({ webRoot: folder });
+  });
+  afterEach(async () => {
+    await withPage.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  test('/ and /r/{room} are the page, never kept, with a strict policy', async () => {
+    for (const url of ['/', '/r/tea', '/r/abc-mnop-xyz?debug']) {
+      const { status, text, headers } = await withPage.request('GET', url);
+      expect([status, text]).toEqual([200, '<!doctype html><title>call</title>']);
+      expect(headers['cache-control']).toBe('no-cache');
+      expect(headers['content-security-policy']).toContain("default-src 'none'");
+      expect(headers['content-security-policy']).not.toContain('unsafe');
+      expect(headers['referrer-policy']).toBe('no-referrer');
+    }
+  });
+
+  test('assets are kept for a year, other files for an hour', async () => {
+    expect((await withPage.request('GET', '/assets/main-abc123.js')).headers['cache-control']).toBe(
+      'public, max-age=31536000, immutable',
+    );
+    expect((await withPage.request('GET', '/favicon.svg')).headers['cache-control']).toBe(
+      'public, max-age=3600',
+    );
+  });
+
+  test.each([
+    '/assets/none.js',
+    '/none.txt',
+    '/assets/../../etc/passwd',
+    '/assets/%2e%2e/%2e%2e/etc/passwd',
+    '/..%2fpackage.json',
+    '/r/a%2fb',
+  ])('H12.6 %s is a refusal in JSON', async (url) => {
+    const { status, body } = await withPage.request('GET', url);
+    expect(status).toBeGreaterThanOrEqual(400);
+    expect(status).toBeLessThan(500);
+    expect(body['code']).toMatch(/./);
+  });
+});
