@@ -1,0 +1,271 @@
+/**
+ * Everything that crosses between the API process and a media process, as types: requests with their answers, notices
+ * without one, and events. Plain data only (structured clone): no functions, no class instances.
+ * Ids are made by the API process. A method's name is `entity.verb`; the entity's id is in the data.
+ * Elsewhere: sending and matching → channel.ts · what a method does → media/requests.ts
+ */
+import type { MediaKind, RtpParameters } from '@tertulia/wire';
+import type {
+  ConsumerScore,
+  ConsumerStat,
+  DtlsParameters,
+  DtlsRole,
+  DtlsState,
+  IceCandidate,
+  IceParameters,
+  IceState,
+  ProducerScore,
+  ProducerStat,
+  SctpParameters,
+  SctpState,
+  SlotChange,
+  TransportListenInfo,
+  TransportTuple,
+  WebRtcTransportStat,
+  WorkerLogLevel,
+} from '../types.js';
+
+export interface ListenResult {
+  readonly ip: string;
+  readonly port: number;
+  /** Bytes that the kernel granted. */
+  readonly sendBuffer: number;
+  readonly receiveBuffer: number;
+}
+
+export interface WebRtcTransportCreation {
+  readonly routerId: string;
+  readonly transportId: string;
+  /** Sockets shared with other transports … */
+  readonly webRtcServerId?: string;
+  /** … or its own. */
+  readonly listenInfos?: readonly TransportListenInfo[];
+  readonly iceConsentTimeout: number;
+  readonly enableSctp: boolean;
+  /** Data channels opened in-band (RFC 8832) become `datachannel` events. */
+  readonly enableDcep: boolean;
+  readonly maxSctpMessageSize: number;
+}
+
+export interface WebRtcTransportCreated {
+  readonly iceParameters: IceParameters;
+  readonly iceCandidates: readonly IceCandidate[];
+  readonly dtlsParameters: DtlsParameters;
+  readonly sctpParameters?: SctpParameters;
+}
+
+/** One virtual stream as the receiver's capabilities and sections want it on the wire. */
+export interface SlotRequest {
+  readonly rtpParameters: RtpParameters;
+}
+
+/** Keys for a transport that does no ICE and no DTLS. Only where the core allows it: benches and simulations. */
+export interface InjectedKeys {
+  readonly transportId: string;
+  readonly profile:
+    'AEAD_AES_128_GCM' | 'AEAD_AES_256_GCM' | 'AES_CM_128_HMAC_SHA1_80' | 'AES_CM_128_HMAC_SHA1_32';
+  readonly receiveKey: Uint8Array;
+  readonly receiveSalt: Uint8Array;
+  readonly sendKey: Uint8Array;
+  readonly sendSalt: Uint8Array;
+  /** Engine form, see `toAddress`. */
+  readonly address: Uint8Array;
+  /** Of the engine; default the transport's first. */
+  readonly socket?: number;
+}
+
+/** Free-form, for people: every entity's dump. */
+export type Dump = Record<string, unknown>;
+
+export interface ChannelRequests {
+  'worker.dump': { request: undefined; response: Dump };
+  'worker.updateSettings': { request: { logLevel: WorkerLogLevel }; response: undefined };
+  'worker.createWebRtcServer': {
+    request: { webRtcServerId: string; listenInfos: readonly TransportListenInfo[] };
+    response: readonly ListenResult[];
+  };
+  'worker.createRouter': { request: { routerId: string }; response: undefined };
+  'webRtcServer.close': { request: { webRtcServerId: string }; response: undefined };
+  'webRtcServer.dump': { request: { webRtcServerId: string }; response: Dump };
+  'router.close': { request: { routerId: string }; response: undefined };
+  'router.dump': { request: { routerId: string }; response: Dump };
+  'router.createWebRtcTransport': { request: WebRtcTransportCreation; response: WebRtcTransportCreated };
+  'transport.close': { request: { transportId: string }; response: undefined };
+  'transport.dump': { request: { transportId: string }; response: Dump };
+  'transport.getStats': { request: { transportId: string }; response: readonly WebRtcTransportStat[] };
+  'transport.connect': {
+    request: { transportId: string; dtlsParameters: DtlsParameters };
+    response: { dtlsLocalRole: DtlsRole };
+  };
+  'transport.restartIce': { request: { transportId: string }; response: IceParameters };
+  'transport.produce': {
+    request: {
+      transportId: string;
+      producerId: string;
+      kind: MediaKind;
+      rtpParameters: RtpParameters;
+      paused: boolean;
+    };
+    response: undefined;
+  };
+  'transport.consume': {
+    request: {
+      transportId: string;
+      consumerId: string;
+      producerId: string;
+      rtpParameters: RtpParameters;
+      paused: boolean;
+    };
+    response: { paused: boolean; producerPaused: boolean; score: ConsumerScore };
+  };
+  'transport.injectKeys': { request: InjectedKeys; response: undefined };
+  'producer.close': { request: { producerId: string }; response: undefined };
+  'producer.pause': { request: { producerId: string }; response: undefined };
+  'producer.resume': { request: { producerId: string }; response: undefined };
+  'producer.dump': { request: { producerId: string }; response: Dump };
+  'producer.getStats': { request: { producerId: string }; response: readonly ProducerStat[] };
+  'consumer.close': { request: { consumerId: string }; response: undefined };
+  'consumer.pause': { request: { consumerId: string }; response: undefined };
+  'consumer.resume': { request: { consumerId: string }; response: undefined };
+  'consumer.dump': { request: { consumerId: string }; response: Dump };
+  'consumer.getStats': {
+    request: { consumerId: string };
+    response: readonly (ConsumerStat | ProducerStat)[];
+  };
+  'router.createVirtualStreams': {
+    request: { routerId: string; virtualStreamsId: string; audioSlots: number };
+    response: undefined;
+  };
+  'virtual.close': { request: { virtualStreamsId: string }; response: undefined };
+  'virtual.dump': { request: { virtualStreamsId: string }; response: Dump };
+  'virtual.getStats': { request: { virtualStreamsId: string }; response: Dump };
+  'virtual.addSource': {
+    request: {
+      virtualStreamsId: string;
+      producerId: string;
+      participantId: string;
+      content: 'speech' | 'screen';
+      csrc?: number;
+    };
+    response: { csrc: number };
+  };
+  'virtual.removeSource': { request: { virtualStreamsId: string; producerId: string }; response: undefined };
+  'virtual.setPinned': {
+    request: { virtualStreamsId: string; producerId: string; pinned: boolean };
+    response: undefined;
+  };
+  'virtual.createReceiver': {
+    request: {
+      virtualStreamsId: string;
+      receiverId: string;
+      transportId: string;
+      participantId?: string;
+      audio: readonly SlotRequest[];
+    };
+    response: { changes: readonly SlotChange[] };
+  };
+  'virtual.closeReceiver': { request: { virtualStreamsId: string; receiverId: string }; response: undefined };
+  'dataChannel.close': { request: { transportId: string; channelId: number }; response: undefined };
+  'dataChannel.getBufferedAmount': {
+    request: { transportId: string; channelId: number };
+    response: { bufferedAmount: number };
+  };
+}
+export type Method = keyof ChannelRequests;
+export type RequestOf<M extends Method> = ChannelRequests[M]['request'];
+export type ResponseOf<M extends Method> = ChannelRequests[M]['response'];
+
+/** Without an answer: what goes wrong comes back as an event. */
+export type ChannelNotice = {
+  readonly notice: 'dataChannel.send';
+  readonly transportId: string;
+  readonly channelId: number;
+  readonly data: string | Uint8Array;
+};
+
+export type ChannelEvent =
+  | { readonly event: 'transport.iceState'; readonly transportId: string; readonly iceState: IceState }
+  | { readonly event: 'transport.tuple'; readonly transportId: string; readonly tuple: TransportTuple }
+  | {
+      readonly event: 'transport.dtlsState';
+      readonly transportId: string;
+      readonly dtlsState: DtlsState;
+      readonly remoteCertificate?: string;
+      /** Why it failed, in words for people. */
+      readonly failure?: string;
+    }
+  | { readonly event: 'transport.sctpState'; readonly transportId: string; readonly sctpState: SctpState }
+  | {
+      readonly event: 'dataChannel.open';
+      readonly transportId: string;
+      readonly channelId: number;
+      readonly label: string;
+      readonly protocol: string;
+      readonly ordered: boolean;
+    }
+  | {
+      readonly event: 'dataChannel.message';
+      readonly transportId: string;
+      readonly channelId: number;
+      readonly data: string | Uint8Array;
+    }
+  | {
+      readonly event: 'dataChannel.close';
+      readonly transportId: string;
+      readonly channelId: number;
+      readonly reason: string;
+    }
+  | {
+      readonly event: 'dataChannel.bufferedAmount';
+      readonly transportId: string;
+      readonly channelId: number;
+      readonly bufferedAmount: number;
+    }
+  | { readonly event: 'producer.score'; readonly producerId: string; readonly score: ProducerScore[] }
+  | { readonly event: 'consumer.producerClose'; readonly consumerId: string }
+  | { readonly event: 'consumer.producerPause'; readonly consumerId: string }
+  | { readonly event: 'consumer.producerResume'; readonly consumerId: string }
+  | { readonly event: 'consumer.score'; readonly consumerId: string; readonly score: ConsumerScore }
+  | {
+      readonly event: 'virtual.slots';
+      readonly virtualStreamsId: string;
+      /** All changes of one instant, over all receivers. */
+      readonly changes: readonly (SlotChange & { readonly receiverId: string })[];
+    }
+  | {
+      readonly event: 'virtual.loudest';
+      readonly virtualStreamsId: string;
+      readonly producerId: string | undefined;
+    }
+  | {
+      readonly event: 'log';
+      readonly level: 'debug' | 'warn' | 'error';
+      readonly message: string;
+    };
+
+/** Errors keep their class and their stable code across the channel. */
+export interface ChannelError {
+  readonly name: 'TypeError' | 'InvalidStateError' | 'UnsupportedError' | 'Error';
+  readonly code: string;
+  readonly message: string;
+}
+
+export type ToMedia =
+  | { readonly settings: MediaProcessSettings }
+  | { readonly id: number; readonly method: Method; readonly data: RequestOf<Method> }
+  | ChannelNotice;
+
+export type FromMedia =
+  | { readonly ready: true }
+  | { readonly id: number; readonly ok: true; readonly data: unknown }
+  | { readonly id: number; readonly ok: false; readonly error: ChannelError }
+  | { readonly events: readonly ChannelEvent[] };
+
+/** The first message: not in the argument list, where every user of the machine could read the key. */
+export interface MediaProcessSettings {
+  readonly logLevel: WorkerLogLevel;
+  readonly portMin: number;
+  readonly portMax: number;
+  readonly certificatePem?: string;
+  readonly privateKeyPem?: string;
+}

@@ -1,0 +1,74 @@
+/**
+ * What closes what inside the media process: from the leaves to the root, each entity once. The application's side has
+ * the same tree and its own events (api/); the only news from here are those that it cannot know: a producer that is gone
+ * closes its consumers in other transports.
+ */
+import type { Consumer } from './consumer.js';
+import type { MediaContext } from './context.js';
+import type { Directory } from './directory.js';
+import type { Producer } from './producer.js';
+import type { Router } from './router.js';
+import type { VirtualStreams } from './virtualStreams.js';
+import type { WebRtcServer } from './webRtcServer.js';
+import type { WebRtcTransport } from './webRtcTransport.js';
+
+export class Closing {
+  readonly #context: MediaContext;
+  readonly #directory: Directory;
+
+  constructor(context: MediaContext, directory: Directory) {
+    this.#context = context;
+    this.#directory = directory;
+  }
+
+  consumer(consumer: Consumer): void {
+    const { transport } = consumer;
+    consumer.close();
+    transport.rtp.consumers.delete(consumer.id);
+    transport.rtp.removeOutgoing(consumer.stream);
+    this.#directory.consumers.delete(consumer.id);
+  }
+
+  producer(producer: Producer, nowMicros: number): void {
+    for (const consumer of [...producer.consumers]) {
+      this.consumer(consumer);
+      this.#context.emit({ event: 'consumer.producerClose', consumerId: consumer.id });
+    }
+    producer.transport.rtp.removeProducer(producer);
+    this.#directory.producers.delete(producer.id);
+    producer.close(nowMicros);
+  }
+
+  transport(transport: WebRtcTransport, nowMicros: number): void {
+    for (const streams of transport.router.virtualStreams.values())
+      streams.closeReceiversOf(transport, nowMicros);
+    for (const consumer of [...transport.rtp.consumers.values()]) this.consumer(consumer);
+    for (const producer of [...transport.rtp.producers.values()]) this.producer(producer, nowMicros);
+    transport.router.transports.delete(transport.id);
+    this.#directory.transports.delete(transport.id);
+    transport.close(nowMicros);
+  }
+
+  virtualStreams(streams: VirtualStreams, nowMicros: number): void {
+    streams.router.virtualStreams.delete(streams.id);
+    this.#directory.virtualStreams.delete(streams.id);
+    streams.close(nowMicros);
+  }
+
+  router(router: Router, nowMicros: number): void {
+    for (const streams of [...router.virtualStreams.values()]) this.virtualStreams(streams, nowMicros);
+    for (const transport of [...router.transports.values()]) this.transport(transport, nowMicros);
+    this.#directory.routers.delete(router.id);
+  }
+
+  webRtcServer(server: WebRtcServer, nowMicros: number): void {
+    for (const transport of [...server.transports]) this.transport(transport, nowMicros);
+    this.#directory.webRtcServers.delete(server.id);
+    server.close();
+  }
+
+  all(nowMicros: number): void {
+    for (const router of this.#directory.routers.values()) this.router(router, nowMicros);
+    for (const server of this.#directory.webRtcServers.values()) this.webRtcServer(server, nowMicros);
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * What the entities of a media process share: the engine and the port to it, timers, chance, the way to the API process.
+ * One object per MediaCore. Elsewhere: who makes it → core.ts
+ */
+import type { DtlsContext, Engine } from '@tertulia/engine';
+import type { Hmac } from '@tertulia/wire';
+import type { ChannelEvent } from '../channel/messages.js';
+import type { DropCounters } from './dropCounters.js';
+import type { EnginePort } from './enginePort.js';
+import type { PacketReader } from './packetReader.js';
+import type { TimerQueue } from './timerQueue.js';
+
+export interface MediaContext {
+  readonly engine: Engine;
+  readonly port: EnginePort;
+  readonly reader: PacketReader;
+  readonly timers: TimerQueue;
+  /** Of the whole process. */
+  readonly drops: DropCounters;
+  readonly hmac: Hmac;
+  readonly dtlsContext: DtlsContext;
+  /** 0 ≤ x < 1. Not for secrets. */
+  readonly rng: () => number;
+  /** `length` characters of ICE's alphabet, unguessable. */
+  readonly secretText: (length: number) => string;
+  /** Unix time of the engine's time 0, so that the server has one NTP clock. */
+  readonly unixMicrosAtZero: number;
+  readonly ports: { readonly min: number; readonly max: number };
+  /** To the API process; delivered in order, several at once. */
+  emit(event: ChannelEvent): void;
+  /** An SSRC that nothing in this process sends with. */
+  newSsrc(): number;
+}
+
+export const unixMs = (context: MediaContext, nowMicros: number): number =>
+  (context.unixMicrosAtZero + nowMicros) / 1000;

@@ -1,0 +1,47 @@
+/**
+ * Why something went no further after the engine had let it pass; counted, never silent. The engine's own reasons are in
+ * its stats. One counter set per transport and one for the process, which every count also reaches.
+ */
+
+/** Order is the order in dumps; append only. */
+export const MEDIA_DROP = [
+  'stun-no-username', // a check that names nobody
+  'stun-unknown-user', // a local user name fragment that is not ours, or no longer
+  'stun-wrong-socket', // ours, but of a transport that does not listen there
+  'stun-refused', // wrong integrity, a repeated transaction, an indication: details in iceLite's own counters
+  'dtls-before-connect', // the application has not given the fingerprints yet
+  'dtls-refused', // datagram after the session's end
+  'rtp-no-stream', // neither the SSRC nor a MID belongs to a producer
+  'rtp-stream-limit', // more new SSRCs than a transport may bring
+  'rtp-payload-type', // not one that the producer announced
+  'rtp-duplicate', // seen before
+  'rtp-superseded', // of an SSRC that another one of the same MID has replaced
+  'rtp-paused', // of a paused producer
+  'rtp-extension-malformed', // header extensions end early; the packet goes on with those before
+  'rtcp-malformed', // the compound ends early; what was before counts
+  'rtcp-foreign-ssrc', // feedback for a stream that this transport does not have
+  'rtcp-not-negotiated', // feedback that this stream's parameters do not offer
+  'nack-unanswerable', // NACK for what is no longer kept
+  'cache-full', // too few slots are free to keep a packet
+  'command-full', // more commands in one batch than there is room for, and they could not be flushed
+] as const;
+export type MediaDropReason = (typeof MEDIA_DROP)[number];
+
+export class DropCounters {
+  readonly #counts = new Map<string, number>();
+  readonly #parent: DropCounters | undefined;
+
+  constructor(parent?: DropCounters) {
+    this.#parent = parent;
+  }
+
+  /** `reason` may also be one of a machine's own (ICE, DTLS …), which keep their own tables. */
+  count(reason: string, by = 1): void {
+    this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + by);
+    this.#parent?.count(reason, by);
+  }
+
+  toObject(): Record<string, number> {
+    return Object.fromEntries(this.#counts);
+  }
+}

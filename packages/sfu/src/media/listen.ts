@@ -1,0 +1,136 @@
+/**
+ * Opens the sockets of a WebRtcServer or of a transport of its own, and says what candidates they make.
+ * Spec: RFC 8445 §5.1.2 (priorities), §5.1.1.3 (foundations). Only UDP; TCP is refused by name.
+ */
+import { addressIp, EngineError } from '@tertulia/engine';
+import type { Engine } from '@tertulia/engine';
+import { InvalidStateError, SfuError, UnsupportedError } from '../channel/errors.js';
+import type { ListenResult } from '../channel/messages.js';
+import type { IceCandidate, TransportListenInfo, TransportTuple } from '../types.js';
+import type { MediaContext } from './context.js';
+import type { Tuple } from './ice/index.js';
+
+const CANDIDATE = {
+  hostPreference: 126, // RFC 8445 §5.1.2.2
+  component: 1,
+} as const;
+/** Tried one after the other from a random one on; more attempts than this means that the range is as good as full. */
+const PORT_ATTEMPTS = 1_000;
+/** Less than this and a fan-out to a few hundred receivers overflows the kernel's buffer at once. */
+export const LEAST_BUFFER_BYTES = 1024 * 1024;
+
+export interface ListenSocket extends ListenResult {
+  readonly socket: number;
+  /** What the candidates say. */
+  readonly announcedAddress: string;
+}
+
+/** All of them or, with an error that says which and why, none. */
+export function openSockets(context: MediaContext, infos: readonly TransportListenInfo[]): ListenSocket[] {
+  const opened: ListenSocket[] = [];
+  try {
+    for (const info of infos) opened.push(openSocket(context, info));
+  } catch (error) {
+    closeSockets(context.engine, opened);
+    throw error;
+  }
+  return opened;
+}
+
+export function closeSockets(engine: Engine, sockets: readonly ListenSocket[]): void {
+  if (engine.memory) return;
+  for (const { socket } of sockets) engine.unbind(socket);
+}
+
+/** The earlier a socket was listed, the better its candidate. */
+export function candidatesOf(sockets: readonly ListenSocket[]): IceCandidate[] {
+  return sockets.map(({ announcedAddress, port }, i) => ({
+    foundation: `udp${i}`,
+    priority: CANDIDATE.hostPreference * 2 ** 24 + (65_535 - i) * 2 ** 8 + (256 - CANDIDATE.component),
+    address: announcedAddress,
+    ip: announcedAddress,
+    protocol: 'udp',
+    port,
+    type: 'host',
+  }));
+}
+
+export function publicTuple(sockets: readonly ListenSocket[], tuple: Tuple): TransportTuple {
+  const local = sockets.find(({ socket }) => socket === tuple.socket);
+  const localAddress = local?.announcedAddress ?? '';
+  return {
+    localAddress,
+    localIp: localAddress,
+    localPort: local?.port ?? 0,
+    remoteIp: addressIp(tuple.address),
+    remotePort: ((tuple.address[2] ?? 0) << 8) | (tuple.address[3] ?? 0),
+    protocol: 'udp',
+  };
+}
+
+function openSocket(context: MediaContext, info: TransportListenInfo): ListenSocket {
+  if (info.protocol !== 'udp') {
+    throw new UnsupportedError(
+      `protocol '${info.protocol}' in listenInfos: only 'udp' yet`,
+      'TCP_NOT_SUPPORTED',
+    );
+  }
+  const bound = bind(context, info);
+  for (const side of ['sendBuffer', 'receiveBuffer'] as const) {
+    if (bound[side] >= LEAST_BUFFER_BYTES) continue;
+    const [name, setting] = side === 'sendBuffer' ? ['send', 'wmem_max'] : ['receive', 'rmem_max'];
+    context.emit({
+      event: 'log',
+      level: 'warn',
+      message:
+        `the kernel granted ${bound[side]} bytes of ${name} buffer on ${info.ip}:${bound.port}; ` +
+        `set net.core.${setting} to at least 4194304 (sysctl -w net.core.${setting}=4194304)`,
+    });
+  }
+  return { ...bound, ip: info.ip, announcedAddress: info.announcedAddress ?? info.announcedIp ?? info.ip };
+}
+
+function bind(context: MediaContext, info: TransportListenInfo): ListenResult & { socket: number } {
+  const { engine } = context;
+  const options = {
+    ...(info.sendBufferSize ? { sendBuffer: info.sendBufferSize } : {}),
+    ...(info.recvBufferSize ? { receiveBuffer: info.recvBufferSize } : {}),
+  };
+  if (engine.memory) {
+    return { socket: 0, ip: info.ip, port: info.port ?? 0, sendBuffer: 2 ** 22, receiveBuffer: 2 ** 22 };
+  }
+  if (info.port) return tryBind(engine, info.ip, info.port, options);
+  const { min, max } = info.portRange ?? context.ports;
+  const count = max - min + 1;
+  const first = Math.floor(context.rng() * count);
+  for (let i = 0; i < Math.min(count, PORT_ATTEMPTS); i++) {
+    try {
+      return tryBind(engine, info.ip, min + ((first + i) % count), options);
+    } catch (error) {
+      if (!(error instanceof SfuError) || error.code !== 'ADDRESS_IN_USE') throw error;
+    }
+  }
+  throw new InvalidStateError(`no free UDP port on ${info.ip} between ${min} and ${max}`, 'PORTS_EXHAUSTED');
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  ADDRESS_IN_USE: 'another program uses this port; choose another one or stop that program',
+  ADDRESS_NOT_AVAILABLE: 'this machine has no such address; listen on one of its own and announce the other',
+  PERMISSION: 'ports below 1024 need privileges; choose a higher one',
+  TOO_MANY_OPEN_FILES: 'raise the limit of open files (ulimit -n)',
+};
+
+function tryBind(
+  engine: Engine,
+  ip: string,
+  port: number,
+  options: { sendBuffer?: number; receiveBuffer?: number },
+): ListenResult & { socket: number } {
+  try {
+    return engine.bind(ip, port, options);
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    const advice = ADVICE[error.code] ?? error.message;
+    throw new InvalidStateError(`cannot listen on UDP ${ip}:${port}: ${advice}`, error.code);
+  }
+}

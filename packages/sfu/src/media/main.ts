@@ -1,0 +1,106 @@
+/**
+ * The media process: forked by the API process, lives as long as the pipe to it. Settings come first, then requests; answers
+ * and batched events go back. The only file here that knows of processes.
+ * Elsewhere: everything that it does → core.ts · the other end of the pipe → api/mediaProcess.ts
+ */
+import { DtlsContext, Engine } from '@tertulia/engine';
+import { errorToChannel } from '../channel/errors.js';
+import type { ChannelEvent, FromMedia, MediaProcessSettings, ToMedia } from '../channel/messages.js';
+import { MediaCore } from './core.js';
+import { Loop } from './loop.js';
+
+const SIGNIFICANCE = { debug: 0, warn: 1, error: 2, none: 3 } as const;
+
+let core: MediaCore | undefined;
+let loop: Loop | undefined;
+let events: ChannelEvent[] = [];
+
+process.on('message', (message: ToMedia) => {
+  if ('settings' in message) begin(message.settings);
+  else if ('notice' in message) core?.handleNotice(message);
+  else answer(message);
+  loop?.schedule();
+});
+process.on('disconnect', () => {
+  loop?.stop();
+  core?.close();
+  core?.context.engine.close();
+  process.exit(0);
+});
+// A terminal's Ctrl-C reaches the whole group: the API process decides when it is over.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+
+function begin(settings: MediaProcessSettings): void {
+  const { certificatePem, privateKeyPem } = settings;
+  const engine = new Engine();
+  const dtlsContext = new DtlsContext({
+    ...(certificatePem === undefined ? {} : { certificatePem }),
+    ...(privateKeyPem === undefined ? {} : { privateKeyPem }),
+  });
+  core = new MediaCore({
+    engine,
+    dtlsContext,
+    ports: { min: settings.portMin, max: settings.portMax },
+    emit: collect,
+  });
+  core.logLevel = settings.logLevel;
+  loop = new Loop(engine, core);
+  loop.start();
+  send({ ready: true });
+}
+
+function answer({ id, method, data }: Extract<ToMedia, { id: number }>): void {
+  try {
+    if (!core) throw new Error('no settings yet');
+    const response = core.handleRequest(method, data);
+    const whole =
+      method === 'worker.dump' ? { ...(response as object), resourceUsage: resourceUsage() } : response;
+    send({ id, ok: true, data: whole });
+  } catch (error) {
+    send({ id, ok: false, error: errorToChannel(error) });
+  }
+}
+
+/** All news of one turn of the event loop go together. */
+function collect(event: ChannelEvent): void {
+  if (event.event === 'log' && SIGNIFICANCE[event.level] < SIGNIFICANCE[core?.logLevel ?? 'warn']) return;
+  events.push(event);
+  if (events.length === 1) setImmediate(sendEvents);
+}
+
+function sendEvents(): void {
+  if (events.length === 0) return;
+  const batch = events;
+  events = [];
+  send({ events: batch });
+}
+
+/** What was collected before an answer is told before it, so that the API process sees one order. */
+function send(message: FromMedia): void {
+  if (!('events' in message)) sendEvents();
+  if (process.connected) process.send?.(message);
+}
+
+/** In libuv's names, which are mediasoup's. */
+function resourceUsage(): Record<string, number> {
+  const usage = process.resourceUsage();
+  return {
+    ru_utime: usage.userCPUTime / 1000,
+    ru_stime: usage.systemCPUTime / 1000,
+    ru_maxrss: usage.maxRSS,
+    ru_ixrss: usage.sharedMemorySize,
+    ru_idrss: usage.unsharedDataSize,
+    ru_isrss: usage.unsharedStackSize,
+    ru_minflt: usage.minorPageFault,
+    ru_majflt: usage.majorPageFault,
+    ru_nswap: usage.swappedOut,
+    ru_inblock: usage.fsRead,
+    ru_oublock: usage.fsWrite,
+    ru_msgsnd: usage.ipcSent,
+    ru_msgrcv: usage.ipcReceived,
+    ru_nsignals: usage.signalsCount,
+    ru_nvcsw: usage.voluntaryContextSwitches,
+    ru_nivcsw: usage.involuntaryContextSwitches,
+  };
+}

@@ -1,0 +1,330 @@
+/**
+ * RTP and RTCP of one transport, whatever carries it: which packet is whose, reports in and out, NACKs in and out.
+ * One deadline for all it owes; time comes as an argument.
+ * Spec: RFC 3550 §6 (reports), RFC 4585 (NACK), RFC 5506 (reduced size), virtual streams R5 (when slots are reported).
+ * Elsewhere: addresses and keys → webRtcTransport.ts · forwarding → producer.ts, virtual/ · bytes → reportWriter.ts
+ */
+import { ROW_LENGTH, ROW_SSRC } from '@tertulia/engine';
+import { fromNtp, middleNtp, parseRtcp, toNtp } from '@tertulia/wire';
+import type { ReportBlock, RtcpPacket } from '@tertulia/wire';
+import type { Consumer } from './consumer.js';
+import { unixMs } from './context.js';
+import type { MediaContext } from './context.js';
+import { DropCounters } from './dropCounters.js';
+import { RTCP_BYTES_MAX } from './enginePort.js';
+import type { OutgoingStream, SenderReportNumbers } from './outgoing.js';
+import type { NackGenerator } from './receive/nackGenerator.js';
+import { ExtensionIds } from './packetReader.js';
+import type { Producer } from './producer.js';
+import {
+  cnameChunk,
+  nackWords,
+  REPORT_BLOCKS_MAX,
+  ReportWriter,
+  senderReportBytes,
+  SOURCE_DESCRIPTION_HEAD_BYTES,
+} from './reportWriter.js';
+import { RtpListener } from './rtpListener.js';
+import { SourceClock } from './virtual/sourceClock.js';
+
+export const REPORT_TIMES = {
+  /** R5 wants one at least every second; the spread keeps a thousand transports from being due together. */
+  leastMicros: 800_000,
+  mostMicros: 1_000_000,
+  /** After a switch: R5 wants it within 100 ms. */
+  switchLeastMicros: 10_000,
+  switchMostMicros: 80_000,
+} as const;
+/** Blocks that may go with the first sender report; with more, a receiver report of their own carries them. */
+const BLOCKS_WITH_SENDERS = 8;
+const SENDERS_PER_COMPOUND = 31; // five bits of count in the source description
+/** NACK words in one packet; more lost than this is not repaired by asking. */
+const NACK_WORDS_MAX = 64;
+
+/** The slots of one receiver, or whatever else sends more than one stream. */
+export interface SlotSender {
+  senderReports(nowMicros: number): readonly SenderReportNumbers[];
+  /** What is sent can, or can no longer, reach the receiver: numbers that nobody sees must not be used up (R9). */
+  setReady(ready: boolean, nowMicros: number): void;
+  octetsSent(nowMicros: number): number;
+}
+
+export class RtpSession {
+  readonly listener = new RtpListener();
+  readonly extensionIds = new ExtensionIds();
+  /** One for all sources of the transport: virtual streams R2. */
+  readonly clock = new SourceClock();
+  readonly producers = new Map<string, Producer>();
+  readonly consumers = new Map<string, Consumer>();
+  readonly slotSenders = new Set<SlotSender>();
+  readonly drops: DropCounters;
+  bytesReceived = 0;
+  reportsSent = 0;
+  readonly #context: MediaContext;
+  readonly #peer: number;
+  readonly #outgoing = new Map<number, OutgoingStream>();
+  readonly #cnames = new Map<number, Uint8Array>();
+  readonly #ownSsrc: number;
+  readonly #ownCname: Uint8Array;
+  readonly #onDeadline: (deadlineMicros: number) => void;
+  #reducedSize = false;
+  #reportMicros: number | undefined;
+
+  /** @param onDeadline called when `nextDeadline` may have come nearer */
+  constructor(context: MediaContext, peer: number, onDeadline: (deadlineMicros: number) => void) {
+    this.#context = context;
+    this.#peer = peer;
+    this.#onDeadline = onDeadline;
+    this.drops = new DropCounters(context.drops);
+    this.#ownSsrc = context.newSsrc();
+    this.#ownCname = cnameChunk(this.#ownSsrc, context.secretText(16));
+  }
+
+  /** There are keys and an address. */
+  get ready(): boolean {
+    return this.#reportMicros !== undefined;
+  }
+
+  /** From now on slots send and reports are owed, or neither. */
+  setReady(ready: boolean, nowMicros: number): void {
+    if (ready === this.ready) return;
+    if (ready) this.#scheduleReport(nowMicros);
+    else this.#reportMicros = undefined;
+    for (const sender of this.slotSenders) sender.setReady(ready, nowMicros);
+  }
+
+  // ---- what is sent and received ----
+
+  /** @returns what is wrong with its parameters, or undefined. */
+  addProducer(producer: Producer): string | undefined {
+    const why = this.listener.add(producer);
+    if (why !== undefined) return why;
+    for (const { uri, id } of producer.rtpParameters.headerExtensions ?? []) this.extensionIds.add(uri, id);
+    if (producer.rtpParameters.rtcp?.reducedSize) this.#reducedSize = true;
+    this.producers.set(producer.id, producer);
+    return undefined;
+  }
+
+  removeProducer(producer: Producer): void {
+    this.listener.remove(producer);
+    this.producers.delete(producer.id);
+  }
+
+  hasOutgoing(ssrc: number): boolean {
+    return this.#outgoing.has(ssrc);
+  }
+
+  addOutgoing(stream: OutgoingStream, cname: string): void {
+    this.#outgoing.set(stream.ssrc, stream);
+    this.#cnames.set(stream.ssrc, cnameChunk(stream.ssrc, cname));
+  }
+
+  removeOutgoing(stream: OutgoingStream): void {
+    this.#outgoing.delete(stream.ssrc);
+    this.#cnames.delete(stream.ssrc);
+  }
+
+  // ---- in ----
+
+  /** @param at the row's first word */
+  handleRtp(at: number, nowMicros: number): void {
+    const { reader, engine } = this.#context;
+    this.bytesReceived += engine.rows[at + ROW_LENGTH]!;
+    if (!reader.read(at, this.extensionIds, nowMicros)) this.drops.count('rtp-extension-malformed');
+    let stream = this.listener.find(reader.ssrc);
+    if (!stream) {
+      const bound = this.listener.bind(engine.rows[at + ROW_SSRC]!, reader.mid());
+      if (typeof bound === 'string') {
+        this.drops.count(bound);
+        return;
+      }
+      stream = bound;
+    }
+    const why = stream.producer.handlePacket(stream, reader, nowMicros);
+    if (why !== undefined) this.drops.count(why);
+    const nackDeadline = stream.nack?.nextDeadline();
+    if (nackDeadline !== undefined) this.#onDeadline(nackDeadline);
+  }
+
+  /** @param bytes one compound, read during the call only */
+  handleRtcp(bytes: Uint8Array, nowMicros: number): void {
+    this.bytesReceived += bytes.length;
+    const { packets, why } = parseRtcp(bytes);
+    if (why !== undefined) this.drops.count('rtcp-malformed');
+    const now = toNtp(unixMs(this.#context, nowMicros));
+    const middle = middleNtp(now.seconds, now.fraction);
+    for (const packet of packets) this.#handlePacket(packet, middle, nowMicros);
+  }
+
+  // ---- out ----
+
+  /** A slot carries something else: its report is due soon (R5). */
+  hastenReport(nowMicros: number): void {
+    if (this.#reportMicros === undefined) return;
+    const { switchLeastMicros: least, switchMostMicros: most } = REPORT_TIMES;
+    const due = nowMicros + least + this.#context.rng() * (most - least);
+    if (due >= this.#reportMicros) return;
+    this.#reportMicros = due;
+    this.#onDeadline(due);
+  }
+
+  poll(nowMicros: number): void {
+    for (const { nack, producer, ssrc } of this.#nackStreams()) {
+      const deadline = nack.nextDeadline();
+      if (deadline === undefined || deadline > nowMicros) continue;
+      const lost = nack.poll(nowMicros);
+      const stream = this.listener.find(ssrc);
+      if (lost.length === 0 || !stream || producer.paused) continue;
+      stream.nacks++;
+      stream.nackPackets += lost.length;
+      this.#sendNack(ssrc, lost);
+    }
+    if (this.#reportMicros === undefined || nowMicros < this.#reportMicros) return;
+    for (const producer of this.producers.values()) producer.look(nowMicros);
+    this.#sendReports(nowMicros);
+    this.#scheduleReport(nowMicros);
+  }
+
+  nextDeadline(): number | undefined {
+    let deadline = this.#reportMicros;
+    for (const { nack } of this.#nackStreams()) {
+      const wanted = nack.nextDeadline();
+      if (wanted !== undefined && (deadline === undefined || wanted < deadline)) deadline = wanted;
+    }
+    return deadline;
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      producerIds: [...this.producers.keys()],
+      consumerIds: [...this.consumers.keys()],
+      outgoingSsrcs: [...this.#outgoing.keys()],
+      rtpListener: this.listener.dump(),
+      reportsSent: this.reportsSent,
+      drops: this.drops.toObject(),
+    };
+  }
+
+  #handlePacket(packet: RtcpPacket, middleNow: number, nowMicros: number): void {
+    switch (packet.type) {
+      case 'sr': {
+        this.#handleBlocks(packet.reports, middleNow);
+        const stream = this.listener.find(packet.ssrc);
+        if (!stream) {
+          this.drops.count('rtcp-foreign-ssrc');
+          return;
+        }
+        const ntpMicros = fromNtp(packet.ntpSeconds, packet.ntpFraction) * 1000;
+        const middle = middleNtp(packet.ntpSeconds, packet.ntpFraction);
+        stream.producer.handleSenderReport(stream, ntpMicros, middle, packet.rtpTimestamp, nowMicros);
+        return;
+      }
+      case 'rr':
+        this.#handleBlocks(packet.reports, middleNow);
+        return;
+      case 'nack': {
+        const stream = this.#outgoing.get(packet.mediaSsrc);
+        if (!stream) this.drops.count('rtcp-foreign-ssrc');
+        else if (!stream.nackNegotiated) this.drops.count('rtcp-not-negotiated');
+        else stream.handleNack(packet.lost, nowMicros);
+        return;
+      }
+      case 'bye':
+        // The next SSRC of that section may take over at once.
+        for (const ssrc of packet.ssrcs) {
+          const stream = this.listener.find(ssrc);
+          if (stream) stream.lastMicros = -Infinity;
+        }
+        return;
+      case 'pli':
+      case 'fir':
+        // Key frames come with video.
+        this.drops.count('rtcp-not-negotiated');
+        return;
+      default:
+        return;
+    }
+  }
+
+  #handleBlocks(blocks: readonly ReportBlock[], middleNow: number): void {
+    for (const block of blocks) {
+      const stream = this.#outgoing.get(block.ssrc);
+      if (stream) stream.handleReport(block, middleNow);
+      else if (block.ssrc !== 0) this.drops.count('rtcp-foreign-ssrc');
+    }
+  }
+
+  *#nackStreams(): Iterable<{ nack: NackGenerator; producer: Producer; ssrc: number }> {
+    for (const producer of this.producers.values()) {
+      const stream = producer.stream;
+      if (stream?.nack) yield { nack: stream.nack, producer, ssrc: stream.ssrc };
+    }
+  }
+
+  #scheduleReport(nowMicros: number): void {
+    const { leastMicros, mostMicros } = REPORT_TIMES;
+    this.#reportMicros = nowMicros + leastMicros + this.#context.rng() * (mostMicros - leastMicros);
+    this.#onDeadline(this.#reportMicros);
+  }
+
+  /** Whoever was sent something hears where each line is; whoever sent something hears how it arrived. */
+  #sendReports(nowMicros: number): void {
+    const senders: SenderReportNumbers[] = [];
+    for (const consumer of this.consumers.values()) {
+      const numbers = consumer.senderReport(nowMicros);
+      if (numbers) senders.push(numbers);
+    }
+    for (const sender of this.slotSenders) {
+      for (const numbers of sender.senderReports(nowMicros))
+        if (numbers.packetCount > 0) senders.push(numbers);
+    }
+    let blocks: ReportBlock[] = [];
+    for (const stream of this.listener.streams()) {
+      if (stream.packets > 0 && blocks.length < REPORT_BLOCKS_MAX)
+        blocks.push(stream.receive.reportBlock(nowMicros));
+    }
+    if (senders.length === 0 && blocks.length === 0) return;
+    const now = toNtp(unixMs(this.#context, nowMicros));
+    if (senders.length === 0 || blocks.length > BLOCKS_WITH_SENDERS) {
+      writer.begin(this.#context.port.rtcpBuffer());
+      this.#writeReceiverReport(blocks);
+      this.#send();
+      blocks = [];
+    }
+    for (let at = 0; at < senders.length;) {
+      const names: Uint8Array[] = [];
+      let bytes = SOURCE_DESCRIPTION_HEAD_BYTES;
+      writer.begin(this.#context.port.rtcpBuffer());
+      for (; at < senders.length && names.length < SENDERS_PER_COMPOUND; at++) {
+        const name = this.#cnames.get(senders[at]!.ssrc) ?? this.#ownCname;
+        bytes += senderReportBytes(blocks.length) + name.length;
+        if (names.length > 0 && bytes > RTCP_BYTES_MAX) break;
+        writer.senderReport(senders[at]!, now.seconds, now.fraction, blocks);
+        names.push(name);
+        blocks = [];
+      }
+      writer.sourceDescription(names);
+      this.#send();
+    }
+  }
+
+  #writeReceiverReport(blocks: readonly ReportBlock[]): void {
+    writer.receiverReport(this.#ownSsrc, blocks);
+    writer.sourceDescription([this.#ownCname]);
+  }
+
+  #sendNack(mediaSsrc: number, lost: readonly number[]): void {
+    writer.begin(this.#context.port.rtcpBuffer());
+    if (!this.#reducedSize) this.#writeReceiverReport([]);
+    writer.nack(this.#ownSsrc, mediaSsrc, nackWords(lost).slice(0, NACK_WORDS_MAX));
+    this.#send();
+  }
+
+  #send(): void {
+    this.reportsSent++;
+    this.#context.port.sendRtcp(this.#peer, writer.length);
+  }
+}
+
+/** Used within one call at a time. */
+const writer = new ReportWriter();

@@ -1,0 +1,431 @@
+/**
+ * One peer: where it is (ICE), with what keys (DTLS), what it sends and gets (RTP session), its data channels.
+ * Glue between machines that do not know each other; each answers with what is to be done, and it is done here.
+ * Spec: docs/architecture.md "A peer that moves". Elsewhere: each machine in its own folder · sockets → listen.ts
+ */
+import { ADDRESS_BYTES, EngineError, ROW_ADDRESS, ROW_SOCKET } from '@tertulia/engine';
+import type { Dtls } from '@tertulia/engine';
+import { InvalidStateError } from '../channel/errors.js';
+import type { InjectedKeys, WebRtcTransportCreated, WebRtcTransportCreation } from '../channel/messages.js';
+import type {
+  DtlsParameters,
+  DtlsRole,
+  DtlsState,
+  IceParameters,
+  IceState,
+  TransportTuple,
+  WebRtcTransportStat,
+} from '../types.js';
+import { unixMs } from './context.js';
+import type { MediaContext } from './context.js';
+import type { Directory } from './directory.js';
+import { DtlsSession } from './dtls/index.js';
+import { IceLite, toTuple } from './ice/index.js';
+import type { IceOutput, Tuple } from './ice/index.js';
+import { candidatesOf, closeSockets, openSockets, publicTuple } from './listen.js';
+import type { ListenSocket } from './listen.js';
+import type { Router } from './router.js';
+import { RtpSession } from './rtpSession.js';
+import { TransportData } from './transportData.js';
+import { Timed } from './timerQueue.js';
+import type { WebRtcServer } from './webRtcServer.js';
+
+export const TRANSPORT_LIMITS = {
+  /** RFC 8445 §5.3 wants at least 24 and 128 bits; ICE's alphabet has 6 bits per character. */
+  usernameFragmentCharacters: 16,
+  passwordCharacters: 32,
+  /** IPv6's least path MTU is 1280. */
+  dtlsDatagramBytes: 1200,
+} as const;
+
+const ADDRESS_WORDS = ADDRESS_BYTES / 4;
+/** No address: packets for this peer are dropped as 'peer-no-address'. */
+const NOWHERE = new Uint8Array(ADDRESS_BYTES);
+
+export class WebRtcTransport {
+  readonly id: string;
+  readonly peer: number;
+  readonly rtp: RtpSession;
+  readonly data: TransportData;
+  readonly router: Router;
+  readonly server: WebRtcServer | undefined;
+  readonly #context: MediaContext;
+  readonly #directory: Directory;
+  readonly #sockets: readonly ListenSocket[];
+  readonly #ice: IceLite;
+  readonly #timed: Timed;
+  #iceParameters: IceParameters;
+  #fragments: readonly string[] = [];
+  #iceState: IceState = 'new';
+  #selected: Tuple | undefined;
+  /** The same address as words, to compare with rows. */
+  #selectedWords = new Uint32Array(ADDRESS_WORDS);
+  /** The next authenticated packet of the selected tuple confirms it. */
+  #confirmationDue = false;
+  #dtlsParameters: DtlsParameters | undefined;
+  #dtlsRole: 'client' | 'server' | undefined;
+  #dtls: DtlsSession | undefined;
+  #native: Dtls | undefined;
+  #dtlsState: DtlsState = 'new';
+  /** The engine has SRTP keys. */
+  #keyed = false;
+  #closed = false;
+
+  constructor(
+    context: MediaContext,
+    directory: Directory,
+    router: Router,
+    server: WebRtcServer | undefined,
+    creation: WebRtcTransportCreation,
+  ) {
+    this.id = creation.transportId;
+    this.router = router;
+    this.server = server;
+    this.#context = context;
+    this.#directory = directory;
+    this.#sockets = server ? server.sockets : openSockets(context, creation.listenInfos ?? []);
+    this.peer = context.engine.createPeer();
+    this.#timed = new Timed((nowMicros) => this.#run(nowMicros));
+    this.rtp = new RtpSession(context, this.peer, (deadline) =>
+      context.timers.setNoLaterThan(this.#timed, deadline),
+    );
+    this.data = new TransportData(context, this.id, creation, (bytes) => this.#sendData(bytes));
+    this.#iceParameters = this.#newIceParameters();
+    this.#ice = new IceLite({
+      ...this.#iceParameters,
+      // 0 = never, in mediasoup's terms.
+      consentTimeoutMicros: creation.iceConsentTimeout > 0 ? creation.iceConsentTimeout * 1e6 : Infinity,
+      hmac: context.hmac,
+      nowMicros: context.engine.now(),
+    });
+    this.#registerFragments();
+    directory.byPeer.set(this.peer, this);
+  }
+
+  get iceState(): IceState {
+    return this.#iceState;
+  }
+
+  created(): WebRtcTransportCreated {
+    const sctpParameters = this.data.parameters();
+    return {
+      iceParameters: this.#iceParameters,
+      iceCandidates: candidatesOf(this.#sockets),
+      dtlsParameters: { role: 'auto', fingerprints: [...this.#context.dtlsContext.fingerprints] },
+      ...(sctpParameters ? { sctpParameters } : {}),
+    };
+  }
+
+  // ---- requests ----
+
+  /** @throws InvalidStateError (`ALREADY_CONNECTED`). */
+  connect(dtlsParameters: DtlsParameters, nowMicros: number): DtlsRole {
+    if (this.#dtlsParameters) throw new InvalidStateError('connect() already called', 'ALREADY_CONNECTED');
+    this.#dtlsParameters = dtlsParameters;
+    // Who sets no role leaves the choice to us; as the controlled ICE agent we take the client's, as mediasoup does.
+    this.#dtlsRole = dtlsParameters.role === 'client' ? 'server' : 'client';
+    this.#startDtls(nowMicros);
+    this.#arm();
+    return this.#dtlsRole;
+  }
+
+  restartIce(nowMicros: number): IceParameters {
+    this.#iceParameters = this.#newIceParameters();
+    this.#ice.restart(this.#iceParameters, nowMicros);
+    this.#registerFragments();
+    return this.#iceParameters;
+  }
+
+  /** In place of ICE and DTLS: simulations and benches. */
+  injectKeys(keys: InjectedKeys, nowMicros: number): void {
+    const tuple = toTuple(keys.socket ?? this.#sockets[0]?.socket ?? 0, keys.address);
+    const { engine } = this.#context;
+    if (!engine.bindAddress(this.peer, tuple.socket, tuple.address)) {
+      throw new InvalidStateError('the address belongs to another transport', 'ADDRESS_IN_USE');
+    }
+    this.#select(tuple);
+    engine.setKeys(this.peer, keys.profile, keys);
+    this.#iceState = 'completed';
+    this.#dtlsState = 'connected';
+    this.#keyed = true;
+    this.rtp.setReady(true, nowMicros);
+  }
+
+  // ---- datagrams ----
+
+  /** A check that names one of our fragments. @param address valid during the call only */
+  handleStun(socket: number, address: Uint8Array, bytes: Uint8Array, nowMicros: number): void {
+    if (!this.#sockets.some((own) => own.socket === socket)) {
+      this.rtp.drops.count('stun-wrong-socket');
+      return;
+    }
+    const tuple = toTuple(socket, address);
+    this.#apply(this.#ice.handleStun(tuple, bytes, nowMicros), tuple, nowMicros);
+    if (this.#fragments.length > 1) this.#registerFragments();
+    this.#context.timers.setNoLaterThan(this.#timed, this.#ice.nextDeadline());
+  }
+
+  /** From a tuple that ICE has bound. @param at the row's first word */
+  handleDtls(at: number, bytes: Uint8Array, nowMicros: number): void {
+    if (!this.#dtls) {
+      this.rtp.drops.count(this.#dtlsParameters ? 'dtls-refused' : 'dtls-before-connect');
+      return;
+    }
+    const before = this.#dtls.state;
+    this.#dtls.handleDatagram(bytes, nowMicros);
+    // Only a record that was accepted proves the path; in the handshake nothing is authenticated yet.
+    const accepted = this.#serveDtls(nowMicros);
+    if (before === 'connected' && accepted) this.#noteSource(at, nowMicros);
+    this.#arm();
+  }
+
+  /** @param at the row's first word */
+  handleRtp(at: number, nowMicros: number): void {
+    this.#noteSource(at, nowMicros);
+    this.rtp.handleRtp(at, nowMicros);
+  }
+
+  handleRtcp(at: number, bytes: Uint8Array, nowMicros: number): void {
+    this.#noteSource(at, nowMicros);
+    this.rtp.handleRtcp(bytes, nowMicros);
+  }
+
+  // ---- state ----
+
+  stats(nowMicros: number): WebRtcTransportStat {
+    const selected = this.#publicTuple();
+    const sctpState = this.data.state;
+    const rtpBytesSent = this.#rtpBytesSent(nowMicros);
+    return {
+      type: 'webrtc-transport',
+      transportId: this.id,
+      timestamp: Math.round(unixMs(this.#context, nowMicros)),
+      ...(sctpState ? { sctpState } : {}),
+      bytesReceived: this.rtp.bytesReceived + this.data.bytesReceived,
+      bytesSent: rtpBytesSent + this.data.bytesSent,
+      rtpBytesReceived: this.rtp.bytesReceived,
+      rtpBytesSent,
+      iceRole: 'controlled',
+      iceState: this.#iceState,
+      ...(selected ? { iceSelectedTuple: selected } : {}),
+      dtlsState: this.#dtlsState,
+      drops: { ...this.rtp.drops.toObject(), ...this.#ice.stats().drops },
+    };
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      id: this.id,
+      routerId: this.router.id,
+      webRtcServerId: this.server?.id,
+      iceRole: 'controlled',
+      iceParameters: this.#iceParameters,
+      iceCandidates: candidatesOf(this.#sockets),
+      iceState: this.#iceState,
+      iceSelectedTuple: this.#publicTuple(),
+      ice: this.#ice.stats(),
+      dtlsState: this.#dtlsState,
+      dtlsRole: this.#dtlsRole,
+      dtlsFailure: this.#dtls?.failure,
+      srtpProfile: this.#native?.srtpProfile,
+      data: this.data.dump(),
+      ...this.rtp.dump(),
+    };
+  }
+
+  /** Says goodbye to the peer; what hangs on it was closed by the router before. */
+  close(nowMicros: number): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { engine, timers } = this.#context;
+    timers.cancel(this.#timed);
+    this.rtp.setReady(false, nowMicros);
+    this.data.close();
+    if (this.#dtls) {
+      this.#dtls.close(nowMicros);
+      this.#sendDtls();
+    }
+    this.#ice.close();
+    for (const fragment of this.#fragments) this.#directory.byFragment.delete(fragment);
+    this.#directory.byPeer.delete(this.peer);
+    engine.closePeer(this.peer);
+    this.#native?.free();
+    if (this.server) this.server.transports.delete(this);
+    else closeSockets(engine, this.#sockets);
+  }
+
+  // ---- ICE ----
+
+  #newIceParameters(): IceParameters {
+    const { secretText } = this.#context;
+    return {
+      usernameFragment: secretText(TRANSPORT_LIMITS.usernameFragmentCharacters),
+      password: secretText(TRANSPORT_LIMITS.passwordCharacters),
+      iceLite: true,
+    };
+  }
+
+  /** All fragments under which checks for this transport may come at present. */
+  #registerFragments(): void {
+    const wanted = this.#ice.usernameFragments;
+    for (const fragment of this.#fragments)
+      if (!wanted.includes(fragment)) this.#directory.byFragment.delete(fragment);
+    for (const fragment of wanted) this.#directory.byFragment.set(fragment, this);
+    this.#fragments = wanted;
+  }
+
+  #apply(output: IceOutput, from: Tuple | undefined, nowMicros: number): void {
+    const { engine, emit } = this.#context;
+    if (output.drop !== undefined) this.#context.drops.count(output.drop);
+    for (const { socket, address } of output.unbind ?? []) engine.unbindAddress(this.peer, socket, address);
+    if (output.bind && !engine.bindAddress(this.peer, output.bind.socket, output.bind.address)) {
+      this.rtp.drops.count('ice-bind-refused');
+    }
+    if (output.select) {
+      this.#select(output.select);
+      this.#confirmationDue = true;
+      emit({
+        event: 'transport.tuple',
+        transportId: this.id,
+        tuple: publicTuple(this.#sockets, output.select),
+      });
+    }
+    if (output.reply && from) engine.sendTo(from.socket, from.address, output.reply);
+    if (output.state !== undefined) {
+      this.#iceState = output.state;
+      if (output.state === 'disconnected') this.#loseAddress(nowMicros);
+      emit({ event: 'transport.iceState', transportId: this.id, iceState: output.state });
+    }
+    if (output.select) {
+      this.#startDtls(nowMicros);
+      this.rtp.setReady(this.#keyed, nowMicros);
+    }
+  }
+
+  #select(tuple: Tuple): void {
+    this.#selected = tuple;
+    this.#selectedWords = new Uint32Array(tuple.address.slice().buffer);
+    this.#context.engine.selectAddress(this.peer, tuple.socket, tuple.address);
+  }
+
+  /** Without consent nothing may be sent (RFC 7675 §5.1). */
+  #loseAddress(nowMicros: number): void {
+    this.rtp.setReady(false, nowMicros);
+    this.#selected = undefined;
+    try {
+      this.#context.engine.selectAddress(this.peer, 0, NOWHERE);
+    } catch (error) {
+      // The engine says that nothing can be sent there, which is what is wanted: the old address is forgotten.
+      if (!(error instanceof EngineError) || error.code !== 'BAD_ADDRESS') throw error;
+    }
+  }
+
+  /** An authenticated packet: does it come from where we send to? Cheap, because it is asked for every packet. */
+  #noteSource(at: number, nowMicros: number): void {
+    const { rows } = this.#context.engine;
+    const selected = this.#selected;
+    if (selected && selected.socket === rows[at + ROW_SOCKET] && !this.#confirmationDue) {
+      const words = this.#selectedWords;
+      let same = true;
+      for (let i = 0; i < ADDRESS_WORDS; i++) if (words[i] !== rows[at + ROW_ADDRESS + i]) same = false;
+      if (same) return;
+    }
+    const tuple = toTuple(rows[at + ROW_SOCKET]!, rowAddress(rows, at));
+    if (selected?.key === tuple.key) this.#confirmationDue = false;
+    this.#apply(this.#ice.handleAuthenticated(tuple, nowMicros), undefined, nowMicros);
+  }
+
+  // ---- DTLS ----
+
+  /** A server waits for the peer's hello; a client can begin once there is an address. */
+  #startDtls(nowMicros: number): void {
+    if (this.#dtls || !this.#dtlsParameters || !this.#dtlsRole || this.#closed) return;
+    if (this.#dtlsRole === 'client' && !this.#selected) return;
+    const { engine, dtlsContext } = this.#context;
+    this.#native = engine.createDtls(dtlsContext, {
+      role: this.#dtlsRole,
+      mtu: TRANSPORT_LIMITS.dtlsDatagramBytes,
+    });
+    this.#dtls = new DtlsSession({ dtls: this.#native, role: this.#dtlsRole, nowMicros });
+    this.#dtls.setRemoteFingerprints(this.#dtlsParameters.fingerprints, nowMicros);
+    this.#serveDtls(nowMicros);
+    this.#arm();
+  }
+
+  /** After every call into the session. @returns whether application data came out */
+  #serveDtls(nowMicros: number): boolean {
+    const session = this.#dtls!;
+    this.#sendDtls();
+    if (session.state !== this.#dtlsState) {
+      this.#dtlsState = session.state;
+      if (session.state === 'connected' && session.srtpReady && this.#native) {
+        this.#context.engine.setKeysFromDtls(this.peer, this.#native);
+        this.#keyed = true;
+        this.rtp.setReady(this.#selected !== undefined, nowMicros);
+      }
+      const { failure } = session;
+      this.#context.emit({
+        event: 'transport.dtlsState',
+        transportId: this.id,
+        dtlsState: session.state,
+        ...(failure === undefined ? {} : { failure }),
+      });
+      if (session.state === 'connected') this.data.start(session.role);
+    }
+    const data = session.takeData();
+    for (const bytes of data) this.data.handlePacket(bytes);
+    if (session.state === 'closed' || session.state === 'failed') this.data.lose();
+    return data.length > 0;
+  }
+
+  #sendDtls(): void {
+    const output = this.#dtls!.takeOutput();
+    const selected = this.#selected;
+    if (!selected) return; // DTLS repeats what is lost
+    for (const bytes of output) this.#context.engine.sendTo(selected.socket, selected.address, bytes);
+  }
+
+  /** SCTP packets; called by timers of the association as well. */
+  #sendData(bytes: Uint8Array): void {
+    if (this.#closed || !this.#dtls) return;
+    this.#dtls.send(bytes, this.#context.engine.now());
+    this.#sendDtls();
+  }
+
+  // ---- time ----
+
+  #run(nowMicros: number): void {
+    this.#apply(this.#ice.poll(nowMicros), undefined, nowMicros);
+    if (this.#dtls) {
+      this.#dtls.poll(nowMicros);
+      this.#serveDtls(nowMicros);
+    }
+    this.rtp.poll(nowMicros);
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#closed) return;
+    let deadline = this.rtp.nextDeadline();
+    for (const other of [this.#ice.nextDeadline(), this.#dtls?.nextDeadline()]) {
+      if (other !== undefined && (deadline === undefined || other < deadline)) deadline = other;
+    }
+    this.#context.timers.set(this.#timed, deadline === Infinity ? undefined : deadline);
+  }
+
+  #publicTuple(): TransportTuple | undefined {
+    return this.#selected ? publicTuple(this.#sockets, this.#selected) : undefined;
+  }
+
+  #rtpBytesSent(nowMicros: number): number {
+    let octets = 0;
+    for (const consumer of this.rtp.consumers.values()) octets += consumer.counters().octets;
+    for (const sender of this.rtp.slotSenders) octets += sender.octetsSent(nowMicros);
+    return octets;
+  }
+}
+
+/** ADDRESS_BYTES of a row as bytes. */
+export function rowAddress(rows: Uint32Array, at: number): Uint8Array {
+  return new Uint8Array(rows.buffer, rows.byteOffset + (at + ROW_ADDRESS) * 4, ADDRESS_BYTES);
+}

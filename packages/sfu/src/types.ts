@@ -1,0 +1,293 @@
+/**
+ * Public data types of @tertulia/sfu: what applications hand in and get back. Names and shapes are mediasoup v3's where
+ * mediasoup has the thing; virtual streams and data channels are ours. RTP parameters and capabilities → @tertulia/wire.
+ * Nothing here runs. Elsewhere: classes → api/ · what crosses to the media process → channel/messages.ts
+ */
+import type { MediaKind, RtpCapabilities, RtpCodecCapability, RtpParameters } from '@tertulia/wire';
+
+export type {
+  MediaKind,
+  RtcpFeedback,
+  RtcpParameters,
+  RtpCapabilities,
+  RtpCodecCapability,
+  RtpCodecParameters,
+  RtpEncodingParameters,
+  RtpHeaderExtension,
+  RtpHeaderExtensionParameters,
+  RtpParameters,
+} from '@tertulia/wire';
+
+/** Whatever the application wants to keep beside an entity. */
+export type AppData = Record<string, unknown>;
+
+// ---- worker ----
+
+export type WorkerLogLevel = 'debug' | 'warn' | 'error' | 'none';
+export type WorkerLogTag =
+  | 'info'
+  | 'ice'
+  | 'dtls'
+  | 'rtp'
+  | 'srtp'
+  | 'rtcp'
+  | 'rtx'
+  | 'bwe'
+  | 'score'
+  | 'simulcast'
+  | 'svc'
+  | 'sctp'
+  | 'message';
+
+export interface WorkerSettings<WorkerAppData extends AppData = AppData> {
+  /** Default 'error'. */
+  logLevel?: WorkerLogLevel | undefined;
+  logTags?: WorkerLogTag[] | undefined;
+  /** Ports for transports without a WebRtcServer. Default 10000. */
+  rtcMinPort?: number | undefined;
+  /** Default 59999. */
+  rtcMaxPort?: number | undefined;
+  /** PEM file; must come with `dtlsPrivateKeyFile`. Without both a self-signed certificate is made. */
+  dtlsCertificateFile?: string | undefined;
+  dtlsPrivateKeyFile?: string | undefined;
+  appData?: WorkerAppData | undefined;
+}
+export type WorkerUpdateableSettings = Pick<WorkerSettings, 'logLevel' | 'logTags'>;
+
+/** `process.resourceUsage()` of the media process in mediasoup's (libuv's) names. Times in ms. */
+export interface WorkerResourceUsage {
+  ru_utime: number;
+  ru_stime: number;
+  ru_maxrss: number;
+  ru_ixrss: number;
+  ru_idrss: number;
+  ru_isrss: number;
+  ru_minflt: number;
+  ru_majflt: number;
+  ru_nswap: number;
+  ru_inblock: number;
+  ru_oublock: number;
+  ru_msgsnd: number;
+  ru_msgrcv: number;
+  ru_nsignals: number;
+  ru_nvcsw: number;
+  ru_nivcsw: number;
+}
+
+// ---- transports ----
+
+export type TransportProtocol = 'udp' | 'tcp';
+
+export interface TransportPortRange {
+  min: number;
+  max: number;
+}
+
+export interface TransportListenInfo {
+  protocol: TransportProtocol;
+  ip: string;
+  /** In the candidates instead of `ip`: an address or a host name. */
+  announcedAddress?: string | undefined;
+  /** Old name of `announcedAddress`. */
+  announcedIp?: string | undefined;
+  /** 0 or absent: any free one of the range. */
+  port?: number | undefined;
+  portRange?: TransportPortRange | undefined;
+  /** Bytes asked of the kernel. Default 4 MiB. */
+  sendBufferSize?: number | undefined;
+  recvBufferSize?: number | undefined;
+}
+
+export interface TransportTuple {
+  localAddress: string;
+  /** Old name of `localAddress`. */
+  localIp: string;
+  localPort: number;
+  remoteIp?: string;
+  remotePort?: number;
+  protocol: TransportProtocol;
+}
+
+export interface IceParameters {
+  usernameFragment: string;
+  password: string;
+  iceLite?: boolean;
+}
+export type IceCandidateType = 'host';
+export type IceCandidateTcpType = 'passive';
+export interface IceCandidate {
+  foundation: string;
+  priority: number;
+  address: string;
+  /** Old name of `address`. */
+  ip: string;
+  protocol: TransportProtocol;
+  port: number;
+  type: IceCandidateType;
+  tcpType?: IceCandidateTcpType;
+}
+export type IceRole = 'controlled' | 'controlling';
+export type IceState = 'new' | 'connected' | 'completed' | 'disconnected' | 'closed';
+
+export type FingerprintAlgorithm = 'sha-1' | 'sha-224' | 'sha-256' | 'sha-384' | 'sha-512';
+export interface DtlsFingerprint {
+  algorithm: FingerprintAlgorithm;
+  value: string;
+}
+export type DtlsRole = 'auto' | 'client' | 'server';
+export interface DtlsParameters {
+  role?: DtlsRole | undefined;
+  fingerprints: DtlsFingerprint[];
+}
+export type DtlsState = 'new' | 'connecting' | 'connected' | 'failed' | 'closed';
+
+export interface NumSctpStreams {
+  OS: number;
+  MIS: number;
+}
+export interface SctpParameters {
+  port: number;
+  OS: number;
+  MIS: number;
+  maxMessageSize: number;
+}
+export type SctpState = 'new' | 'connecting' | 'connected' | 'failed' | 'closed';
+
+interface WebRtcTransportOptionsBase<WebRtcTransportAppData extends AppData> {
+  enableUdp?: boolean | undefined;
+  enableTcp?: boolean | undefined;
+  preferUdp?: boolean | undefined;
+  preferTcp?: boolean | undefined;
+  /** Seconds without an authenticated check before the peer counts as gone; 0 = never. Default 30 (RFC 7675 §5.1). */
+  iceConsentTimeout?: number | undefined;
+  initialAvailableOutgoingBitrate?: number | undefined;
+  enableSctp?: boolean | undefined;
+  numSctpStreams?: NumSctpStreams | undefined;
+  /** Bytes. Default 262144. */
+  maxSctpMessageSize?: number | undefined;
+  sctpSendBufferSize?: number | undefined;
+  /** Ours: data channels that the peer opens in-band (RFC 8832) become `datachannel` events. Implies `enableSctp`. */
+  enableDcep?: boolean | undefined;
+  appData?: WebRtcTransportAppData | undefined;
+}
+export type WebRtcTransportListen<Server> =
+  | { webRtcServer: Server; listenInfos?: undefined }
+  | { webRtcServer?: undefined; listenInfos: TransportListenInfo[] };
+export type WebRtcTransportOptionsOf<
+  Server,
+  WebRtcTransportAppData extends AppData,
+> = WebRtcTransportOptionsBase<WebRtcTransportAppData> & WebRtcTransportListen<Server>;
+
+export interface WebRtcTransportStat {
+  type: 'webrtc-transport';
+  transportId: string;
+  /** Unix time in ms. */
+  timestamp: number;
+  sctpState?: SctpState;
+  bytesReceived: number;
+  bytesSent: number;
+  rtpBytesReceived: number;
+  rtpBytesSent: number;
+  iceRole: IceRole;
+  iceState: IceState;
+  iceSelectedTuple?: TransportTuple;
+  dtlsState: DtlsState;
+  /** Ours: datagrams and packets of this transport that went no further, by reason. */
+  drops: Record<string, number>;
+}
+
+// ---- producers and consumers ----
+
+export interface RouterOptions<RouterAppData extends AppData = AppData> {
+  /** Default: none. */
+  mediaCodecs?: RtpCodecCapability[] | undefined;
+  appData?: RouterAppData | undefined;
+}
+
+export interface ProducerOptions<ProducerAppData extends AppData = AppData> {
+  id?: string | undefined;
+  kind: MediaKind;
+  rtpParameters: RtpParameters;
+  paused?: boolean | undefined;
+  keyFrameRequestDelay?: number | undefined;
+  appData?: ProducerAppData | undefined;
+}
+export type ProducerType = 'simple' | 'simulcast' | 'svc';
+export interface ProducerScore {
+  encodingIdx: number;
+  ssrc: number;
+  rid?: string;
+  /** 0…10. */
+  score: number;
+}
+export interface RtpStreamStat {
+  timestamp: number;
+  ssrc: number;
+  kind: MediaKind;
+  mimeType: string;
+  packetsLost: number;
+  /** 0…255. */
+  fractionLost: number;
+  packetsDiscarded: number;
+  packetsRetransmitted: number;
+  packetsRepaired: number;
+  nackCount: number;
+  nackPacketCount: number;
+  pliCount: number;
+  firCount: number;
+  score: number;
+  packetCount: number;
+  byteCount: number;
+  /** Bits per second over the time since the last call. */
+  bitrate: number;
+  /** ms. */
+  roundTripTime?: number;
+}
+export interface ProducerStat extends RtpStreamStat {
+  type: 'inbound-rtp';
+  /** RTP timestamp units. */
+  jitter: number;
+  bitrateByLayer?: Record<string, number>;
+}
+
+export interface ConsumerOptions<ConsumerAppData extends AppData = AppData> {
+  producerId: string;
+  rtpCapabilities: RtpCapabilities;
+  paused?: boolean | undefined;
+  mid?: string | undefined;
+  appData?: ConsumerAppData | undefined;
+}
+export type ConsumerType = 'simple' | 'simulcast' | 'svc' | 'pipe';
+export interface ConsumerScore {
+  score: number;
+  producerScore: number;
+  producerScores: number[];
+}
+export interface ConsumerStat extends RtpStreamStat {
+  type: 'outbound-rtp';
+}
+
+// ---- virtual streams (ours) ----
+
+export interface VirtualStreamsOptions {
+  /** Slots that a receiver may have at most, 0…16. Default 3. */
+  audioSlots?: number | undefined;
+  /** Not offered yet; must be 0 or absent. */
+  videoSlots?: number | undefined;
+}
+
+/** A slot of one receiver carries something else, or nothing, or became or ceased to be the loudest. */
+export interface SlotChange {
+  /** Index in `Receiver.audio`. */
+  slot: number;
+  /** 0 = nothing. */
+  csrc: number;
+  producerId: string | undefined;
+  loudest: boolean;
+  /** Counts the slot's assignments. */
+  epoch: number;
+  /** A point on the slot's line … */
+  rtpTimestamp: number;
+  /** … and the server's time (Unix, ms) that belongs to it. */
+  captureTimeMs: number;
+}
