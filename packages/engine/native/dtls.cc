@@ -6,22 +6,47 @@ namespace tertulia {
 namespace {
 
 constexpr size_t RECORD_HEADER = 13;
+constexpr size_t MESSAGE_HEADER = 12;
 enum ContentType : uint8_t { CHANGE_CIPHER_SPEC = 20, ALERT = 21, HANDSHAKE = 22, APPLICATION_DATA = 23 };
 
-/// Whether the record at the datagram's start is one that an association may see at all; `length` becomes its size.
-/// After the handshake only protected records (epoch 1) count: a plaintext alert or a second hello comes from anybody.
-bool acceptable(const uint8_t* record, size_t left, bool connected, size_t& length) {
-  length = 0;
-  if (left < RECORD_HEADER) return false;
-  length = RECORD_HEADER + readU16(record + 11);
-  if (length > left || record[1] != 0xfe) return false;
-  const uint8_t type = record[0];
-  if (type < CHANGE_CIPHER_SPEC || type > APPLICATION_DATA) return false;
-  const uint16_t epoch = readU16(record + 3);
-  return !connected || epoch != 0;
+// What a cipher adds at least. libssl ends the association when a record is shorter, though anybody can forge one.
+constexpr size_t GCM_RECORD_LEAST = 8 + 16;  // explicit nonce, tag (RFC 5288 §3)
+constexpr size_t CHACHA_RECORD_LEAST = 16;   // tag (RFC 7905)
+
+uint32_t readU24(const uint8_t* p) { return static_cast<uint32_t>(p[0]) << 16 | readU16(p + 1); }
+
+/// Fragments that hold something and lie inside their message. An empty one of a longer message would end the handshake
+/// in libssl.
+bool sensibleFragments(const uint8_t* body, size_t left) {
+  while (left > 0) {
+    if (left < MESSAGE_HEADER) return false;
+    const uint32_t total = readU24(body + 1), offset = readU24(body + 6), length = readU24(body + 9);
+    if (length > left - MESSAGE_HEADER || offset + length > total || (length == 0 && total > 0)) return false;
+    body += MESSAGE_HEADER + length;
+    left -= MESSAGE_HEADER + length;
+  }
+  return true;
 }
 
 }  // namespace
+
+/// Whether the record at the datagram's start is one that libssl may see; `length` becomes its size, 0 when it has none.
+/// After the handshake only protected records (epoch 1) count: a plaintext alert or a second hello comes from anybody.
+bool DtlsSession::acceptable(const uint8_t* record, size_t left, size_t& length) const {
+  length = 0;
+  if (left < RECORD_HEADER || RECORD_HEADER + readU16(record + 11) > left) return false;
+  const size_t bodyLength = readU16(record + 11);
+  length = RECORD_HEADER + bodyLength;
+  const uint8_t type = record[0];
+  if (record[1] != 0xfe || type < CHANGE_CIPHER_SPEC || type > APPLICATION_DATA) return false;
+  if (readU16(record + 3) == 0) {
+    if (state_ == State::Connected || type == APPLICATION_DATA) return false;
+    return type != HANDSHAKE || (bodyLength > 0 && sensibleFragments(record + RECORD_HEADER, bodyLength));
+  }
+  const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_.get());
+  const bool chacha = cipher && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305;
+  return bodyLength >= (chacha ? CHACHA_RECORD_LEAST : GCM_RECORD_LEAST);
+}
 
 // ---- the BIO: one read is one datagram, one write is one datagram (a memory BIO would glue them together) ----
 
@@ -102,8 +127,8 @@ void DtlsSession::input(const uint8_t* datagram, size_t length) {
   }
   // Record by record: what may be heard changes when the handshake ends in the middle of a datagram.
   for (size_t at = 0, record = 0; at < length; at += record) {
-    const bool wanted = acceptable(datagram + at, length - at, state_ == State::Connected, record);
-    if (!wanted && (record < RECORD_HEADER || record > length - at)) return;  // no way to find the next one
+    const bool wanted = acceptable(datagram + at, length - at, record);
+    if (record == 0) return;  // no way to find the next one
     if (!wanted) continue;
     reading_ = datagram + at;
     readingLength_ = record;

@@ -81,6 +81,7 @@ class DtlsSession {
   static int bioWrite(BIO* bio, const char* data, int length);
   static int bioRead(BIO* bio, char* out, int room);
   static long bioControl(BIO* bio, int command, long number, void* pointer);
+  bool acceptable(const uint8_t* record, size_t left, size_t& length) const;
   void advance();
   void fail(const std::string& why);
   void failFromOpenssl(const char* during);

@@ -86,7 +86,7 @@ export class Engine {
     const { sendBuffer = DEFAULTS.bufferBytes, receiveBuffer = DEFAULTS.bufferBytes } = options;
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new RangeError(`port ${port} is not 0…65535`);
-    return guarded(() => this.#native.bind(ip, port, sendBuffer, receiveBuffer));
+    return this.#use((native) => native.bind(ip, port, sendBuffer, receiveBuffer));
   }
 
   unbind(socket: number): void {
@@ -95,7 +95,7 @@ export class Engine {
 
   /** Reading begins. Sockets bound later join in. @throws EngineError `ALREADY_STARTED`. */
   start(onBatch: OnBatch): void {
-    guarded(() => this.#native.start(onBatch));
+    this.#use((native) => native.start(onBatch));
   }
 
   /**
@@ -103,17 +103,17 @@ export class Engine {
    * @returns packets that were not sent; the reasons are in `stats().drops`
    */
   flush(commandCount: number): number {
-    return this.#native.flush(commandCount);
+    return this.#native.flush(commandCount) ?? commandCount;
   }
 
   /** Monotonic microseconds; in memory mode the last time given. */
   now(): number {
-    return this.#native.now();
+    return this.#native.now() ?? 0;
   }
 
   /** STUN and DTLS. `address` as in a row: the answer leaves from the local address that was asked. */
   sendTo(socket: number, address: Uint8Array, bytes: Uint8Array): boolean {
-    return this.#native.sendTo(socket, address, bytes);
+    return this.#native.sendTo(socket, address, bytes) ?? false;
   }
 
   // ---- slots ----
@@ -149,7 +149,7 @@ export class Engine {
 
   /** @throws EngineError `PEERS_EXHAUSTED`. */
   createPeer(): number {
-    return guarded(() => this.#native.createPeer());
+    return this.#use((native) => native.createPeer());
   }
 
   /** Its addresses and keys are gone; entries that still name it are dropped as 'entry-invalid'. */
@@ -159,7 +159,7 @@ export class Engine {
 
   /** Receive from this address. @returns false beyond 8 per peer, and when the address belongs to another peer. */
   bindAddress(peer: number, socket: number, address: Uint8Array): boolean {
-    return guarded(() => this.#native.bindAddress(peer, socket, address));
+    return this.#use((native) => native.bindAddress(peer, socket, address));
   }
 
   unbindAddress(peer: number, socket: number, address: Uint8Array): void {
@@ -168,37 +168,37 @@ export class Engine {
 
   /** Where the peer's packets go from now on. */
   selectAddress(peer: number, socket: number, address: Uint8Array): void {
-    guarded(() => this.#native.selectAddress(peer, socket, address));
+    this.#use((native) => native.selectAddress(peer, socket, address));
   }
 
   /** Given keys: tests, simulations, plain transports. Replay state starts anew. @throws EngineError `BAD_KEYS`. */
   setKeys(peer: number, profile: SrtpProfile, keys: SrtpKeys): void {
     const number = SRTP_PROFILES.indexOf(profile) + 1;
-    guarded(() =>
-      this.#native.setKeys(peer, number, keys.receiveKey, keys.receiveSalt, keys.sendKey, keys.sendSalt),
+    this.#use((native) =>
+      native.setKeys(peer, number, keys.receiveKey, keys.receiveSalt, keys.sendKey, keys.sendSalt),
     );
   }
 
   /** @throws EngineError `NO_SRTP_PROFILE` when the handshake is not done or negotiated none. */
   setKeysFromDtls(peer: number, dtls: Dtls): void {
-    guarded(() => this.#native.setKeysFromDtls(peer, dtls.native));
+    this.#use((native) => native.setKeysFromDtls(peer, dtls.native));
   }
 
   /** Packets beyond it are dropped before decryption. Default 5,000/s, burst 1,000. */
   setRateLimit(peer: number, packetsPerSecond: number, burst: number): void {
-    guarded(() => this.#native.setRateLimit(peer, packetsPerSecond, burst));
+    this.#use((native) => native.setRateLimit(peer, packetsPerSecond, burst));
   }
 
   /** A plain compound; protected and sent, inside a batch together with the batch's packets. */
   sendRtcp(peer: number, bytes: Uint8Array): boolean {
-    return this.#native.sendRtcp(peer, bytes);
+    return this.#native.sendRtcp(peer, bytes) ?? false;
   }
 
   // ---- entries and lists ----
 
   /** All words zero: not enabled, nothing negotiated. @throws EngineError `ENTRIES_EXHAUSTED`. */
   createEntry(): number {
-    return guarded(() => this.#native.createEntry());
+    return this.#use((native) => native.createEntry());
   }
 
   /** Also removes it from its list. */
@@ -207,7 +207,7 @@ export class Engine {
   }
 
   createList(): number {
-    return guarded(() => this.#native.createList());
+    return this.#use((native) => native.createList());
   }
 
   /** Its entries stay, in no list. */
@@ -217,7 +217,7 @@ export class Engine {
 
   /** Takes it out of the list it was in. @throws EngineError `BAD_HANDLE`. */
   listAdd(list: number, entry: number): void {
-    guarded(() => this.#native.listAdd(list, entry));
+    this.#use((native) => native.listAdd(list, entry));
   }
 
   listRemove(entry: number): void {
@@ -225,7 +225,7 @@ export class Engine {
   }
 
   listSize(list: number): number {
-    return this.#native.listSize(list);
+    return this.#native.listSize(list) ?? 0;
   }
 
   // ---- DTLS ----
@@ -245,16 +245,16 @@ export class Engine {
    * `onBatch` comes out here. @throws EngineError `NOT_MEMORY_MODE`.
    */
   inject(datagrams: readonly InjectedDatagram[], nowMicros: number): void {
-    guarded(() => this.#native.inject(packDatagrams(datagrams), datagrams.length, nowMicros));
+    this.#use((native) => native.inject(packDatagrams(datagrams), datagrams.length, nowMicros));
   }
 
   setNow(nowMicros: number): void {
-    guarded(() => this.#native.setNow(nowMicros));
+    this.#use((native) => native.setNow(nowMicros));
   }
 
   /** What would have gone to sockets since the last call, in order. */
   takeSent(): SentDatagram[] {
-    return unpackDatagrams(guarded(() => this.#native.takeSent()));
+    return unpackDatagrams(this.#use((native) => native.takeSent()));
   }
 
   // ---- state ----
@@ -280,7 +280,7 @@ export class Engine {
       entries: value('entries'),
       lists: value('lists'),
       freeSlots: this.freeSlots,
-      cipher: this.#native.cipher() as EngineStats['cipher'],
+      cipher: (this.#native.cipher() ?? 'evp') as EngineStats['cipher'],
       drops: Object.fromEntries(
         layout.DROP.map((reason, i) => [reason, values[counters.length + i] ?? 0]),
       ) as EngineStats['drops'],
@@ -289,18 +289,28 @@ export class Engine {
 
   /** For benches and tests: which AES-GCM code encrypts what is sent by keys set from now on. @returns false when this machine cannot. */
   setCipher(cipher: EngineStats['cipher']): boolean {
-    return this.#native.setCipher(cipher);
+    return this.#native.setCipher(cipher) ?? false;
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Sockets, keys and peers are gone. Inside `onBatch` it takes effect when that returns. Twice is once. */
+  /** Sockets, keys and peers are gone; the arrays stay readable. Inside `onBatch` it takes effect when that returns. Twice is once. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#native.close();
+  }
+
+  /** For what makes no sense on a closed engine. The others do nothing then, so that tearing down needs no order. */
+  #use<T>(call: (native: NativeEngine) => T): T {
+    if (this.#closed) throw new EngineError('CLOSED', 'the engine is closed');
+    try {
+      return call(this.#native);
+    } catch (error) {
+      throw asEngineError(error);
+    }
   }
 }
 
@@ -334,12 +344,4 @@ export function layoutDifferences(
   );
   if (layout.DROP.join() !== drops.join()) differing.push('DROP');
   return differing;
-}
-
-function guarded<T>(call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    throw asEngineError(error);
-  }
 }

@@ -27,14 +27,15 @@ export interface NativeBound {
   receiveBuffer: number;
 }
 
+/** Methods of a closed engine do nothing and give undefined. */
 export interface NativeEngine {
   arrays(): NativeArrays;
   bind(ip: string, port: number, sendBuffer: number, receiveBuffer: number): NativeBound;
   unbind(socket: number): void;
   start(onBatch: (rowCount: number, nowMicros: number) => number): void;
-  flush(commandCount: number): number;
-  now(): number;
-  sendTo(socket: number, address: Uint8Array, bytes: Uint8Array): boolean;
+  flush(commandCount: number): number | undefined;
+  now(): number | undefined;
+  sendTo(socket: number, address: Uint8Array, bytes: Uint8Array): boolean | undefined;
   createPeer(): number;
   closePeer(peer: number): void;
   bindAddress(peer: number, socket: number, address: Uint8Array): boolean;
@@ -50,20 +51,20 @@ export interface NativeEngine {
   ): void;
   setKeysFromDtls(peer: number, dtls: NativeDtls): void;
   setRateLimit(peer: number, packetsPerSecond: number, burst: number): void;
-  sendRtcp(peer: number, bytes: Uint8Array): boolean;
+  sendRtcp(peer: number, bytes: Uint8Array): boolean | undefined;
   createEntry(): number;
   freeEntry(entry: number): void;
   createList(): number;
   freeList(list: number): void;
   listAdd(list: number, entry: number): void;
   listRemove(entry: number): void;
-  listSize(list: number): number;
+  listSize(list: number): number | undefined;
   stats(into: Float64Array): void;
   inject(packed: Uint8Array, count: number, nowMicros: number): void;
   setNow(nowMicros: number): void;
   takeSent(): ArrayBuffer;
-  setCipher(name: string): boolean;
-  cipher(): string;
+  setCipher(name: string): boolean | undefined;
+  cipher(): string | undefined;
   close(): void;
 }
 
