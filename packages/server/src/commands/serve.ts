@@ -33,7 +33,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   const tls = readTls(config, interfaces);
   const listen = mediaAddresses(config, interfaces);
   const media = await createSfuMedia(
-    { workers: config.workers, listen, port: config.mediaPort, audioSlots: config.audioSlots },
+    { workers: config.workers, listen, port: config.mediaPort, audioSlots: mostSlots(config) },
     log.child({ mod: 'media' }),
   );
   const server = await TertuliaServer.create({
@@ -55,6 +55,11 @@ export async function serve(args: readonly string[]): Promise<void> {
   if (isOpen(config)) log.warn({ host: config.host }, 'no key is configured: every room is open');
   stopOnSignal(server, config.drainTimeout * 1_000);
   process.stdout.write(`tertulia listening on ${url}\n`);
+}
+
+/** Clients of the Meet endpoint have three, or with extensions up to 16, whatever the project's own have. */
+function mostSlots({ audioSlots, meet }: Config): number {
+  return meet.extensions ? 16 : Math.max(3, audioSlots);
 }
 
 function readKeys(config: Config): TokenKeys | undefined {

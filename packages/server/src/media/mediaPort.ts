@@ -34,9 +34,10 @@ export interface MediaSourceRequest {
   readonly csrc: number | undefined;
 }
 
-export interface MediaSlotRequest {
-  readonly mid: string;
-  /** What the client takes, with its own payload types and extension ids. */
+export interface MediaReceiverRequest {
+  /** Of the receiving sections; one slot for each. */
+  readonly mids: readonly string[];
+  /** What the client takes in every one of them, with its own payload types and extension ids. */
   readonly rtpCapabilities: RtpCapabilities;
 }
 
@@ -45,7 +46,8 @@ export interface MediaSessionRequest {
   readonly participantId: string | undefined;
   readonly fingerprints: readonly Fingerprint[];
   readonly sources: readonly MediaSourceRequest[];
-  readonly audioSlots: readonly MediaSlotRequest[];
+  /** Absent: nothing is received. */
+  readonly receiver: MediaReceiverRequest | undefined;
   readonly dataChannels: boolean;
 }
 
@@ -89,7 +91,7 @@ export interface MediaSession {
   readonly fingerprints: readonly Fingerprint[];
   /** In the order of the request. */
   readonly sources: readonly { readonly name: SourceName; readonly csrc: number }[];
-  /** In the order of the request: what goes out on each slot, SSRC included. */
+  /** In the order of the MIDs: what goes out on each slot, SSRC included. */
   readonly audioSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
   setPaused(source: SourceName, paused: boolean): void;
   /** New ICE credentials; DTLS and everything above stays. */

@@ -1,17 +1,208 @@
-/** The media side over @tertulia/sfu. */
+/**
+ * The media side over @tertulia/sfu: media processes, one router and one set of virtual streams per room. A process that
+ * dies is replaced; its rooms are lost, and their sessions are told (sfuSession.ts).
+ * Elsewhere: one session → sfuSession.ts · what rooms ask for → mediaPort.ts
+ */
+import {
+  createWorker,
+  setLogEventListeners,
+  type Router,
+  type VirtualStreams,
+  type WebRtcServer,
+  type Worker,
+} from '@tertulia/sfu';
+import type { MediaListen } from '../addresses.js';
 import { StartError } from '../errors.js';
 import type { Logger } from '../logger.js';
-import type { MediaListen } from '../addresses.js';
-import type { MediaPort } from './mediaPort.js';
+import type {
+  MediaPort,
+  MediaRoom,
+  MediaSession,
+  MediaSessionEvents,
+  MediaSessionRequest,
+} from './mediaPort.js';
+import { SfuSession } from './sfuSession.js';
 
 export interface SfuMediaOptions {
   readonly workers: number;
   readonly listen: readonly MediaListen[];
-  /** UDP port of the first worker; worker i has this + i. */
+  /** UDP port of the first process; process i has this + i. */
   readonly port: number;
+  /** Most slots that any receiver may have. */
   readonly audioSlots: number;
 }
 
-export function createSfuMedia(_options: SfuMediaOptions, _log: Logger): Promise<MediaPort> {
-  return Promise.reject(new StartError('The media library cannot be started in this build; use a release.'));
+/** Opus as every browser has it. RFC 7587 §7. */
+const MEDIA_CODECS = [{ kind: 'audio' as const, mimeType: 'audio/opus', clockRate: 48_000, channels: 2 }];
+
+/** Between attempts to start a process again: the port may need a moment, and a process that never starts must not spin. */
+const RESTART_DELAYS_MS = [100, 1_000, 5_000, 15_000, 30_000] as const;
+
+interface Running {
+  readonly worker: Worker;
+  readonly webRtcServer: WebRtcServer;
+  readonly rooms: Set<SfuRoom>;
+}
+
+/** @throws StartError in one sentence when a process or a port cannot be had. */
+export async function createSfuMedia(options: SfuMediaOptions, log: Logger): Promise<MediaPort> {
+  setLogEventListeners({
+    onwarn: (origin, text) => log.warn({ origin }, text),
+    onerror: (origin, text) => log.error({ origin }, text),
+  });
+  const media = new SfuMedia(options, log);
+  try {
+    await media.start();
+  } catch (error) {
+    await media.close();
+    throw new StartError(explain(error, options), { cause: error });
+  }
+  return media;
+}
+
+function explain(error: unknown, { port, workers }: SfuMediaOptions): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const ports = workers === 1 ? `UDP port ${port}` : `One of the UDP ports ${port} to ${port + workers - 1}`;
+  switch (code) {
+    case 'ADDRESS_IN_USE':
+      return `${ports} is in use by another program; choose another with --media-port.`;
+    case 'ADDRESS_NOT_AVAILABLE':
+      return `This machine cannot receive media on the address given: ${message}; give one that it has with --media-ip.`;
+    case 'WORKER_NOT_STARTED':
+      return `The media process does not start: ${message}; "npm run build" builds what it needs.`;
+    default:
+      return `Media cannot be received: ${message}.`;
+  }
+}
+
+class SfuMedia implements MediaPort {
+  readonly #running: (Running | undefined)[];
+  #closed = false;
+
+  constructor(
+    private readonly options: SfuMediaOptions,
+    private readonly log: Logger,
+  ) {
+    this.#running = Array.from({ length: options.workers }, () => undefined);
+  }
+
+  async start(): Promise<void> {
+    for (let index = 0; index < this.options.workers; index++) await this.#startOne(index);
+  }
+
+  get available(): boolean {
+    return this.#running.some((running) => running !== undefined);
+  }
+
+  async #startOne(index: number): Promise<void> {
+    const worker = await createWorker({ logLevel: 'warn' });
+    let webRtcServer: WebRtcServer;
+    try {
+      webRtcServer = await worker.createWebRtcServer({
+        listenInfos: this.options.listen.map((listen) => ({
+          protocol: 'udp' as const,
+          ...listen,
+          port: this.options.port + index,
+        })),
+      });
+    } catch (error) {
+      worker.close();
+      throw error;
+    }
+    if (this.#closed) {
+      worker.close();
+      return;
+    }
+    this.#running[index] = { worker, webRtcServer, rooms: new Set() };
+    this.log.info(
+      { worker: index, pid: worker.pid, port: this.options.port + index },
+      'media process started',
+    );
+    worker.on('died', (error) => {
+      this.log.error({ worker: index, err: error }, 'media process died; starting another');
+      this.#running[index] = undefined;
+      this.#restart(index, 0);
+    });
+  }
+
+  #restart(index: number, attempt: number): void {
+    const delayMs = RESTART_DELAYS_MS[Math.min(attempt, RESTART_DELAYS_MS.length - 1)];
+    setTimeout(() => {
+      if (this.#closed) return;
+      this.#startOne(index).catch((error: unknown) => {
+        this.log.error({ worker: index, err: error }, 'media process does not start');
+        this.#restart(index, attempt + 1);
+      });
+    }, delayMs).unref();
+  }
+
+  /** In the process with the fewest rooms. */
+  async createRoom(name: string): Promise<MediaRoom> {
+    const alive = this.#running.filter((running) => running !== undefined);
+    const [first, ...others] = alive;
+    if (!first) throw new Error('no media process is running');
+    const running = others.reduce(
+      (least, each) => (each.rooms.size < least.rooms.size ? each : least),
+      first,
+    );
+    const router = await running.worker.createRouter({ mediaCodecs: MEDIA_CODECS, appData: { room: name } });
+    const virtual = await router.createVirtualStreams({ audioSlots: this.options.audioSlots });
+    const room = new SfuRoom(running, router, virtual, this.log);
+    running.rooms.add(room);
+    return room;
+  }
+
+  async counters(): Promise<ReadonlyMap<string, number>> {
+    const totals = new Map<string, number>();
+    const dumps = this.#running.map((running) => running?.worker.dump().catch(() => undefined));
+    for (const dump of await Promise.all(dumps)) if (dump) addNumbers(totals, '', dump);
+    return totals;
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    for (const running of this.#running) running?.worker.close();
+    this.#running.fill(undefined);
+    return Promise.resolve();
+  }
+}
+
+/** Every number in a dump under its path: `drops.unknown-class` → drops_unknown_class. */
+function addNumbers(totals: Map<string, number>, prefix: string, value: object): void {
+  for (const [key, inner] of Object.entries(value) as [string, unknown][]) {
+    if (key === 'pid') continue;
+    const name = `${prefix}${key.replaceAll(/[^A-Za-z0-9]+/g, '_')}`;
+    if (typeof inner === 'number') totals.set(name, (totals.get(name) ?? 0) + inner);
+    else if (typeof inner === 'object' && inner !== null && !Array.isArray(inner))
+      addNumbers(totals, `${name}_`, inner);
+  }
+}
+
+class SfuRoom implements MediaRoom {
+  constructor(
+    private readonly running: Running,
+    private readonly router: Router,
+    private readonly virtual: VirtualStreams,
+    private readonly log: Logger,
+  ) {
+    router.observer.once('close', () => running.rooms.delete(this));
+  }
+
+  get lost(): boolean {
+    return this.router.closed;
+  }
+
+  createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession> {
+    const { worker, webRtcServer } = this.running;
+    return SfuSession.create(
+      { worker, webRtcServer, router: this.router, virtual: this.virtual, log: this.log },
+      request,
+      events,
+    );
+  }
+
+  close(): void {
+    this.router.close();
+  }
 }

@@ -15,7 +15,7 @@ import { STATUS, type CommandResult, type ProtocolMachine } from '../protocols/m
 import { TertuliaChannel } from '../protocols/tertulia/channel.js';
 import type { Scheduler } from '../scheduler.js';
 import { sameSession } from '../sdp/answerWriter.js';
-import { slotRequests, sourceRequests } from '../sdp/mediaRequest.js';
+import { receiverRequest, sourceRequests } from '../sdp/mediaRequest.js';
 import { hasChannel, slotsOf, videoSlotsOf, type SessionPlan } from '../sdp/sessionPlan.js';
 import type { Participant } from './participant.js';
 import { Room } from './room.js';
@@ -195,7 +195,7 @@ export class Conference {
       fingerprints: plan.offer.dtls.fingerprints,
       // Sources start paused: the others must know a source before they get its packets.
       sources: sourceRequests(plan, (name) => ({ paused: true, csrc: participant?.sources.get(name)?.csrc })),
-      audioSlots: slotRequests(plan),
+      receiver: receiverRequest(plan),
       dataChannels: hasChannel(plan),
     };
     let media: MediaSession;

@@ -7,9 +7,11 @@ import {
   sectionToRtpCapabilities,
   sectionToRtpParameters,
   type RtpCapabilities,
+  type RtpHeaderExtension,
   type RtpParameters,
 } from '@tertulia/wire';
-import type { MediaSlotRequest, MediaSourceRequest } from '../media/mediaPort.js';
+import type { MediaReceiverRequest, MediaSourceRequest } from '../media/mediaPort.js';
+import { ServerError } from '../errors.js';
 import type { SourceName } from '../rooms/news.js';
 import { isOpus, slotsOf, sourcesOf, type MediaSection, type SessionPlan } from './sessionPlan.js';
 
@@ -32,13 +34,34 @@ export function sourceParameters(section: MediaSection): RtpParameters {
   };
 }
 
-export function slotCapabilities(section: MediaSection): RtpCapabilities {
-  const capabilities = sectionToRtpCapabilities(section);
+/**
+ * What all receiving sections have in common: a slot may carry any source, so one set of numbers must fit them all. A
+ * bundle numbers codecs and extensions alike in every section, so nothing is lost with real clients.
+ */
+export function commonCapabilities(sections: readonly MediaSection[]): RtpCapabilities {
+  const [first, ...others] = sections.map((section) => sectionToRtpCapabilities(section));
+  const codecs = (first?.codecs ?? [])
+    .filter(isOpus)
+    .filter((codec) =>
+      others.every((other) =>
+        (other.codecs ?? []).some(
+          (each) => isOpus(each) && each.preferredPayloadType === codec.preferredPayloadType,
+        ),
+      ),
+    );
+  if (codecs.length === 0)
+    throw new ServerError(
+      'OFFER_REFUSED',
+      'The receiving audio sections must share one payload type for Opus.',
+    );
+  const everywhere = ({ uri, preferredId }: RtpHeaderExtension): boolean =>
+    others.every((other) =>
+      (other.headerExtensions ?? []).some((each) => each.uri === uri && each.preferredId === preferredId),
+    );
   return {
-    ...capabilities,
-    codecs: (capabilities.codecs ?? []).filter(isOpus).slice(0, 1).map(withoutTransportFeedback),
-    headerExtensions: (capabilities.headerExtensions ?? []).filter(({ uri }) =>
-      AUDIO_EXTENSIONS.includes(uri),
+    codecs: codecs.slice(0, 1).map(withoutTransportFeedback),
+    headerExtensions: (first?.headerExtensions ?? []).filter(
+      (extension) => AUDIO_EXTENSIONS.includes(extension.uri) && everywhere(extension),
     ),
   };
 }
@@ -58,5 +81,9 @@ export function sourceRequests(
   }));
 }
 
-export const slotRequests = (plan: SessionPlan): MediaSlotRequest[] =>
-  slotsOf(plan).map((section) => ({ mid: section.mid, rtpCapabilities: slotCapabilities(section) }));
+/** @throws ServerError OFFER_REFUSED */
+export function receiverRequest(plan: SessionPlan): MediaReceiverRequest | undefined {
+  const sections = slotsOf(plan);
+  if (sections.length === 0) return undefined;
+  return { mids: sections.map(({ mid }) => mid), rtpCapabilities: commonCapabilities(sections) };
+}

@@ -63,10 +63,10 @@ describe('joining', () => {
       ['audio/opus', 96],
     ]);
     expect(source?.rtpParameters.headerExtensions?.map(({ id }) => id)).toEqual([1, 4]);
-    const [slot] = media.request.audioSlots;
-    expect(slot?.rtpCapabilities.codecs?.map(({ preferredPayloadType }) => preferredPayloadType)).toEqual([
-      96,
-    ]);
+    const { receiver } = media.request;
+    expect(receiver?.rtpCapabilities.codecs?.map(({ preferredPayloadType }) => preferredPayloadType)).toEqual(
+      [96],
+    );
     expect(media.request.dataChannels).toBe(true);
   });
 
@@ -86,7 +86,7 @@ describe('joining', () => {
       ]),
     });
     expect(media.request.sources.map(({ name }) => name)).toEqual(['microphone', 'screenSound']);
-    expect(media.request.audioSlots.map(({ mid }) => mid)).toEqual(['2', '4', '6']);
+    expect(media.request.receiver?.mids).toEqual(['2', '4', '6']);
     expect(directions(answer)).toEqual([
       'application',
       'inactive',

@@ -67,31 +67,23 @@ export class FakeSession implements MediaSession {
       csrc: csrc ?? number * 1_000 + at + 1,
     }));
     for (const { name, paused } of request.sources) this.paused.set(name, paused);
-    this.audioSlots = request.audioSlots.map(({ mid, rtpCapabilities }, at) => ({
+    const { mids = [], rtpCapabilities = {} } = request.receiver ?? {};
+    const codecs = (rtpCapabilities.codecs ?? []).map(
+      ({ kind: _kind, preferredPayloadType = 0, ...codec }) => ({
+        ...codec,
+        payloadType: preferredPayloadType,
+      }),
+    );
+    const headerExtensions = (rtpCapabilities.headerExtensions ?? []).map(({ uri, preferredId }) => ({
+      uri,
+      id: preferredId,
+    }));
+    this.audioSlots = mids.map((mid, at) => ({
       mid,
       rtpParameters: {
         mid,
-        codecs: (rtpCapabilities.codecs ?? []).map(
-          ({
-            mimeType,
-            preferredPayloadType = 0,
-            clockRate,
-            channels = 1,
-            parameters = {},
-            rtcpFeedback = [],
-          }) => ({
-            mimeType,
-            payloadType: preferredPayloadType,
-            clockRate,
-            channels,
-            parameters,
-            rtcpFeedback,
-          }),
-        ),
-        headerExtensions: (rtpCapabilities.headerExtensions ?? []).map(({ uri, preferredId }) => ({
-          uri,
-          id: preferredId,
-        })),
+        codecs,
+        headerExtensions,
         encodings: [{ ssrc: 900_000_000 + number * 100 + at }],
         rtcp: { cname: `fake-${number}`, reducedSize: true },
       },

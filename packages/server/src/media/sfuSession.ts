@@ -1,0 +1,225 @@
+/**
+ * One session over @tertulia/sfu: a transport, a producer per source, a receiver for the slots, a data channel for each
+ * that the client opens. Turns the library's events into those of mediaPort.ts; `lost` comes once, as the last.
+ */
+import type {
+  DataChannel,
+  DtlsFingerprint,
+  IceCandidate,
+  IceParameters,
+  Producer,
+  Receiver,
+  Router,
+  VirtualStreams,
+  WebRtcServer,
+  WebRtcTransport,
+  Worker,
+} from '@tertulia/sfu';
+import type { Logger } from '../logger.js';
+import type { SlotChange, SourceName } from '../rooms/news.js';
+import type {
+  Fingerprint,
+  IceSide,
+  MediaChannel,
+  MediaSession,
+  MediaSessionEvents,
+  MediaSessionRequest,
+} from './mediaPort.js';
+
+export interface SfuParts {
+  readonly worker: Worker;
+  readonly webRtcServer: WebRtcServer;
+  readonly router: Router;
+  readonly virtual: VirtualStreams;
+  readonly log: Logger;
+}
+
+interface Source {
+  readonly name: SourceName;
+  readonly producer: Producer;
+  readonly csrc: number;
+}
+
+/** In the answer stands one fingerprint; this hash is the one that every client knows. */
+const ANSWERED_HASH = 'sha-256';
+
+export class SfuSession implements MediaSession {
+  readonly fingerprints: readonly Fingerprint[];
+  #sources: Source[] = [];
+  #receiver: Receiver | undefined;
+  #connected = false;
+  #over = false;
+
+  /** @throws when the media process refuses any part; nothing of it is left then. */
+  static async create(
+    parts: SfuParts,
+    request: MediaSessionRequest,
+    events: MediaSessionEvents,
+  ): Promise<SfuSession> {
+    const transport = await parts.router.createWebRtcTransport({
+      webRtcServer: parts.webRtcServer,
+      enableDcep: request.dataChannels,
+    });
+    const session = new SfuSession(parts, transport, events);
+    try {
+      await session.#setUp(request);
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+    return session;
+  }
+
+  private constructor(
+    private readonly parts: SfuParts,
+    private readonly transport: WebRtcTransport,
+    private readonly events: MediaSessionEvents,
+  ) {
+    this.fingerprints = transport.dtlsParameters.fingerprints.filter(
+      ({ algorithm }) => algorithm === ANSWERED_HASH,
+    );
+    transport.on('icestatechange', (state) => {
+      if (state === 'disconnected' || state === 'closed') this.#lose('consent-lost');
+    });
+    transport.on('dtlsstatechange', (state) => {
+      if (state === 'connected') this.#connect();
+      else if (state === 'failed' || state === 'closed') this.#lose('peer-closed');
+    });
+    transport.on('datachannel', (channel) => this.#openChannel(channel));
+    transport.observer.once('close', () => this.#lose(parts.worker.died ? 'process-died' : 'peer-closed'));
+  }
+
+  get id(): string {
+    return this.transport.id;
+  }
+  get ice(): IceSide {
+    return this.#iceSide(this.transport.iceParameters);
+  }
+  get sources(): readonly { name: SourceName; csrc: number }[] {
+    return this.#sources.map(({ name, csrc }) => ({ name, csrc }));
+  }
+  get audioSlots(): MediaSession['audioSlots'] {
+    return (this.#receiver?.audio ?? []).map(({ mid, rtpParameters }) => ({ mid, rtpParameters }));
+  }
+
+  async #setUp(request: MediaSessionRequest): Promise<void> {
+    const { transport } = this;
+    const { virtual } = this.parts;
+    await transport.connect({
+      dtlsParameters: {
+        role: 'client',
+        fingerprints: request.fingerprints.map((one) => ({ ...one }) as DtlsFingerprint),
+      },
+    });
+    const participantId = request.participantId ?? '';
+    for (const { name, rtpParameters, paused, csrc: wanted } of request.sources) {
+      const producer = await transport.produce({ kind: 'audio', rtpParameters, paused });
+      const content = name === 'screenSound' ? 'screen' : 'speech';
+      const { csrc } = await virtual.addSource({ producer, participantId, csrc: wanted, content });
+      this.#sources.push({ name, producer, csrc });
+    }
+    if (!request.receiver) return;
+    const receiver = await virtual.createReceiver({
+      transport,
+      rtpCapabilities: request.receiver.rtpCapabilities,
+      participantId: request.participantId,
+      mids: { audio: request.receiver.mids },
+    });
+    this.#receiver = receiver;
+    const tell = (changes: readonly SlotChange[]): void => {
+      if (!this.#over && changes.length > 0) this.events.slotsChanged(changes);
+    };
+    // What the slots carry from the start was told before anybody could listen.
+    tell(receiver.audio.flatMap(({ lastChange }) => (lastChange ? [plain(lastChange)] : [])));
+    receiver.on('slotschange', (changes) => tell(changes.map(plain)));
+  }
+
+  #iceSide({ usernameFragment, password }: IceParameters): IceSide {
+    return { usernameFragment, password, candidates: this.transport.iceCandidates.map(candidateOf) };
+  }
+
+  #connect(): void {
+    if (this.#connected || this.#over) return;
+    this.#connected = true;
+    this.events.connected();
+  }
+
+  #lose(cause: 'peer-closed' | 'consent-lost' | 'process-died'): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.events.lost(cause);
+  }
+
+  #openChannel(channel: DataChannel): void {
+    if (this.#over) return;
+    const shown: MediaChannel = {
+      id: channel.id,
+      label: channel.label,
+      send: (text) => channel.send(text),
+      close: () => channel.close(),
+    };
+    channel.on('message', (data) => {
+      if (!this.#over) this.events.channelMessage(shown, data);
+    });
+    channel.on('close', () => {
+      if (!this.#over) this.events.channelClosed(shown);
+    });
+    this.events.channelOpened(shown);
+  }
+
+  setPaused(name: SourceName, paused: boolean): void {
+    const source = this.#sources.find((one) => one.name === name);
+    if (!source || source.producer.closed) return;
+    const done = paused ? source.producer.pause() : source.producer.resume();
+    done.catch((error: unknown) =>
+      this.parts.log.debug({ err: error }, 'source was gone before it could be paused'),
+    );
+  }
+
+  async restartIce(): Promise<IceSide> {
+    return this.#iceSide(await this.transport.restartIce());
+  }
+
+  stopMedia(): void {
+    for (const { producer } of this.#sources) producer.close();
+    this.#receiver?.close();
+  }
+
+  async stats(): Promise<unknown> {
+    const [transport] = await this.transport.getStats();
+    const sources = await Promise.all(
+      this.#sources.map(async ({ name, csrc, producer }) => ({
+        name,
+        csrc,
+        paused: producer.paused,
+        streams: await producer.getStats(),
+      })),
+    );
+    const slots = (this.#receiver?.audio ?? []).map(({ index, ssrc, csrc, loudest }) => ({
+      slot: index,
+      ssrc,
+      csrc,
+      loudest,
+    }));
+    return { transport, sources, slots };
+  }
+
+  close(): void {
+    this.#over = true;
+    this.transport.close();
+  }
+}
+
+function candidateOf({
+  foundation,
+  priority,
+  address,
+  port,
+  protocol,
+}: IceCandidate): IceSide['candidates'][number] {
+  return { foundation, priority, address, port, protocol };
+}
+
+function plain({ slot, csrc, loudest, epoch, rtpTimestamp, captureTimeMs }: SlotChange): SlotChange {
+  return { slot, csrc, loudest, epoch, rtpTimestamp, captureTimeMs };
+}
