@@ -1,7 +1,5 @@
 #!/usr/bin/env node
 /** The command `tertulia`. What goes wrong at start is one sentence on standard error and exit code 1. */
-import { serve } from './commands/serve.js';
-import { token } from './commands/token.js';
 import { StartError } from './errors.js';
 import { VERSION } from './version.js';
 
@@ -13,10 +11,13 @@ tertulia --version
 async function main([command, ...args]: readonly string[]): Promise<void> {
   switch (command) {
     case 'serve':
-      return serve(args);
-    case 'token':
+      // Loaded only when needed: the server is large, the other command is quick.
+      return (await import('./commands/serve.js')).serve(args);
+    case 'token': {
+      const { token } = await import('./commands/token.js');
       process.stdout.write(await token(args, process.env, Date.now()));
       return;
+    }
     case '--version':
       process.stdout.write(`${VERSION}\n`);
       return;

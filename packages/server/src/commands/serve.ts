@@ -1,6 +1,7 @@
 /** `tertulia serve`: reads settings, starts everything, prints one line, drains on SIGTERM and SIGINT. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { createSecureContext } from 'node:tls';
 import { mediaAddresses, type InterfaceAddress } from '../addresses.js';
 import { readPublicKey, type TokenKeys } from '../auth/tokens.js';
 import { isOpen, type Config } from '../config.js';
@@ -82,7 +83,15 @@ function readTls(config: Config, interfaces: readonly InterfaceAddress[]): TlsMa
     return selfSigned([...own, ...announced], Date.now());
   }
   if (config.tlsCert === undefined || config.tlsKey === undefined) return undefined;
-  return { cert: readPem(config.tlsCert, '--tls-cert'), key: readPem(config.tlsKey, '--tls-key') };
+  const material = { cert: readPem(config.tlsCert, '--tls-cert'), key: readPem(config.tlsKey, '--tls-key') };
+  try {
+    createSecureContext(material);
+  } catch (error) {
+    throw new StartError(
+      `--tls-cert ${config.tlsCert} and --tls-key ${config.tlsKey} are not a PEM certificate and its key: ${reason(error)}.`,
+    );
+  }
+  return material;
 }
 
 function readPem(path: string, flag: string): Buffer {
