@@ -75,7 +75,7 @@ export class PacketCache {
       .slice(-CACHE_LIMITS.preRollPackets)
       .filter(
         (kept) =>
-          kept.generation === generation && nowMicros - kept.arrivalMicros <= CACHE_LIMITS.preRollMicros,
+          kept.generation === generation && nowMicros - kept.arrivalMicros < CACHE_LIMITS.preRollMicros,
       )
       .sort((a, b) => a.extendedSequence - b.extendedSequence);
   }

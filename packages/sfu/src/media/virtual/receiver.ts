@@ -13,7 +13,7 @@ export class Receiver {
   view: View | undefined;
   enabled: boolean;
   /** Where a source was last, and until when it was sent. */
-  readonly #left = new Map<AudioSource, { slot: ReceiverSlot; atMicros: number }>();
+  readonly #left = new Map<AudioSource, { slot: ReceiverSlot; from: ViewSlot; atMicros: number }>();
 
   constructor(
     readonly id: string,
@@ -44,19 +44,24 @@ export class Receiver {
     else if (this.view !== undefined) this.#spread(this.view, nowMicros);
   }
 
-  /** A source that was sent on one of the slots until now is gone from there. */
-  noteLeft(source: AudioSource, slot: ReceiverSlot, nowMicros: number): void {
-    for (const [other, { atMicros }] of this.#left) {
-      if (nowMicros - atMicros > RECEIVER_LIMITS.restMicros) this.#left.delete(other);
+  /** What a slot has carried until now is gone from there. */
+  noteLeft(source: AudioSource, slot: ReceiverSlot, from: ViewSlot): void {
+    const atMicros = from.lastForwardMicros;
+    for (const [other, left] of this.#left) {
+      if (atMicros - left.atMicros > RECEIVER_LIMITS.restMicros) this.#left.delete(other);
     }
-    this.#left.set(source, { slot, atMicros: source.lastForwardMicros });
+    this.#left.set(source, { slot, from, atMicros });
+  }
+  /** It went on elsewhere without a break. */
+  noteStayed(source: AudioSource): void {
+    this.#left.delete(source);
   }
 
-  /** Not while another slot's jitter buffer still plays the same source. */
-  mayStart(slot: ReceiverSlot, source: AudioSource, nowMicros: number): boolean {
+  /** Not while another slot's jitter buffer still plays the same source, and not what another view has just sent. */
+  mayStart(source: AudioSource, from: ViewSlot, nowMicros: number): boolean {
     const left = this.#left.get(source);
     return (
-      left === undefined || left.slot === slot || nowMicros - left.atMicros >= RECEIVER_LIMITS.restMicros
+      left === undefined || left.from === from || nowMicros - left.atMicros >= RECEIVER_LIMITS.restMicros
     );
   }
 

@@ -95,6 +95,7 @@ export class ReceiverSlot {
     if (slot === undefined) return;
     if (this.placed) {
       this.#note();
+      this.noteLeft(slot);
       this.context.port.listRemove(this.entry);
       slot.members.delete(this);
       slot.leaders.delete(this);
@@ -124,15 +125,24 @@ export class ReceiverSlot {
     const outDelta = from.indexDelta - this.#deltaIndex;
     const timestampDelta = from.timestampDelta + this.lead;
     this.leave();
+    this.receiver.noteStayed(to.source!);
     this.slot = to;
     this.#deltaIndex = to.indexDelta - outDelta;
     this.lead = timestampDelta - to.timestampDelta;
     this.#enter(to, runFirstOut + this.#deltaIndex, this.#lastOut + 1, nowMicros);
   }
 
-  /** Not while this receiver still hears the source from another slot. */
-  mayStart(source: AudioSource, nowMicros: number): boolean {
-    return this.receiver.mayStart(this, source, nowMicros);
+  /** The view slot's source is, or has just been, heard here. */
+  noteLeft(slot: ViewSlot): void {
+    if (slot.source !== undefined && slot.sentUpTo() !== undefined)
+      this.receiver.noteLeft(slot.source, this, slot);
+  }
+
+  /** Waits for the next packet, if the receiver must not hear the slot's new source at once. */
+  rest(slot: ViewSlot, source: AudioSource, nowMicros: number): void {
+    if (this.receiver.mayStart(source, slot, nowMicros)) return;
+    this.leave();
+    this.join(slot);
   }
 
   /** The packet `index` of `slot` is this receiver's first one from it. */

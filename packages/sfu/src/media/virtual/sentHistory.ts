@@ -12,8 +12,6 @@ export interface Span {
   readonly source: AudioSource;
   /** The source's numbering that `indexDelta` belongs to. */
   readonly generation: number;
-  /** Counts first packets after a switch: spans of one run differ in timestamps and CSRCs only. */
-  readonly run: number;
   /** Outgoing number of its first packet, and that packet's timestamp. */
   readonly firstIndex: number;
   readonly firstTimestamp: number;
@@ -24,6 +22,10 @@ export interface Span {
   /** The first packet goes out with the marker bit, whatever its own says (R3). */
   readonly marker: boolean;
   readonly startedMicros: number;
+  /** The packet sent before it, and the length of a frame then: what was lost in between has its place there. */
+  readonly beforeIndex: number;
+  readonly beforeTimestamp: number;
+  readonly frameTicks: number;
 }
 
 /** A packet as it was sent, or would have been. */
@@ -59,12 +61,11 @@ export class SentHistory {
     ticks: number,
   ): { index: number; timestamp: number } | undefined {
     const current = this.current;
-    if (current === undefined || current.source !== source || current.generation !== source.generation)
-      return undefined;
+    if (current?.source !== source || current.generation !== source.generation) return undefined;
     const index = extendedSequence + current.indexDelta;
-    for (let i = this.spans.length - 1; i >= 0 && this.spans[i]!.run === current.run; i--) {
+    for (let i = this.spans.length - 1; i >= 0 && inOneRow(this.spans[i]!, current); i--) {
       if (index < this.spans[i]!.firstIndex) continue;
-      const timestamp = ticks + this.spans[i]!.timestampDelta;
+      const timestamp = this.#timestamp(i, index, ticks);
       return this.#fits(i, index, timestamp) ? { index, timestamp } : undefined;
     }
     return undefined;
@@ -79,7 +80,7 @@ export class SentHistory {
     if (span === undefined) return 'too-old';
     const kept = span.source.cache.find(index - span.indexDelta, span.generation);
     if (kept === undefined) return 'not-cached';
-    const timestamp = kept.ticks + span.timestampDelta;
+    const timestamp = this.#timestamp(i, index, kept.ticks);
     if (!this.#fits(i, index, timestamp)) return 'no-place';
     return {
       kept,
@@ -94,6 +95,21 @@ export class SentHistory {
     return new SentHistory([...this.spans]);
   }
 
+  /**
+   * By the span's constant; between two spans with different ones, kept to its place in the row: a frame for each number from
+   * the packet before and to the packet after.
+   */
+  #timestamp(at: number, index: number, ticks: number): number {
+    const span = this.spans[at]!;
+    const next = this.spans[at + 1];
+    const timestamp = ticks + span.timestampDelta;
+    if (next === undefined || !inOneRow(span, next) || index <= next.beforeIndex) return timestamp;
+    if (next.timestampDelta === span.timestampDelta) return timestamp;
+    const least = next.beforeTimestamp + next.frameTicks * (index - next.beforeIndex);
+    const most = next.firstTimestamp - next.frameTicks * (next.firstIndex - index);
+    return Math.min(most, Math.max(least, timestamp));
+  }
+
   /** Timestamps follow the numbers: behind the span's first, before the next span's first. */
   #fits(at: number, index: number, timestamp: number): boolean {
     const span = this.spans[at]!;
@@ -102,6 +118,10 @@ export class SentHistory {
     return next === undefined || timestamp < next.firstTimestamp;
   }
 }
+
+/** One after the other without a break in the source's numbering, even if the slot was another's for a moment. */
+const inOneRow = (a: Span, b: Span): boolean =>
+  a.source === b.source && a.generation === b.generation && a.indexDelta === b.indexDelta;
 
 /** A late packet never bears the mark of the loudest: that is said of now, and its now is over. */
 export const csrcsOf = (late: boolean, source: AudioSource, csrcs: readonly number[]): readonly number[] =>

@@ -71,12 +71,12 @@ export class View {
       open.delete(slot);
       this.#put(source, slot, nowMicros);
     }
-    for (const slot of open) if (slot.source !== undefined) slot.assign(undefined);
+    for (const slot of open) if (slot.source !== undefined) slot.assign(undefined, nowMicros);
   }
 
   /** The same person with another producer: stays where it is. */
-  replace(before: AudioSource, after: AudioSource): void {
-    for (const slot of this.slots) if (slot.source === before) slot.assign(after);
+  replace(before: AudioSource, after: AudioSource, nowMicros: number): void {
+    for (const slot of this.slots) if (slot.source === before) slot.assign(after, nowMicros);
   }
 
   forgetSource(source: AudioSource): void {
@@ -99,7 +99,7 @@ export class View {
   }
 
   #put(source: AudioSource, slot: ViewSlot, nowMicros: number): void {
-    slot.assign(source);
+    slot.assign(source, nowMicros);
     this.context.counters.switches++;
     const left = this.#left.get(source);
     slot.preRoll(left?.generation === source.generation ? left.extendedSequence : -1, nowMicros);

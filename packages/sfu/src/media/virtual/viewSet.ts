@@ -1,7 +1,7 @@
 /**
  * The views of one room for receivers with one number of slots. Nearly everybody shares the view that leaves nobody
  * out; a participant whose own source is in it gets one without, forked from it so that nothing is renumbered.
- * Their number is bounded by the slots: at most one per source in the shared view, made when needed, closed after.
+ * Their number is bounded by the slots: one per source in the shared view, and as many again that are about to close.
  * Spec: virtual streams A5, S1. Elsewhere: one view → view.ts · moving → receiver.ts
  */
 import type { AudioSource } from './audioSource.js';
@@ -10,9 +10,16 @@ import type { Receiver } from './receiver.js';
 import { View } from './view.js';
 import type { RoomContext } from './viewSlot.js';
 
+export const VIEW_LIMITS = {
+  /** µs for which a view that is needed no more waits at most until the shared one carries the same. */
+  leaveMicros: 1_000_000,
+} as const;
+
 export class ViewSet {
   readonly #shared: View;
   readonly #without = new Map<string, View>();
+  /** Views that are needed no more, and since when. */
+  readonly #leaving = new Map<View, number>();
   readonly #receivers = new Set<Receiver>();
   readonly #byParticipant = new Map<string, Set<Receiver>>();
 
@@ -32,8 +39,9 @@ export class ViewSet {
   get views(): View[] {
     return [this.#shared, ...this.#without.values()];
   }
+  /** Something is to be done that does not wait for the order to change. */
   get waiting(): boolean {
-    if (this.#shared.waiting) return true;
+    if (this.#shared.waiting || this.#leaving.size > 0) return true;
     for (const view of this.#without.values()) if (view.waiting) return true;
     return false;
   }
@@ -53,7 +61,11 @@ export class ViewSet {
     for (const view of this.#without.values()) view.update(order, nowMicros);
     // Back last: both tables are what they will be, and first packets have been sent.
     for (const [participantId, view] of this.#without) {
-      if (top.has(participantId) || this.#shared.carries(participantId)) continue;
+      if (top.has(participantId) || this.#shared.carries(participantId)) {
+        this.#leaving.delete(view);
+        continue;
+      }
+      if (!this.#level(view, nowMicros)) continue;
       for (const receiver of this.#byParticipant.get(participantId) ?? [])
         this.#move(receiver, this.#shared, nowMicros);
       this.#close(participantId, view);
@@ -95,6 +107,19 @@ export class ViewSet {
   close(): void {
     for (const view of this.views) view.close();
     this.#without.clear();
+    this.#leaving.clear();
+  }
+
+  /** Both carry the same, so that nobody's sound begins anew with the move; or that took too long, or there are too many. */
+  #level(view: View, nowMicros: number): boolean {
+    const since = this.#leaving.get(view);
+    if (since === undefined) this.#leaving.set(view, nowMicros);
+    else if (nowMicros - since >= VIEW_LIMITS.leaveMicros) return true;
+    if (this.#without.size > 2 * this.slotCount) return true;
+    return view.slots.every(
+      (slot) =>
+        slot.source === undefined || this.#shared.slots.some((other) => other.covers(slot, nowMicros)),
+    );
   }
 
   #fork(participantId: string): View {
@@ -111,6 +136,7 @@ export class ViewSet {
 
   #close(participantId: string, view: View): void {
     this.#without.delete(participantId);
+    this.#leaving.delete(view);
     view.close();
   }
 }

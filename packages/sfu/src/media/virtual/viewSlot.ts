@@ -37,6 +37,9 @@ export const LINE_LIMITS = {
 } as const;
 /** First number of a view slot. Far from 0, so that no late packet has a negative one; any would do. */
 const FIRST_INDEX = 0x10000;
+/** µs that a source must have been in a slot before receivers that had it elsewhere may move there: until then a late packet
+ *  may be of before its first one there, and they would miss it. Reordering, or one retransmission. */
+const SETTLED_MICROS = 300_000;
 
 /** What slots share. */
 export interface RoomContext {
@@ -55,9 +58,8 @@ export class ViewSlot {
   source: AudioSource | undefined;
   /** A packet of the present source was sent. */
   started = false;
-  /** Counts first packets after a switch. */
-  run = 0;
   runFirstIndex = 0;
+  runStartedMicros = 0;
   /** Highest number used; its timestamp, its sound's length, its place in the source. */
   lastIndex = FIRST_INDEX - 1;
   lastTimestamp = -Infinity;
@@ -97,8 +99,8 @@ export class ViewSlot {
     twin.source = this.source;
     twin.source?.slots.push(twin);
     twin.started = this.started;
-    twin.run = this.run;
     twin.runFirstIndex = this.runFirstIndex;
+    twin.runStartedMicros = this.runStartedMicros;
     twin.lastIndex = this.lastIndex;
     twin.lastTimestamp = this.lastTimestamp;
     twin.lastTicks = this.lastTicks;
@@ -109,6 +111,15 @@ export class ViewSlot {
     return twin;
   }
 
+  /** Carries the same source, and whatever packet `slot` would still send, this one sends too. */
+  covers(slot: ViewSlot, nowMicros: number): boolean {
+    if (this.source !== slot.source) return false;
+    if (!slot.started) return true;
+    if (!this.started) return false;
+    if (nowMicros - this.runStartedMicros >= SETTLED_MICROS) return true;
+    return this.runFirstIndex - this.indexDelta <= slot.runFirstIndex - slot.indexDelta;
+  }
+
   /** How far the present source was sent here; undefined: not at all. */
   sentUpTo(): { generation: number; extendedSequence: number } | undefined {
     const span = this.history.current;
@@ -117,12 +128,15 @@ export class ViewSlot {
   }
 
   /** Another source, or none. What it sends first decides the rest. */
-  assign(source: AudioSource | undefined): void {
+  assign(source: AudioSource | undefined, nowMicros: number): void {
+    for (const receiver of this.members) receiver.noteLeft(this);
     this.#detach();
     this.source = source;
     this.started = false;
-    source?.slots.push(this);
     this.noteChange();
+    if (source === undefined) return;
+    source.slots.push(this);
+    for (const receiver of this.members) receiver.rest(this, source, nowMicros);
   }
 
   /** Its receivers may have to be told something. */
@@ -189,8 +203,8 @@ export class ViewSlot {
     const timestamp = Math.max(line, least);
     const index = this.lastIndex + 1;
     this.started = true;
-    this.run++;
     this.runFirstIndex = index;
+    this.runStartedMicros = nowMicros;
     this.#align(index, timestamp, this.#lastFrameTicks);
     this.#place(index, timestamp, nowMicros);
     this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
@@ -244,7 +258,7 @@ export class ViewSlot {
   #late(source: AudioSource, packet: ReceivedPacket, ticks: number, nowMicros: number): void {
     const place = this.started ? this.history.placeLate(source, packet.extendedSequence, ticks) : undefined;
     if (place === undefined) return this.context.counters.count('late-no-place');
-    source.lastForwardMicros = nowMicros;
+    this.lastForwardMicros = source.lastForwardMicros = nowMicros;
     if (this.members.size === 0) return;
     const { index, timestamp } = place;
     this.context.port.forward(this.list, packet, index >>> 0, timestamp >>> 0, packet.marker, source.csrcs);
@@ -259,7 +273,7 @@ export class ViewSlot {
   #place(index: number, timestamp: number, nowMicros: number): boolean {
     let placed = false;
     for (const receiver of this.joining) {
-      if (!receiver.mayStart(this.source!, nowMicros)) continue;
+      if (!receiver.receiver.mayStart(this.source!, this, nowMicros)) continue;
       receiver.start(this, index, timestamp, nowMicros);
       placed = true;
     }
@@ -279,7 +293,6 @@ export class ViewSlot {
       {
         source,
         generation: source.generation,
-        run: this.run,
         firstIndex: index,
         firstTimestamp: timestamp,
         indexDelta: index - extended,
@@ -287,6 +300,9 @@ export class ViewSlot {
         csrcs: this.#csrcs(source),
         marker,
         startedMicros: nowMicros,
+        beforeIndex: this.lastIndex,
+        beforeTimestamp: this.lastTimestamp,
+        frameTicks: source.frameTicks,
       },
       nowMicros - this.context.cacheMicros - CACHE_LIMITS.preRollMicros,
     );

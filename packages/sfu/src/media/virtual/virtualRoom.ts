@@ -133,7 +133,7 @@ export class VirtualRoom {
     const source = new AudioSource(options, csrc ?? this.#csrcs.allocate(nowMicros), clockRate, port);
     this.#sources.set(source.id, source);
     if (replaced === undefined) for (const ranker of this.#rankers.values()) ranker.add(source);
-    else this.#replace(replaced, source);
+    else this.#replace(replaced, source, nowMicros);
     this.#update(nowMicros);
     return source;
   }
@@ -442,7 +442,7 @@ export class VirtualRoom {
     this.#events.push({ type: 'loudest', producerId: after?.id });
   }
 
-  #replace(before: AudioSource, after: AudioSource): void {
+  #replace(before: AudioSource, after: AudioSource, nowMicros: number): void {
     this.#retire(before);
     after.paused = before.paused;
     after.pinned = before.pinned;
@@ -450,7 +450,8 @@ export class VirtualRoom {
     for (const ranker of this.#rankers.values()) if (!before.paused) ranker.replace(before, after);
     this.#loudest.replace(before, after);
     if (this.#context.loudest === before) this.#context.loudest = after;
-    for (const set of this.#sets.values()) for (const view of set.views) view.replace(before, after);
+    for (const set of this.#sets.values())
+      for (const view of set.views) view.replace(before, after, nowMicros);
   }
 
   /** Its packets can be asked for a little longer. */
@@ -499,10 +500,7 @@ export class VirtualRoom {
         const source = slot.slot?.source;
         const isLoudest = source !== undefined && source === loudest;
         if (source === slot.toldSource && isLoudest === slot.toldLoudest) continue;
-        if (source !== slot.toldSource) {
-          if (slot.toldSource !== undefined) receiver.noteLeft(slot.toldSource, slot, nowMicros);
-          slot.epoch++;
-        }
+        if (source !== slot.toldSource) slot.epoch++;
         slot.toldSource = source;
         slot.toldLoudest = isLoudest;
         this.#events.push(this.#state(slot, nowMicros));
