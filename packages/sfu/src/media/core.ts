@@ -90,6 +90,8 @@ export class MediaCore {
       newSsrc: () => newSsrc(ssrcs, rng),
     };
     this.closing = new Closing(this.context, this.directory);
+    // With sockets the loop starts it: it has to look at the deadlines after each batch.
+    if (engine.memory) engine.start(this.handleBatch);
   }
 
   /** @throws TypeError, InvalidStateError, UnsupportedError: the request had no effect. */
@@ -108,7 +110,7 @@ export class MediaCore {
     this.#port.flush();
   }
 
-  /** For `Engine.start` (sockets) or driven by `Engine.inject` (memory). */
+  /** One batch of rows. The engine calls it: in memory mode from `inject`, with sockets through the loop. */
   readonly handleBatch = (rowCount: number, nowMicros: number): number => {
     const { rows, slab } = this.#engine;
     const { byPeer } = this.directory;
