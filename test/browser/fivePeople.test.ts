@@ -3,7 +3,7 @@
  * Everything is judged by what the browser reports of the RTP that it received.
  */
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { launchChromium, openTestPage } from './support/chromium.js';
 import { People, type SlotChange } from './support/people.js';
 import { startServer, type ServerProcess } from './support/serverProcess.js';
@@ -34,11 +34,9 @@ async function gather(names: string[], room: string): Promise<{ people: People; 
   const { page, errors } = await openTestPage(browser, pages.origin, server.url);
   const people = new People(page);
   for (const name of names) await people.enter(name, room);
-  await expect
-    .poll(async () => Object.values(await people.csrcs()).filter((csrc) => csrc > 0).length, {
-      timeout: 10_000,
-    })
-    .toBe(names.length);
+  const known = async (): Promise<boolean> =>
+    Object.values(await people.csrcs()).filter((csrc) => csrc > 0).length === names.length;
+  await vi.waitUntil(known, { timeout: 10_000 });
   return { people, errors };
 }
 

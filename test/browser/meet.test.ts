@@ -3,7 +3,7 @@
  * Test names bear the ids of the conformance checks in docs/meet.md. People in another tab do the talking.
  */
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { launchChromium, openTestPage } from './support/chromium.js';
 import { MeetPage, type MeetMessage } from './support/meet.js';
 import { People } from './support/people.js';
@@ -36,11 +36,9 @@ beforeAll(async () => {
   const tab = await openTestPage(browser, pages.origin, server.url);
   people = new People(tab.page);
   for (const name of NAMES) await people.enter(name, ROOM);
-  await expect
-    .poll(async () => Object.values(await people.csrcs()).filter((csrc) => csrc > 0).length, {
-      timeout: 10_000,
-    })
-    .toBe(5);
+  const known = async (): Promise<boolean> =>
+    Object.values(await people.csrcs()).filter((csrc) => csrc > 0).length === NAMES.length;
+  await vi.waitUntil(known, { timeout: 10_000 });
   csrcs = await people.csrcs();
   const meetTab = await openTestPage(browser, pages.origin, server.url);
   meetPage = meetTab.page;
@@ -59,10 +57,9 @@ const parsed = (messages: MeetMessage[], label: string): Record<string, unknown>
 
 const joinFreely = async (name: string): Promise<void> => {
   // One client per conference: the one before must be gone first.
-  await expect
-    .poll(() => meet.tryJoin(name, `spaces/${ROOM}`), { timeout: 40_000, interval: 500 })
-    .toBe('ok');
-  await expect.poll(async () => (await meet.state(name)).status, { timeout: 10_000 }).toBe('STATE_JOINED');
+  const join = async (): Promise<boolean> => (await meet.tryJoin(name, `spaces/${ROOM}`)) === 'ok';
+  await vi.waitUntil(join, { timeout: 40_000, interval: 500 });
+  await vi.waitUntil(async () => (await meet.state(name)).status === 'STATE_JOINED', { timeout: 10_000 });
 };
 
 const leave = async (name: string): Promise<void> => {

@@ -51,9 +51,10 @@ export class MeetPage {
   async #call(method: string, ...args: unknown[]): Promise<unknown> {
     return this.page.evaluate(
       async ([name, values]) => {
-        const path = '/page/meetClient.js';
-        const client = (await import(path)) as Record<string, (...args: unknown[]) => unknown>;
-        return client[name]?.(...values);
+        type Module = Record<string, (...args: unknown[]) => unknown>;
+        const client = await (window as unknown as { testModules: Record<string, Promise<Module>> })
+          .testModules['meet'];
+        return client?.[name]?.(...values);
       },
       [method, args] as const,
     );

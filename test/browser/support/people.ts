@@ -47,9 +47,10 @@ export class People {
   ): Promise<Awaited<ReturnType<PageModule[Name]>>> {
     const result = await this.page.evaluate(
       async ([method, values]) => {
-        const path = '/page/people.js';
-        const people = (await import(path)) as Record<string, (...args: unknown[]) => unknown>;
-        return people[method as string]?.(...(values as unknown[]));
+        type Module = Record<string, (...args: unknown[]) => unknown>;
+        const people = await (window as unknown as { testModules: Record<string, Promise<Module>> })
+          .testModules['people'];
+        return people?.[method as string]?.(...(values as unknown[]));
       },
       [name, args] as const,
     );

@@ -18,6 +18,10 @@ const TYPES: Record<string, string> = {
   '.map': 'application/json',
 };
 
+/** Tests reach the modules as `testModules`; a plain script, so that it is there before the page counts as loaded. */
+const PAGE = `<!doctype html><meta charset="utf-8"><title>test</title><body>
+<script>window.testModules = { people: import('/page/people.js'), meet: import('/page/meetClient.js') };</script>`;
+
 export interface TestPages {
   readonly origin: string;
   stop(): void;
@@ -29,7 +33,7 @@ export async function serveTestPages(): Promise<TestPages> {
     const prefix = Object.keys(FOLDERS).find((start) => pathname.startsWith(start));
     if (!prefix) {
       response.setHeader('content-type', 'text/html');
-      response.end('<!doctype html><meta charset="utf-8"><title>test</title><body></body>');
+      response.end(PAGE);
       return;
     }
     const file = join(FOLDERS[prefix] ?? '', normalize(pathname.slice(prefix.length)));
