@@ -6,8 +6,8 @@ import type { CallError } from './errors.js';
 import { microphoneError } from './errors.js';
 import type { LevelMeter, Platform } from './platform.js';
 
-/** Speech settings; a caller's constraints win. */
-const SPEECH: MediaTrackConstraints = {
+/** What `join` asks of a microphone; a caller's constraints win. */
+export const SPEECH_CONSTRAINTS: MediaTrackConstraints = {
   echoCancellation: true,
   noiseSuppression: true,
   autoGainControl: true,
@@ -57,7 +57,10 @@ export class Microphone {
     }
     let track: MediaStreamTrack;
     try {
-      track = await this.platform.openMicrophone({ ...SPEECH, ...(option === true ? {} : option) });
+      track = await this.platform.openMicrophone({
+        ...SPEECH_CONSTRAINTS,
+        ...(option === true ? {} : option),
+      });
     } catch (error) {
       throw microphoneError(error) satisfies CallError;
     }

@@ -1,0 +1,62 @@
+/** Small parts that several screens use. */
+import { useRef, type ReactNode } from 'react';
+import { customProperties } from './customProperties.js';
+import { AlertIcon } from './icons.js';
+import { useLevelStyle } from './levels.js';
+import { hue, initials } from './person.js';
+
+export function Avatar({ name, size }: { name: string; size: 's' | 'l' }) {
+  return (
+    <span
+      className={`avatar avatar-${size}`}
+      style={customProperties({ '--hue': hue(name) })}
+      aria-hidden="true"
+    >
+      {initials(name)}
+    </span>
+  );
+}
+
+export function Wordmark() {
+  return (
+    <span className="wordmark">
+      <svg viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+        <circle cx="8" cy="16" r="4" />
+        <circle cx="16" cy="16" r="6" />
+        <circle cx="24" cy="16" r="4" />
+      </svg>
+      Tertulia
+    </span>
+  );
+}
+
+export function Notice({
+  title,
+  children,
+  tone = 'warning',
+}: {
+  title: string;
+  children: ReactNode;
+  tone?: 'warning' | 'danger';
+}) {
+  return (
+    <div className={`notice notice-${tone}`} role="alert" data-testid="notice">
+      <AlertIcon />
+      <div>
+        <strong>{title}</strong>
+        <p>{children}</p>
+      </div>
+    </div>
+  );
+}
+
+/** Moves with the voice. For the eyes only: the words beside it say what it is. */
+export function LevelBar({ amplitude }: { amplitude: () => number }) {
+  const bar = useRef<HTMLSpanElement>(null);
+  useLevelStyle(bar, amplitude);
+  return (
+    <span className="level-bar" ref={bar} aria-hidden="true" data-testid="level">
+      <span />
+    </span>
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * Takes the pictures of docs/screenshots from the harness. By hand: node packages/web/test/screenshots.mjs [filter]
+ */
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { createServer } from 'vite';
+
+const folder = fileURLToPath(new URL('../../../docs/screenshots/', import.meta.url));
+const filter = process.argv[2] ?? '';
+mkdirSync(folder, { recursive: true });
+
+const server = await createServer({
+  configFile: fileURLToPath(new URL('../vite.config.ts', import.meta.url)),
+  server: { host: '127.0.0.1', port: 0, hmr: false },
+  logLevel: 'error',
+});
+await server.listen();
+const base = `http://localhost:${server.httpServer.address().port}/test/harness/index.html`;
+
+const COMMON = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--use-fake-device-for-media-stream',
+];
+const launch = (extra) =>
+  chromium.launch({ executablePath: '/usr/bin/chromium', args: [...COMMON, ...extra] });
+const allowing = await launch(['--use-fake-ui-for-media-stream']);
+const denying = await launch(['--deny-permission-prompts']);
+
+const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1440, height: 900 } };
+
+async function shot(
+  name,
+  { size, scheme = 'light', people = 1, room = 'river-porch-7k2m', browser = allowing, join = true, act },
+) {
+  const file = `${name}-${size}-${scheme}`;
+  if (!file.includes(filter)) return;
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: scheme,
+    deviceScaleFactor: 1,
+  });
+  const page = await context.newPage();
+  await page.addInitScript(() => localStorage.setItem('tertulia.name', 'Ada Lovelace'));
+  await page.goto(`${base}?people=${people}${room ? `&room=${room}` : ''}`);
+  if (join) {
+    await page.getByTestId('join').click();
+    await page.getByTestId('call').waitFor();
+  }
+  if (act) await act(page);
+  await page.waitForTimeout(500);
+  await page.screenshot({ path: `${folder}${file}.png` });
+  await context.close();
+  console.log(file);
+}
+
+const talk = (who) => (page) => page.evaluate((ids) => window.fake.speak(ids, [0.25, 0.08, 0.001]), who);
+
+for (const size of ['phone', 'desktop']) {
+  for (const scheme of ['light', 'dark']) {
+    const at = { size, scheme };
+    await shot('start', { ...at, room: undefined, join: false });
+    await shot('join', {
+      ...at,
+      join: false,
+      act: (page) =>
+        page
+          .getByTestId('open-microphone')
+          .click()
+          .catch(() => {}),
+    });
+    await shot('refused', {
+      ...at,
+      join: false,
+      browser: denying,
+      act: async (page) => {
+        if (await page.getByTestId('join').isVisible()) await page.getByTestId('join').click();
+        await page.getByTestId('notice').waitFor();
+      },
+    });
+    await shot('people-1', at);
+    await shot('people-2', { ...at, people: 2, act: talk(['p_1', '', '']) });
+    await shot('people-4', { ...at, people: 4, act: talk(['p_1', 'p_3', '']) });
+    await shot('people-12', { ...at, people: 12, act: talk(['p_4', 'p_7', 'p_9']) });
+    await shot('people-40', { ...at, people: 40, act: talk(['p_30', 'p_7', 'p_9']) });
+    await shot('reconnecting', {
+      ...at,
+      people: 4,
+      act: (page) => page.evaluate(() => window.fake.setState('reconnecting')),
+    });
+    await shot('chat', {
+      ...at,
+      people: 4,
+      act: async (page) => {
+        await page.evaluate(() => {
+          window.fake.speak(['p_1', '', ''], [0.2]);
+          window.fake.chat('p_1', 'The notes are on the shared page.');
+          window.fake.chat('p_1', 'Page 14, the second table.');
+          window.fake.chat('p_0', 'Found it, thank you.');
+        });
+        await page.getByTestId('open-chat').click();
+      },
+    });
+    await shot('settings', {
+      ...at,
+      people: 4,
+      act: async (page) => {
+        await page.getByTestId('mute').click();
+        await page.getByTestId('open-settings').click();
+      },
+    });
+    await shot('ended', {
+      ...at,
+      people: 2,
+      act: (page) => page.evaluate(() => window.fake.end('connection-lost')),
+    });
+  }
+}
+
+await allowing.close();
+await denying.close();
+await server.close();

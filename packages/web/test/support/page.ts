@@ -1,0 +1,67 @@
+/** Chromium on the harness: Vite serves it from memory, nothing is built. */
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import { createServer, type ViteDevServer } from 'vite';
+
+const COMMON = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+];
+
+export interface Harness {
+  open(
+    query: string,
+    options?: BrowserContextOptions & { name?: string; microphone?: 'allowed' | 'denied' },
+  ): Promise<Page>;
+  close(): Promise<void>;
+}
+
+export async function startHarness(): Promise<Harness> {
+  const server: ViteDevServer = await createServer({
+    configFile: fileURLToPath(new URL('../../vite.config.ts', import.meta.url)),
+    server: { host: '127.0.0.1', port: 0, hmr: false },
+    logLevel: 'error',
+  });
+  await server.listen();
+  const address = server.httpServer?.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const browsers = new Map<string, Browser>();
+  const pages: Page[] = [];
+
+  return {
+    async open(query, { name = 'Ada Lovelace', microphone = 'allowed', ...options } = {}) {
+      let browser = browsers.get(microphone);
+      if (!browser) {
+        browser = await chromium.launch({
+          executablePath: '/usr/bin/chromium',
+          args: [
+            ...COMMON,
+            microphone === 'allowed' ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts',
+          ],
+        });
+        browsers.set(microphone, browser);
+      }
+      const context = await browser.newContext(options);
+      const page = await context.newPage();
+      pages.push(page);
+      page.on('pageerror', (error) => {
+        throw error;
+      });
+      await page.addInitScript((given) => {
+        if (given !== '') localStorage.setItem('tertulia.name', given);
+      }, name);
+      await page.goto(`http://localhost:${port}/test/harness/index.html?${query}`);
+      return page;
+    },
+    async close() {
+      for (const browser of browsers.values()) await browser.close();
+      await server.close();
+    },
+  };
+}
