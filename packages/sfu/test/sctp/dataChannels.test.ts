@@ -121,7 +121,7 @@ describe('backpressure', () => {
     expect(client.low.length).toBeGreaterThan(0);
     await server.until(() => server.messages.length === 10, 'messages');
   });
-  test('H7.11 a reader that takes nothing loses its channel at 1 MiB, and others go on', async () => {
+  test('H7.10 a reader that takes nothing loses its channel at 1 MiB, and others go on', async () => {
     const { client, server, wire } = await connectedPair();
     client.channels.open(channel(0), true);
     client.channels.open(channel(2), true);

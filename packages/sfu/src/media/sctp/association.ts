@@ -250,9 +250,10 @@ export class SctpAssociation implements Association {
     if (types.includes(CHUNK.abort)) this.#ending = 'peer-aborted';
     await this.#sctp.handleData(packet);
     this.#ending = undefined;
-    if (types.includes(CHUNK.init) || types.includes(CHUNK.initAck)) {
-      if (this.#sctp.lastReceivedTsn !== undefined) this.#inbound.start(this.#sctp.lastReceivedTsn);
-    }
+    const greeted = types.includes(CHUNK.init) || types.includes(CHUNK.initAck);
+    // Not when it comes again later: what was received since would be forgotten.
+    if (greeted && this.#state === 'connecting' && this.#sctp.lastReceivedTsn !== undefined)
+      this.#inbound.start(this.#sctp.lastReceivedTsn);
     // werift waits for a SHUTDOWN COMPLETE under a name that it never gets to; the peer has said all it had to say.
     if (types.includes(CHUNK.shutdown) && this.#sctp.associationState !== ESTABLISHED)
       this.#end('peer-shutdown');
