@@ -1,5 +1,6 @@
 /** Virtual audio streams: what the media process uses of them. */
-export * from './virtualRoom.js';
+export { VirtualRoom } from './virtualRoom.js';
+export type * from './types.js';
 export { SourceClock } from './sourceClock.js';
 export type { AudioSource } from './audioSource.js';
 export type { Receiver } from './receiver.js';

@@ -80,6 +80,13 @@ export class PacketCache {
       .sort((a, b) => a.extendedSequence - b.extendedSequence);
   }
 
+  /** Those that came late after a time. */
+  late(generation: number, sinceMicros: number): KeptPacket[] {
+    return this.#kept.filter(
+      (kept) => kept.late && kept.generation === generation && kept.arrivalMicros > sinceMicros,
+    );
+  }
+
   clear(): void {
     this.evict(Infinity, 0);
   }

@@ -10,7 +10,7 @@ import type { EntryConstants } from '../packet.js';
 import type { AudioSource } from './audioSource.js';
 import type { Receiver } from './receiver.js';
 import type { NotSent } from './sentHistory.js';
-import type { RoomContext, ViewSlot } from './viewSlot.js';
+import { LINE_LIMITS, type RoomContext, type ViewSlot } from './viewSlot.js';
 
 /** Deltas and first number are the room's business. */
 export type SlotConstants = Omit<EntryConstants, 'deltaIndex' | 'deltaTimestamp' | 'firstIndex'>;
@@ -62,6 +62,8 @@ export class ReceiverSlot {
   /** Without base. */
   #lastTimestamp = -Infinity;
   #lastFrameTicks = 0;
+  /** What it had from its last source, for the case that the next one is the same. */
+  #lastRun: { source: AudioSource; generation: number; outDelta: number; firstOut: number } | undefined;
   readonly #segments: Segment[] = [];
   readonly #resent = new Map<number, number>();
 
@@ -95,6 +97,7 @@ export class ReceiverSlot {
     if (slot === undefined) return;
     if (this.placed) {
       this.#note();
+      this.#noteRun(slot);
       this.noteLeft(slot);
       this.context.port.listRemove(this.entry);
       slot.members.delete(this);
@@ -145,8 +148,16 @@ export class ReceiverSlot {
     this.join(slot);
   }
 
-  /** The packet `index` of `slot` is this receiver's first one from it. */
-  start(slot: ViewSlot, index: number, timestamp: number, nowMicros: number): void {
+  /** Not while the source is still heard from elsewhere, and not far ahead of the line. */
+  mayStart(slot: ViewSlot, timestamp: number, nowMicros: number): boolean {
+    return (
+      this.receiver.mayStart(slot.source!, slot, nowMicros) &&
+      this.#lastTimestamp + this.#lastFrameTicks - timestamp <= LINE_LIMITS.mostLead
+    );
+  }
+
+  /** The packet `index` of `slot`, `extended` in the source's numbering, is this receiver's first one from it. */
+  start(slot: ViewSlot, index: number, extended: number, timestamp: number, nowMicros: number): void {
     slot.joining.delete(this);
     if (this.#lastOut < 0) {
       this.#firstOut = 1 + Math.floor(this.context.rng() * (RECEIVER_LIMITS.firstNumbers - 1));
@@ -154,7 +165,16 @@ export class ReceiverSlot {
     }
     this.#deltaIndex = index - (this.#lastOut + 1);
     this.lead = Math.max(0, this.#lastTimestamp + this.#lastFrameTicks - timestamp);
-    this.#enter(slot, index, this.#lastOut + 1, nowMicros);
+    const out = this.#lastOut + 1;
+    const { source } = slot;
+    const run = this.#lastRun;
+    // The same source goes on without a break in its numbering: packets of before that come late have their place still.
+    const goesOn =
+      run !== undefined &&
+      run.source === source &&
+      run.generation === source.generation &&
+      run.outDelta === out - extended;
+    this.#enter(slot, (goesOn ? run.firstOut : out) + this.#deltaIndex, out, nowMicros);
   }
 
   /** At a packet of its view slot that has another distance to the last: the lead is repaid as far as time allows. */
@@ -245,6 +265,17 @@ export class ReceiverSlot {
     });
     const expired = nowMicros - this.context.cacheMicros;
     while (this.#segments.length > 1 && this.#segments[1]!.startedMicros < expired) this.#segments.shift();
+  }
+
+  #noteRun(slot: ViewSlot): void {
+    const span = slot.history.current;
+    if (span === undefined || slot.lastIndex < this.#firstIndex) return;
+    this.#lastRun = {
+      source: span.source,
+      generation: span.generation,
+      outDelta: span.indexDelta - this.#deltaIndex,
+      firstOut: Math.max(slot.runFirstIndex, this.#firstIndex) - this.#deltaIndex,
+    };
   }
 
   /** Where the stream stands, read off the view slot. */

@@ -12,7 +12,10 @@ import type { RoomContext } from './viewSlot.js';
 
 export const VIEW_LIMITS = {
   /** µs for which a view that is needed no more waits at most until the shared one carries the same. */
-  leaveMicros: 1_000_000,
+  leaveMicros: 5_000_000,
+  /** Views beside the shared one, per slot and one more: one is needed at most for each slot, as many again may be about to
+   *  close. Beyond it they close at once, for each costs a number and a command per packet. */
+  perSlot: 2,
 } as const;
 
 export class ViewSet {
@@ -115,7 +118,7 @@ export class ViewSet {
     const since = this.#leaving.get(view);
     if (since === undefined) this.#leaving.set(view, nowMicros);
     else if (nowMicros - since >= VIEW_LIMITS.leaveMicros) return true;
-    if (this.#without.size > 2 * this.slotCount) return true;
+    if (this.#without.size > VIEW_LIMITS.perSlot * this.slotCount + 1) return true;
     return view.slots.every(
       (slot) =>
         slot.source === undefined || this.#shared.slots.some((other) => other.covers(slot, nowMicros)),

@@ -28,9 +28,9 @@ export const LINE_LIMITS = {
   farBehind: 500 * TICKS_PER_MS,
   /** Ticks, 40 ms ahead of it: two packets. Without DTX there is no gap to repay it in, so a silent packet is left out. */
   ahead: 40 * TICKS_PER_MS,
-  /** Ticks, 120 ms: the most by which a new source's first packet is put ahead of its time. Six switches in a row without
+  /** Ticks, 80 ms: the most by which a new source's first packet is put ahead of its time. Four switches in a row without
    *  any silence make that much; an earlier packet is left out, the next ones come closer by 20 ms each. */
-  mostLead: 120 * TICKS_PER_MS,
+  mostLead: 80 * TICKS_PER_MS,
   /** Ticks, 200 ms ahead within one source: its timestamps run faster than time. Left out until the line comes up, or it
    *  would drag the slot into a future that the next source cannot reach. */
   farAhead: 200 * TICKS_PER_MS,
@@ -202,13 +202,20 @@ export class ViewSlot {
     }
     const timestamp = Math.max(line, least);
     const index = this.lastIndex + 1;
+    const before = this.history.current;
+    const goesOn =
+      before?.source === source &&
+      before.generation === source.generation &&
+      before.indexDelta === index - extended;
+    const leftMicros = this.lastForwardMicros;
     this.started = true;
     this.runFirstIndex = index;
     this.runStartedMicros = nowMicros;
     this.#align(index, timestamp, this.#lastFrameTicks);
-    this.#place(index, timestamp, nowMicros);
+    this.#place(index, extended, timestamp, nowMicros);
     this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
+    if (goesOn) this.#catchUp(source, leftMicros, nowMicros);
   }
 
   #advance(
@@ -249,15 +256,23 @@ export class ViewSlot {
       timestamp = mended;
     }
     if (fresh || gap) this.#align(index, timestamp, frameTicks * steps);
-    const joined = this.joining.size > 0 && this.#place(index, timestamp, nowMicros);
+    const joined = this.joining.size > 0 && this.#place(index, extended, timestamp, nowMicros);
     if (fresh || joined || span.csrcs !== this.#csrcs(source))
       this.#span(source, index, timestamp, extended, ticks, joined, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
   }
 
+  /** Packets that came late while the slot was not this source's, and that it would have sent. */
+  #catchUp(source: AudioSource, sinceMicros: number, nowMicros: number): void {
+    for (const kept of source.cache.late(source.generation, sinceMicros)) {
+      this.#late(source, kept.packet, kept.ticks, nowMicros);
+    }
+  }
+
   #late(source: AudioSource, packet: ReceivedPacket, ticks: number, nowMicros: number): void {
     const place = this.started ? this.history.placeLate(source, packet.extendedSequence, ticks) : undefined;
-    if (place === undefined) return this.context.counters.count('late-no-place');
+    if (place === undefined || place.index >= this.lastIndex)
+      return this.context.counters.count('late-no-place');
     this.lastForwardMicros = source.lastForwardMicros = nowMicros;
     if (this.members.size === 0) return;
     const { index, timestamp } = place;
@@ -270,11 +285,11 @@ export class ViewSlot {
   }
 
   /** @returns true when somebody came in, for whom this packet is the first after a switch. */
-  #place(index: number, timestamp: number, nowMicros: number): boolean {
+  #place(index: number, extended: number, timestamp: number, nowMicros: number): boolean {
     let placed = false;
     for (const receiver of this.joining) {
-      if (!receiver.receiver.mayStart(this.source!, this, nowMicros)) continue;
-      receiver.start(this, index, timestamp, nowMicros);
+      if (!receiver.mayStart(this, timestamp, nowMicros)) continue;
+      receiver.start(this, index, extended, timestamp, nowMicros);
       placed = true;
     }
     return placed;

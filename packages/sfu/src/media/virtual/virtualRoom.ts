@@ -7,13 +7,22 @@
  * Elsewhere: bytes and lists → engine · sockets, RTCP, timers → the media process
  */
 import type { ForwardPort, ReceivedPacket } from '../packet.js';
-import { AudioSource, type SourceOptions } from './audioSource.js';
-import { Counters, type VirtualDropReason } from './counters.js';
+import { AudioSource } from './audioSource.js';
+import { Counters } from './counters.js';
 import { CsrcAllocator } from './csrcAllocator.js';
 import { CACHE_LIMITS } from './packetCache.js';
 import { LoudestTracker, Ranker } from './ranker.js';
 import { Receiver } from './receiver.js';
-import type { ReceiverSlot, SlotConstants } from './receiverSlot.js';
+import type { ReceiverSlot } from './receiverSlot.js';
+import type {
+  AddReceiverOptions,
+  AddSourceOptions,
+  SlotEvent,
+  SlotReport,
+  VirtualEvent,
+  VirtualRoomOptions,
+  VirtualRoomStats,
+} from './types.js';
 import { ViewSet } from './viewSet.js';
 import type { RoomContext } from './viewSlot.js';
 
@@ -25,62 +34,6 @@ export const ROOM_LIMITS = {
   /** A1: slots of a receiver. */
   slots: 16,
 } as const;
-
-export interface VirtualRoomOptions {
-  /** Ticks per second of the line. Default 48,000, Opus. */
-  clockRate?: number;
-  /** Most slots that a receiver may have, 0…16. */
-  audioSlots: number;
-  /** 0 ≤ x < 1. */
-  rng: () => number;
-  /** How long packets are kept for NACKs. Default 1 s. */
-  cacheMicros?: number;
-}
-
-export interface AddSourceOptions extends SourceOptions {
-  /** Keeps this CSRC; a source that has it now is replaced, in its slot. */
-  csrc?: number;
-}
-
-export interface AddReceiverOptions {
-  id: string;
-  participantId?: string;
-  slots: readonly SlotConstants[];
-  /** Default: what the slots' constants say. False until the transport has keys: numbers that nobody can see must not be used up (R9). */
-  enabled?: boolean;
-}
-
-/** What a slot carries, and an anchor: the sound with `rtpTimestamp` was captured at `captureTimeMs` (R5). */
-export interface SlotEvent {
-  type: 'slot';
-  receiverId: string;
-  slot: number;
-  ssrc: number;
-  /** 0: nothing. */
-  csrc: number;
-  producerId: string | undefined;
-  loudest: boolean;
-  /** Counts the sources of this slot. */
-  epoch: number;
-  rtpTimestamp: number;
-  /** ms of the engine's clock. */
-  captureTimeMs: number;
-}
-export interface LoudestEvent {
-  type: 'loudest';
-  producerId: string | undefined;
-}
-export type VirtualEvent = SlotEvent | LoudestEvent;
-
-export interface SlotReport {
-  ssrc: number;
-  /** Of now, on the slot's one line (R2, R5). */
-  rtpTimestamp: number;
-  packetCount: number;
-  octetCount: number;
-  /** It sent something, ever: only then it has anything to report. */
-  active: boolean;
-}
 
 export class VirtualRoom {
   readonly #context: RoomContext;
@@ -340,16 +293,7 @@ export class VirtualRoom {
 
   // ---- to look at ----
 
-  stats(): {
-    sources: number;
-    receivers: number;
-    views: number;
-    switches: number;
-    moves: number;
-    resent: number;
-    cachedPackets: number;
-    drops: Readonly<Record<VirtualDropReason, number>>;
-  } {
+  stats(): VirtualRoomStats {
     const { switches, moves, resent, drops } = this.#context.counters;
     let cachedPackets = 0;
     for (const { cache } of this.#sources.values()) cachedPackets += cache.size;
