@@ -62,13 +62,18 @@ export class MediaProcess {
         reject(new SfuError(`the media process did not start: ${why}`, 'WORKER_NOT_STARTED'));
       };
       const timer = setTimeout(() => fail('no answer in time'), START_LIMIT_MS);
-      child.once('error', (error) => fail(error.message));
-      child.once('exit', (code, signal) => fail(`it ended with ${signal ?? code}`));
+      const onError = (error: Error): void => fail(error.message);
+      const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+        fail(`it ended with ${signal ?? `code ${code}`}`);
+      child.once('error', onError);
+      child.once('exit', onExit);
       child.once('message', (message: FromMedia) => {
         if (!('ready' in message)) return fail('it spoke out of turn');
         clearTimeout(timer);
-        child.removeAllListeners();
-        resolve();
+        child.off('error', onError);
+        child.off('exit', onExit);
+        if (message.ready) resolve();
+        else reject(errorFromChannel(message.error));
       });
       child.send({ settings });
     });
@@ -86,8 +91,9 @@ export class MediaProcess {
         reject(new InvalidStateError('the media process is gone', 'WORKER_CLOSED'));
       this.#pending.clear();
       this.onExit({ code, signal });
+      // Not 'close': Node does not emit it when the pipe was closed from this side first. There are no other pipes.
+      setImmediate(() => this.onSubprocessClose());
     });
-    child.on('close', () => this.onSubprocessClose());
   }
 
   get gone(): boolean {

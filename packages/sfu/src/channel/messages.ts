@@ -257,6 +257,8 @@ export type ToMedia =
 
 export type FromMedia =
   | { readonly ready: true }
+  /** It could not start, and ends. */
+  | { readonly ready: false; readonly error: ChannelError }
   | { readonly id: number; readonly ok: true; readonly data: unknown }
   | { readonly id: number; readonly ok: false; readonly error: ChannelError }
   | { readonly events: readonly ChannelEvent[] };

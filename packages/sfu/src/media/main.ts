@@ -32,6 +32,16 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
 function begin(settings: MediaProcessSettings): void {
+  try {
+    start(settings);
+    send({ ready: true });
+  } catch (error) {
+    // No add-on, an unreadable certificate …: said once, to whoever asked for the process.
+    process.send?.({ ready: false, error: errorToChannel(error) } satisfies FromMedia, () => process.exit(1));
+  }
+}
+
+function start(settings: MediaProcessSettings): void {
   const { certificatePem, privateKeyPem } = settings;
   const engine = new Engine();
   const dtlsContext = new DtlsContext({
@@ -47,7 +57,6 @@ function begin(settings: MediaProcessSettings): void {
   core.logLevel = settings.logLevel;
   loop = new Loop(engine, core);
   loop.start();
-  send({ ready: true });
 }
 
 function answer({ id, method, data }: Extract<ToMedia, { id: number }>): void {
