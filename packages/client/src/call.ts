@@ -192,7 +192,7 @@ export class Call extends Emitter<CallEvents> {
   async leave(): Promise<void> {
     if (this.#state === 'ended') return;
     const { sessionId } = this.#session;
-    this.#session.request({ leave: {} }).catch(() => {});
+    // Over HTTP only: the channel is closed at once, and what was just put into it might not go out.
     const removed = sessionId === undefined ? Promise.resolve() : this.#api.remove(sessionId);
     this.#end('left');
     await Promise.race([

@@ -70,8 +70,7 @@ export type ServerMessage = {
 export type RequestPayload =
   | { setMuted: { source: Source; muted: boolean } }
   | { rename: { displayName: string } }
-  | { sendMessage: { text: string } }
-  | { leave: Record<string, never> };
+  | { sendMessage: { text: string } };
 
 export const LIMITS = {
   messageBytes: 262_144, // one channel message; the server's own bound for what it sends and takes
