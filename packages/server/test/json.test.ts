@@ -16,7 +16,7 @@ test.each([
   expect(parseJson(new TextEncoder().encode(text))).toEqual({ ok: false, why });
 });
 
-test('H8.9 invalid UTF-8 is refused', () => {
+test('H8.11 invalid UTF-8 is refused', () => {
   expect(parseJson(new Uint8Array([0x22, 0xc3, 0x28, 0x22]))).toEqual({ ok: false, why: 'not-utf8' });
   expect(parseJson(new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22]))).toEqual({ ok: false, why: 'not-utf8' });
 });

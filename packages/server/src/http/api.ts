@@ -58,7 +58,7 @@ export const MeetBody = z.object({ offer: Offer });
 export const PatchParticipantBody = z
   .strictObject({
     audioMuted: z.boolean().optional().describe('false undoes only a mute of a moderator.'),
-    videoMuted: z.boolean().optional(),
+    videoMuted: z.boolean().optional().describe('Without effect while there is no video.'),
     role: z.enum(PARTICIPANT_ROLES).optional(),
   })
   .refine((body) => Object.keys(body).length > 0, 'nothing to change');

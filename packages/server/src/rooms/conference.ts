@@ -134,15 +134,21 @@ export class Conference {
       throw new ServerError('ROOM_NOT_FOUND', 'There is no conference of this name.');
     const plan = makePlan();
     if (!room) throw new MeetError('NO_ACTIVE_CONFERENCE', 'Nobody is in the conference.');
-    if (!this.parts.config.meet.extensions && room.meetClients > 0)
+    const { meet, maxParticipants } = this.parts.config;
+    if (room.meetClients >= (meet.extensions ? maxParticipants : 1))
       throw new MeetError('CONNECTIONS_EXHAUSTED', 'Another client is connected to the conference.');
     room.meetClients++;
     room.pending++;
     try {
-      return await this.#start(room, 'meet', plan, undefined);
-    } catch (error) {
-      room.meetClients--;
-      throw error;
+      const record = await this.#start(room, 'meet', plan, undefined).catch((error: unknown) => {
+        room.meetClients--;
+        throw error;
+      });
+      if (room.isEmpty) {
+        record.session.end('room-closed');
+        throw new MeetError('NO_ACTIVE_CONFERENCE', 'The last person has just left.');
+      }
+      return record;
     } finally {
       room.pending--;
       this.#closeIfEmpty(room);

@@ -35,20 +35,19 @@ export class Room {
 
   /** The media side, made with the first session, and anew after its process died. */
   async media(): Promise<MediaRoom> {
-    const present = await this.#media?.catch(() => undefined);
-    if (present && !present.lost) return present;
+    const making = this.#media;
+    if (making) {
+      const present = await making.catch(() => undefined);
+      if (present && !present.lost) return present;
+      // Somebody else, who waited for the same, may have begun anew meanwhile.
+      if (this.#media !== making) return this.media();
+    }
     this.#media = this.createMedia();
     return this.#media;
   }
 
   get isEmpty(): boolean {
     return this.participants.size === 0;
-  }
-
-  get loudMicrophones(): number {
-    return [...this.participants.values()].filter(({ sources }) =>
-      [...sources.values()].some(({ muted }) => !muted),
-    ).length;
   }
 
   snapshot(): RoomSnapshot {

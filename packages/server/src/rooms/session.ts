@@ -115,10 +115,12 @@ export class Session implements MediaSessionEvents {
 
   lost(cause: 'peer-closed' | 'consent-lost' | 'process-died'): void {
     if (this.#ended !== undefined) return this.close();
+    this.#channels.clear();
     if (cause !== 'process-died') return this.end('vanished');
+    // A client of the Meet endpoint starts anew or not at all; it must not keep the place of the next one.
+    if (this.kind === 'meet') return this.end('media-lost');
     // The participant stays while its client comes back: it replaces this session by its id.
     this.#waitingForRejoin = true;
-    this.#channels.clear();
     this.#cancelTimeout?.();
     this.#cancelTimeout = this.scheduler.after(LIMITS.rejoinTimeoutMs, () => this.end('media-lost'));
     this.events.send('rejoin', { reason: 'media-lost' });

@@ -104,7 +104,7 @@ describe('tertulia serve', () => {
     expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/tertulia_media\{counter="transports"\} 1/);
   });
 
-  test('a media process that is killed is replaced; the session is told to come back', async () => {
+  test('H12.7 a media process that is killed is replaced; the session is told to come back', async () => {
     const server = await serve();
     const url = await server.ready();
     const joined = await join1(url);

@@ -29,9 +29,9 @@ describe('offers', () => {
     ['no fingerprint', clientOffer().replaceAll(/a=fingerprint.*\r\n/g, ''), 'OFFER_MALFORMED'],
     ['no rtcp-mux', clientOffer().replaceAll('a=rtcp-mux\r\n', ''), 'OFFER_MALFORMED'],
     ['no bundle', clientOffer().replace(/a=group:BUNDLE.*\r\n/, ''), 'OFFER_MALFORMED'],
-    ['H8.12 a duplicate MID', clientOffer().replace('a=mid:1', 'a=mid:0'), 'OFFER_MALFORMED'],
+    ['H8.8 a duplicate MID', clientOffer().replace('a=mid:1', 'a=mid:0'), 'OFFER_MALFORMED'],
     [
-      'H8.13 a payload type of two codecs',
+      'H8.9 a payload type of two codecs',
       clientOffer().replace('a=rtpmap:0 PCMU/8000', 'a=rtpmap:0 PCMU/8000\r\na=rtpmap:111 G722/8000'),
       'OFFER_MALFORMED',
     ],
@@ -42,17 +42,17 @@ describe('offers', () => {
     ],
     ['the passive role', clientOffer({ setup: 'passive' }), 'OFFER_REFUSED'],
     [
-      'H8.11 41 sections',
+      'H8.7 41 sections',
       makeOffer(Array.from({ length: 41 }, () => ({ kind: 'audio' as const }))),
       'OFFER_TOO_MANY_SECTIONS',
     ],
     [
-      'H8.11 5,000 m-lines',
+      'H8.7 5,000 m-lines',
       `v=0\r\n${'m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n'.repeat(5_000)}`,
       'OFFER_TOO_MANY_SECTIONS',
     ],
     [
-      'H8.14 1,000 codecs',
+      'H8.10 1,000 codecs',
       clientOffer().replace(
         'a=rtpmap:0 PCMU/8000',
         Array.from({ length: 1_000 }, (_, at) => `a=rtpmap:${at} codec${at}/8000`).join('\r\n'),
@@ -82,7 +82,7 @@ describe('bodies', () => {
     ['no JSON', '{', 'BODY_NOT_JSON'],
     ['H8.2 deep nesting', '['.repeat(50_000) + ']'.repeat(50_000), 'BODY_NOT_JSON'],
     ['H8.3 __proto__', '{"__proto__":{"offer":"v=0"}}', 'BODY_NOT_JSON'],
-    ['H8.9 invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'BODY_NOT_JSON'],
+    ['H8.11 invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), 'BODY_NOT_JSON'],
     ['a list', [], 'BODY_INVALID'],
     ['no offer', {}, 'BODY_INVALID'],
     ['a wrong type', { offer: ['v=0'] }, 'BODY_INVALID'],
@@ -168,6 +168,30 @@ describe('raw connections', () => {
     expect(head).toMatch(/^HTTP\/1\.1 400 /);
     expect(JSON.parse(body)).toMatchObject({ status: 400, code: 'REQUEST_MALFORMED' });
     expect((await server.request('GET', '/healthz')).status).toBe(200);
+  });
+
+  test('H8.12 an upgrade to a WebSocket, with fragments after it, is refused like any other unknown path', async () => {
+    const socket = await open();
+    socket.write(
+      'GET /v1/socket HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+    );
+    socket.write(Buffer.alloc(100_000, 0));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 4\d\d /);
+    socket.destroy();
+    expect((await server.request('GET', '/healthz')).status).toBe(200);
+  });
+
+  test('H8.13 300 idle sockets, and one that sends a byte at a time, keep nobody waiting; the number is bounded', async () => {
+    const first = await open();
+    const { port } = server.app.server.address() as AddressInfo;
+    const idle = [first, ...Array.from({ length: 299 }, () => connect(port, '127.0.0.1'))];
+    await Promise.all(idle.slice(1).map((socket) => once(socket, 'connect')));
+    first.write('G');
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    expect(server.app.server.maxConnections).toBe(10_000);
+    expect(server.app.server.headersTimeout).toBeLessThanOrEqual(15_000);
+    for (const socket of idle) socket.destroy();
   });
 
   test('a body that stops half way costs nothing but its socket', async () => {

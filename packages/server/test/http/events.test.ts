@@ -97,7 +97,7 @@ describe('the set of streams', () => {
     },
   });
 
-  test('H8.15 a slow reader is cut off, the others are not', () => {
+  test('H8.14 a slow reader is cut off, the others are not', () => {
     const streams = new EventStreams();
     const [slow, quick] = [sink(LIMITS.eventBacklogBytes + 1), sink(0)];
     streams.add(quick);
@@ -107,7 +107,7 @@ describe('the set of streams', () => {
   });
 });
 
-test('H8.16 a storm of 200 reconnects at once: one participant, no session left over', async () => {
+test('H8.15 a storm of 200 reconnects at once: one participant, no session left over', async () => {
   let last = ada;
   for (let count = 0; count < 200; count++)
     last = await server.join('tea', 'Ada', { replaces: last.sessionId, offer: clientOffer() });

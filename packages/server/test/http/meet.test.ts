@@ -1,5 +1,7 @@
 /** The Meet endpoint over HTTP. Names bear the ids of docs/meet.md. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { planMeetSession } from '../../src/sdp/meetPlan.js';
+import { readOfferText } from '../../src/sdp/offerReader.js';
 import { KEYS, TestServer, type Answer } from '../support/testServer.js';
 import { makeOffer, meetOffer, realOffer } from '../support/offers.js';
 
@@ -134,7 +136,7 @@ describe('request and response', () => {
     ['no SDP', { offer: 'hello' }],
     ['SDP without sections', { offer: 'v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n' }],
     ['H8.3 __proto__', '{"__proto__":{},"offer":"v=0"}'],
-    ['H8.9 invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
+    ['H8.11 invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d])],
   ])('H10 a body with %s is INVALID_OFFER', async (_name, body) => {
     await server.enter(CODE, 'Ada');
     expectReason(
@@ -420,9 +422,9 @@ describe('offer and answer', () => {
       ]),
     ],
     ['two data sections', makeOffer([{ kind: 'application' }, { kind: 'application' }])],
-    ['H8.12 a duplicate MID', meetOffer().replaceAll('a=mid:1', 'a=mid:0')],
+    ['H8.8 a duplicate MID', meetOffer().replaceAll('a=mid:1', 'a=mid:0')],
     [
-      'H8.13 a payload type of two codecs',
+      'H8.9 a payload type of two codecs',
       meetOffer().replace('a=rtpmap:0 PCMU/8000', 'a=rtpmap:0 PCMU/8000\r\na=rtpmap:111 G722/8000'),
     ],
   ])('an offer with %s is INVALID_OFFER', async (_name, offer) => {
@@ -530,6 +532,27 @@ describe('in the room', () => {
     bot.slots({ csrc: 5 });
     bot.channels[0]?.receive({ request: { requestId: 9, leave: {} } });
     expect(bot.log).toHaveLength(count);
+  });
+
+  test('a media process that dies ends the client at once: its place is free', async () => {
+    const ada = await server.enter(CODE, 'Ada');
+    const bot = await enterMeet();
+    server.media.die();
+    expect(bot.closed).toBe(true);
+    await server.join(CODE, 'Ada', { replaces: ada.sessionId });
+    expect((await server.postMeet(CODE)).status).toBe(200);
+  });
+
+  test('a client that comes while the last person leaves is refused, and leaves nothing behind', async () => {
+    const ada = await server.enter(CODE, 'Ada');
+    const coming = server.conference.joinMeet(CODE, () => {
+      void Promise.resolve().then(() => server.conference.session(CODE, ada.sessionId).session.end('left'));
+      return planMeetSession(readOfferText(meetOffer()), { extensions: false });
+    });
+    await expect(coming).rejects.toMatchObject({ reason: 'NO_ACTIVE_CONFERENCE' });
+    server.scheduler.advance(2_000);
+    expect(server.media.sessions.every(({ closed }) => closed)).toBe(true);
+    expect(server.conference.sessionCount).toBe(0);
   });
 
   test('L05 a token that expires during the session changes nothing', async () => {

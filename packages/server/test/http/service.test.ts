@@ -143,7 +143,7 @@ describe('the call page', () => {
     '/assets/%2e%2e/%2e%2e/etc/passwd',
     '/..%2fpackage.json',
     '/r/a%2fb',
-  ])('H12.6 %s is a refusal in JSON', async (url) => {
+  ])('H12.5 %s is a refusal in JSON', async (url) => {
     const { status, body } = await withPage.request('GET', url);
     expect(status).toBeGreaterThanOrEqual(400);
     expect(status).toBeLessThan(500);

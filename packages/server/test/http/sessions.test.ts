@@ -354,6 +354,51 @@ describe('a media process that dies', () => {
   });
 });
 
+describe('H8.5 H8.6 things in the wrong order, and after the end', () => {
+  test('before it is connected a session can be restarted, watched, replaced and ended', async () => {
+    const ada = await server.join('tea', 'Ada');
+    expect(
+      (await server.request('POST', `${ada.path}/restart`, { body: { offer: clientOffer() } })).status,
+    ).toBe(200);
+    const ben = await server.join('tea', 'Ben', { replaces: ada.sessionId });
+    expect((await server.request('DELETE', ben.path)).status).toBe(204);
+    expect(server.media.sessions.every(({ closed }) => closed)).toBe(true);
+  });
+
+  test('after the end every use of the session is 404, and nothing that its transport says has an effect', async () => {
+    const ada = await server.enter('tea', 'Ada');
+    const ben = await server.enter('tea', 'Ben');
+    const channel = ben.media.channels[0];
+    await server.request('DELETE', ben.path);
+    for (const [method, path, body] of [
+      ['DELETE', '', undefined],
+      ['POST', '/restart', { offer: clientOffer() }],
+      ['GET', '/events', undefined],
+    ] as const)
+      expect((await server.request(method, ben.path + path, body ? { body } : {})).body['code']).toBe(
+        'SESSION_NOT_FOUND',
+      );
+    const before = ada.media.log.length;
+    channel?.receive({ request: { requestId: 1, sendMessage: { text: 'from beyond' } } });
+    ben.media.connect().slots({ csrc: 7 });
+    ben.media.events.lost('peer-closed');
+    ben.media.open('tertulia');
+    expect(ada.media.log).toHaveLength(before);
+    expect(server.conference.rooms.find('tea')?.participants.size).toBe(1);
+  });
+
+  test('two first comers at once make one room of media; when that cannot be made, the next one tries anew', async () => {
+    await Promise.all([server.join('tea', 'Ada'), server.join('tea', 'Ben'), server.join('tea', 'Cleo')]);
+    expect(server.media.rooms).toHaveLength(1);
+    server.media.failing = true;
+    expect(
+      (await server.request('POST', '/v1/rooms/milk/sessions', { body: { offer: clientOffer() } })).status,
+    ).toBe(503);
+    server.media.failing = false;
+    await server.join('milk', 'Dora');
+  });
+});
+
 describe('draining', () => {
   test('everybody is told, new ones are refused, all is closed after a second', async () => {
     const ada = await server.enter('tea', 'Ada');

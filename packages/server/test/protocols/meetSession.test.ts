@@ -412,7 +412,7 @@ describe('requests', () => {
     expect(statusOf(joined(3).say('video-assignment', message))).toBe(12);
   });
 
-  test('H8 a flood of requests is answered with code 8 and costs the session nothing', () => {
+  test('a flood of requests is answered with code 8 and costs the session nothing', () => {
     const rig = joined();
     const codes = Array.from({ length: 200 }, (_, at) =>
       statusOf(rig.say('media-stats', { request: { requestId: at + 1 } })),

@@ -264,7 +264,7 @@ describe('requests', () => {
     });
   });
 
-  test('H8.1 H8.2 H8.3 H8.9 rubbish is answered with code 3 and counted by reason', () => {
+  test('H8.1 H8.2 H8.3 H8.11 rubbish is answered with code 3 and counted by reason', () => {
     const rig = new Rig().open();
     const rubbish: [unknown, string][] = [
       ['x'.repeat(300_000), 'too-large'],
@@ -280,7 +280,7 @@ describe('requests', () => {
     expect(codeOf(rig.say({ request: { requestId: 1, rename: { displayName: 'still here' } } }))).toBe(0);
   });
 
-  test('H8.4 H8.15 a repeated id is refused, so a replayed message does nothing twice', () => {
+  test('H8.4 H8.16 a repeated id is refused, so a replayed message does nothing twice', () => {
     const rig = new Rig().open();
     const message = { request: { requestId: 1, sendMessage: { text: 'once' } } };
     rig.say(message);
