@@ -54,7 +54,7 @@ export async function enter(name, room) {
 /** Loudness 0 (silent) … 1 of each named person from now on; the others stay as they are. */
 export function speak(levels) {
   for (const [name, level] of Object.entries(levels)) {
-    people.get(name).gain.gain.setTargetAtTime(level, context.currentTime, 0.005);
+    people.get(name)?.gain.gain.setTargetAtTime(level, context.currentTime, 0.005);
   }
 }
 
