@@ -87,7 +87,12 @@ export class Peer {
   }
 
   protectRtcp(packets: RtcpPacket[]): { from: Uint8Array; bytes: Uint8Array } {
-    return { from: this.address, bytes: this.#send.protectRtcp(writeRtcp(packets), this.#srtcpIndex++) };
+    return this.protectCompound(writeRtcp(packets));
+  }
+
+  /** Whatever the bytes are. */
+  protectCompound(compound: Uint8Array): { from: Uint8Array; bytes: Uint8Array } {
+    return { from: this.address, bytes: this.#send.protectRtcp(compound, this.#srtcpIndex++) };
   }
 
   hear(bytes: Uint8Array, atMicros: number): void {
