@@ -166,7 +166,7 @@ describe('H2 hostile DTLS, session part', () => {
     session.handleDatagram(HELLO, 0);
     expect(session.state).toBe('connected');
   });
-  test('H2.6 what the engine does not take as authentic changes nothing: plaintext alert, second hello, old Finished', () => {
+  test('H2.6 H2.7 what the engine does not take as authentic changes nothing: plaintext alert, second hello, old Finished', () => {
     const { dtls, session } = connected();
     for (const type of [21, 22, 20, 23, 0, 255]) session.handleDatagram(Uint8Array.of(type, 254, 253), 1);
     expect(dtls.inputs).toHaveLength(7);

@@ -75,7 +75,7 @@ describe('H2 hostile DTLS, with the engine', () => {
       expect(run()[side]).toEqual([]);
     },
   );
-  test('H2.6 plaintext alerts, old hellos and a repeated handshake do not disturb a live session', () => {
+  test('H2.6 H2.7 plaintext alerts, old hellos and a repeated handshake do not disturb a live session', () => {
     const pair = makePair();
     const seen: { datagram: Uint8Array; from: Side }[] = [];
     pair.change = (datagram, from) => {

@@ -82,7 +82,7 @@ describe('H1 hostile STUN', () => {
   ])('H1.6 user name: %s', (_name, username) => {
     expect(newIce().handleStun(HOME, check({ username }), 0).drop).toBe('stun-unknown-user');
   });
-  test('H1.7 a peer that says it is controlled is told 487, and nothing is bound', () => {
+  test('H1.8 a peer that says it is controlled is told 487, and nothing is bound', () => {
     const ice = newIce();
     const output = ice.handleStun(HOME, check({ controlled: true }), 0);
     expect(output.drop).toBe('stun-role-conflict');
@@ -110,7 +110,7 @@ describe('H1 hostile STUN', () => {
     const output = newIce().handleStun(HOME, oddCheck([USERNAME, CONTROLLING]), 0);
     expect(reply(output).errorCode?.code).toBe(400);
   });
-  test('H1.9 no error answer is larger than its question', () => {
+  test('H1.10 no error answer is larger than its question', () => {
     const lean: [number, Uint8Array][] = [
       [0x0006, text('ours:')],
       [0x7001, new Uint8Array()],
@@ -128,11 +128,11 @@ describe('H1 hostile STUN', () => {
       { numRuns: 200 },
     );
   });
-  test('H1.9 the answer to a browser-like check is smaller than the check', () => {
+  test('H1.10 the answer to a browser-like check is smaller than the check', () => {
     const question = nomination();
     expect(newIce().handleStun(HOME, question, 0).reply!.length).toBeLessThanOrEqual(question.length);
   });
-  test('H1.9 indications, responses and other methods are not answered', () => {
+  test('H1.10 indications, responses and other methods are not answered', () => {
     const whole = check();
     for (const type of [0x0011, 0x0101, 0x0111, 0x0003, 0x0004, 0x0008]) {
       const bent = whole.slice(0, whole.length - 8); // without FINGERPRINT

@@ -84,7 +84,7 @@ describe('a peer that moves', () => {
     expect(reply(again).class).toBe('success');
     expect(ice.selectedTuple).toBe(HOME);
   });
-  test('H1.6 recorded nominations from a spoofed address bind nothing, move nothing and are not answered', () => {
+  test('H1.7 recorded nominations from a spoofed address bind nothing, move nothing and are not answered', () => {
     const ice = settled();
     const recorded = [nomination(), nomination(), nomination()];
     recorded.forEach((bytes, i) => ice.handleStun(HOME, bytes, seconds(2) + ms(100 * i)));
@@ -165,7 +165,7 @@ describe('consent', () => {
     expect(ice.poll(seconds(30))).toEqual({ unbind: [HOME], select: PHONE });
     expect(ice.state).toBe('completed');
   });
-  test('H1.8 checks after consent is lost bring the session back', () => {
+  test('H1.9 checks after consent is lost bring the session back', () => {
     const ice = newIce();
     ice.handleStun(HOME, nomination(), 0);
     ice.poll(seconds(30));
@@ -175,7 +175,7 @@ describe('consent', () => {
       state: 'connected',
     });
   });
-  test('H1.8 a recorded check after consent is lost does not', () => {
+  test('H1.9 a recorded check after consent is lost does not', () => {
     const ice = newIce();
     const recorded = nomination();
     ice.handleStun(HOME, recorded, 0);
