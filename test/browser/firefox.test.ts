@@ -27,7 +27,7 @@ beforeAll(async () => {
   firefoxPeople = new People(page as unknown as TabPage);
   await chromiumPeople.enter('ada', 'foxes');
   await chromiumPeople.enter('ben', 'foxes');
-  await firefoxPeople.enter('cleo', 'foxes');
+  await firefoxPeople.enter('cleo', 'foxes', 'tone');
   csrcs = { ...(await chromiumPeople.csrcs()), ...(await firefoxPeople.csrcs()) };
 });
 afterAll(async () => {

@@ -91,9 +91,7 @@ test('rubbish of every class and length is answered by nothing and counted', asy
     }
   expect(await repliesTo(datagrams)).toEqual([]);
   const after = await counters();
-  expect(
-    increase(before, after, /drop|too-short|unknown|no-peer|malformed|unverified/),
-  ).toBeGreaterThanOrEqual(datagrams.length);
+  expect(increase(before, after, /drop/)).toBeGreaterThanOrEqual(datagrams.length);
 });
 
 test('every truncation of a good check is answered by nothing', async () => {
@@ -122,7 +120,7 @@ test('a ClientHello from an address that no check has verified is answered by no
     randomBytes(100),
   ]);
   expect(await repliesTo([hello])).toEqual([]);
-  expect(increase(before, await counters(), /dtls-unverified-address/)).toBe(1);
+  expect(increase(before, await counters(), /dtls_unverified_address/)).toBe(1);
 });
 
 test('after all that a good check is answered, with no more bytes than it had', async () => {

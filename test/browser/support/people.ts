@@ -23,7 +23,7 @@ export interface TabPage {
 }
 
 interface PageModule {
-  enter(name: string, room: string): Promise<string>;
+  enter(name: string, room: string, microphone?: 'voice' | 'tone'): Promise<string>;
   speak(levels: Record<string, number>): void;
   signalledSsrcs(): Record<string, number[]>;
   receivedSsrcs(): Promise<Record<string, number[]>>;
@@ -57,7 +57,8 @@ export class People {
     return result as Awaited<ReturnType<PageModule[Name]>>;
   }
 
-  enter = (name: string, room: string) => this.#call('enter', name, room);
+  enter = (name: string, room: string, microphone: 'voice' | 'tone' = 'voice') =>
+    this.#call('enter', name, room, microphone);
   speak = (levels: Record<string, number>) => this.#call('speak', levels);
   signalledSsrcs = () => this.#call('signalledSsrcs');
   receivedSsrcs = () => this.#call('receivedSsrcs');

@@ -35,9 +35,18 @@ async function voice(name) {
   return { gain, track: destination.stream.getAudioTracks()[0] };
 }
 
-export async function enter(name, room) {
-  await context.resume();
-  const { gain, track } = await voice(name);
+/** The browser's own fake microphone, where an AudioContext does not run without a sound card. On while it "speaks". */
+async function tone() {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const [track] = stream.getAudioTracks();
+  track.enabled = false;
+  const gain = { gain: { setTargetAtTime: (level) => (track.enabled = level > 0) } };
+  return { gain, track };
+}
+
+export async function enter(name, room, microphone = 'voice') {
+  if (microphone === 'voice') await context.resume();
+  const { gain, track } = microphone === 'voice' ? await voice(name) : await tone();
   const call = await join({
     url: new URLSearchParams(location.search).get('server'),
     room,
