@@ -5,6 +5,7 @@ import { ServerError } from '../errors.js';
 import { readDisplayName } from '../rooms/conference.js';
 import type { EventSink } from '../rooms/eventStreams.js';
 import { readOfferText } from '../sdp/offerReader.js';
+import { planRestart } from '../sdp/restartOffer.js';
 import { planSession } from '../sdp/sessionPlan.js';
 import { answerFor } from './answers.js';
 import { API, CreateSessionBody, RestartBody } from './api.js';
@@ -49,15 +50,13 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
   define(app, API.restartSession, async (request) => {
     const record = conference.session(roomName(request), pathParameter(request, 'sessionId'));
     const offer = readOfferText(checkedBody(request, RestartBody).offer);
-    // The first plan with the sections of the new offer: what was decided then stays.
-    const plan = {
-      offer,
-      sections: record.plan.sections.map((planned, at) => {
-        const section = offer.sections[at];
-        return 'section' in planned && section && 'codecs' in section ? { ...planned, section } : planned;
-      }),
-    };
-    const ice = await conference.restart(record, plan);
+    const plan = planRestart(record.plan, offer);
+    if (!plan)
+      throw new ServerError(
+        'OFFER_REFUSED',
+        'A restart keeps the certificate, the sections and their numbers of the first offer.',
+      );
+    const ice = await conference.restart(record);
     return { answer: answerFor(record, plan, ice, context.random32) };
   });
 

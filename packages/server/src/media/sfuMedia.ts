@@ -168,10 +168,13 @@ class SfuMedia implements MediaPort {
   }
 }
 
+/** Of the kernel's sixteen figures those that somebody looks at. */
+const RESOURCES: readonly string[] = ['ru_utime', 'ru_stime', 'ru_maxrss'];
+
 /** Every number in a dump under its path: `drops.unknown-class` → drops_unknown_class. */
 function addNumbers(totals: Map<string, number>, prefix: string, value: object): void {
   for (const [key, inner] of Object.entries(value) as [string, unknown][]) {
-    if (key === 'pid') continue;
+    if (key === 'pid' || (key.startsWith('ru_') && !RESOURCES.includes(key))) continue;
     const name = `${prefix}${key.replaceAll(/[^A-Za-z0-9]+/g, '_')}`;
     if (typeof inner === 'number') totals.set(name, (totals.get(name) ?? 0) + inner);
     else if (typeof inner === 'object' && inner !== null && !Array.isArray(inner))

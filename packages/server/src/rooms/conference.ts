@@ -14,7 +14,6 @@ import { MeetSession } from '../protocols/meet/meetSession.js';
 import { STATUS, type CommandResult, type ProtocolMachine } from '../protocols/machine.js';
 import { TertuliaChannel } from '../protocols/tertulia/channel.js';
 import type { Scheduler } from '../scheduler.js';
-import { sameSession } from '../sdp/answerWriter.js';
 import { receiverRequest, sourceRequests } from '../sdp/mediaRequest.js';
 import { hasChannel, slotsOf, videoSlotsOf, type SessionPlan } from '../sdp/sessionPlan.js';
 import type { Participant } from './participant.js';
@@ -303,13 +302,8 @@ export class Conference {
     this.parts.scheduler.after(LIMITS.teardownGraceMs + 100, () => room.closeMedia());
   }
 
-  /** New ICE credentials for a session whose network changed. The offer must be the same but for its own credentials. */
-  async restart(record: SessionRecord, plan: SessionPlan): Promise<MediaSession['ice']> {
-    if (!sameSession(record.plan.offer, plan.offer))
-      throw new ServerError(
-        'OFFER_REFUSED',
-        'A restart keeps the sections and the certificate of the first offer.',
-      );
+  /** New ICE credentials for a session whose network changed. */
+  async restart(record: SessionRecord): Promise<MediaSession['ice']> {
     const media = record.session.media;
     if (!media)
       throw new ServerError(

@@ -8,7 +8,6 @@ import {
   type RtpParameters,
   type SdpAnswerSection,
   type SdpCodec,
-  type SdpOffer,
 } from '@tertulia/wire';
 import { write } from 'sdp-transform';
 import type { IceSide, Fingerprint } from '../media/mediaPort.js';
@@ -155,14 +154,4 @@ function pick(section: MediaSection, used: RtpParameters['codecs']): SdpCodec[] 
         ]
       : [];
   });
-}
-
-/** What a restart must not change: sections by kind and MID, and the certificate. */
-export function sameSession(before: SdpOffer, after: SdpOffer): boolean {
-  const shape = (offer: SdpOffer): string =>
-    JSON.stringify([
-      offer.sections.map(({ kind, mid }) => [kind, mid]),
-      offer.dtls.fingerprints.map(({ algorithm, value }) => `${algorithm} ${value}`.toLowerCase()).sort(),
-    ]);
-  return shape(before) === shape(after);
 }

@@ -313,6 +313,9 @@ describe('restart', () => {
     for (const offer of [
       clientOffer({ fingerprint: Array.from({ length: 32 }, () => 'EE').join(':') }),
       makeOffer([{ kind: 'audio', direction: 'sendonly' }, { kind: 'application' }]),
+      clientOffer().replaceAll(/\b111\b/g, '109'),
+      clientOffer().replaceAll('a=extmap:4 ', 'a=extmap:5 '),
+      clientOffer().replaceAll('m=audio 9', 'm=audio 0'),
     ]) {
       const answer = await server.request('POST', `${ada.path}/restart`, { body: { offer } });
       expect(answer.body['code']).toBe('OFFER_REFUSED');
