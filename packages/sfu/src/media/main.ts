@@ -88,7 +88,8 @@ function sendEvents(): void {
 /** What was collected before an answer is told before it, so that the API process sees one order. */
 function send(message: FromMedia): void {
   if (!('events' in message)) sendEvents();
-  if (process.connected) process.send?.(message);
+  // A pipe that broke is told by 'disconnect'; without the callback it would be an uncaught error.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {});
 }
 
 /** In libuv's names, which are mediasoup's. */
