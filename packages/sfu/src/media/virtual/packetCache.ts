@@ -69,13 +69,17 @@ export class PacketCache {
     return undefined;
   }
 
-  /** The last three, if they are young enough, in the order of their numbers. */
+  /** The last three by number, if they are young enough, in order. A late one further back would leave a hole behind it. */
   preRoll(generation: number, nowMicros: number): KeptPacket[] {
-    return this.#kept
-      .slice(-CACHE_LIMITS.preRollPackets)
+    const last = this.#kept.slice(-CACHE_LIMITS.preRollPackets);
+    let highest = -1;
+    for (const { extendedSequence } of last) if (extendedSequence > highest) highest = extendedSequence;
+    return last
       .filter(
         (kept) =>
-          kept.generation === generation && nowMicros - kept.arrivalMicros < CACHE_LIMITS.preRollMicros,
+          kept.generation === generation &&
+          kept.extendedSequence > highest - CACHE_LIMITS.preRollPackets &&
+          nowMicros - kept.arrivalMicros < CACHE_LIMITS.preRollMicros,
       )
       .sort((a, b) => a.extendedSequence - b.extendedSequence);
   }

@@ -62,8 +62,6 @@ export class ReceiverSlot {
   /** Without base. */
   #lastTimestamp = -Infinity;
   #lastFrameTicks = 0;
-  /** What it had from its last source, for the case that the next one is the same. */
-  #lastRun: { source: AudioSource; generation: number; outDelta: number; firstOut: number } | undefined;
   readonly #segments: Segment[] = [];
   readonly #resent = new Map<number, number>();
 
@@ -97,11 +95,11 @@ export class ReceiverSlot {
     if (slot === undefined) return;
     if (this.placed) {
       this.#note();
-      this.#noteRun(slot);
       this.noteLeft(slot);
       this.context.port.listRemove(this.entry);
       slot.members.delete(this);
       slot.leaders.delete(this);
+      slot.fresh.delete(this);
       this.placed = false;
     } else {
       slot.joining.delete(this);
@@ -124,7 +122,6 @@ export class ReceiverSlot {
       this.join(to);
       return;
     }
-    const runFirstOut = Math.max(from.runFirstIndex, this.#firstIndex) - this.#deltaIndex;
     const outDelta = from.indexDelta - this.#deltaIndex;
     const timestampDelta = from.timestampDelta + this.lead;
     this.leave();
@@ -132,7 +129,7 @@ export class ReceiverSlot {
     this.slot = to;
     this.#deltaIndex = to.indexDelta - outDelta;
     this.lead = timestampDelta - to.timestampDelta;
-    this.#enter(to, runFirstOut + this.#deltaIndex, this.#lastOut + 1, nowMicros);
+    this.#enter(to, nowMicros);
   }
 
   /** The view slot's source is, or has just been, heard here. */
@@ -156,8 +153,8 @@ export class ReceiverSlot {
     );
   }
 
-  /** The packet `index` of `slot`, `extended` in the source's numbering, is this receiver's first one from it. */
-  start(slot: ViewSlot, index: number, extended: number, timestamp: number, nowMicros: number): void {
+  /** The packet `index` of `slot` is this receiver's first one from it. */
+  start(slot: ViewSlot, index: number, timestamp: number, nowMicros: number): void {
     slot.joining.delete(this);
     if (this.#lastOut < 0) {
       this.#firstOut = 1 + Math.floor(this.context.rng() * (RECEIVER_LIMITS.firstNumbers - 1));
@@ -165,27 +162,36 @@ export class ReceiverSlot {
     }
     this.#deltaIndex = index - (this.#lastOut + 1);
     this.lead = Math.max(0, this.#lastTimestamp + this.#lastFrameTicks - timestamp);
-    const out = this.#lastOut + 1;
-    const { source } = slot;
-    const run = this.#lastRun;
-    // The same source goes on without a break in its numbering: packets of before that come late have their place still.
-    const goesOn =
-      run !== undefined &&
-      run.source === source &&
-      run.generation === source.generation &&
-      run.outDelta === out - extended;
-    this.#enter(slot, (goesOn ? run.firstOut : out) + this.#deltaIndex, out, nowMicros);
+    this.#enter(slot, nowMicros);
   }
 
   /** At a packet of its view slot that has another distance to the last: the lead is repaid as far as time allows. */
-  align(slot: ViewSlot, index: number, timestamp: number, leastStep: number): void {
-    const least = slot.lastTimestamp + this.lead + leastStep;
-    const lead = Math.max(0, least - timestamp);
+  align(slot: ViewSlot, timestamp: number, leastStep: number, nowMicros: number): void {
+    const lead = Math.max(0, slot.lastTimestamp + this.lead + leastStep - timestamp);
     if (lead === this.lead) return;
+    this.#note();
     this.lead = lead;
     if (lead === 0) slot.leaders.delete(this);
-    this.context.port.updateEntry(this.entry, { deltaTimestamp: (this.baseTimestamp + lead) >>> 0 });
-    this.#segment(slot, index - this.#deltaIndex, slot.lastForwardMicros);
+    this.#segment(slot, nowMicros);
+  }
+
+  /**
+   * A late packet of the slot's source whose place lies before the present segment: what the list holds is not what it
+   * would have been sent with, so it goes out alone, as if asked for again.
+   * @returns false when every place of a late packet lies in the present segment
+   */
+  late(source: AudioSource, extendedSequence: number, nowMicros: number): boolean {
+    const segments = this.#segments;
+    for (let i = segments.length - 2; i >= 0; i--) {
+      const { slot, deltaIndex, firstOut } = segments[i]!;
+      const index = slot.history.locate(source, extendedSequence);
+      if (index === undefined) continue;
+      const out = index - deltaIndex;
+      if (out < firstOut || out >= segments[i + 1]!.firstOut) continue;
+      this.#sendAgain(segments[i]!, out, 0, nowMicros);
+      break;
+    }
+    return nowMicros - segments.at(-1)!.startedMicros < this.context.cacheMicros;
   }
 
   /** @returns why not; undefined: sent again. */
@@ -200,24 +206,8 @@ export class ReceiverSlot {
     while (at >= 0 && this.#segments[at]!.firstOut > out) at--;
     const segment = this.#segments[at];
     if (segment === undefined) return 'too-old';
-    const found = segment.slot.find(out + segment.deltaIndex);
-    if (typeof found === 'string') return found;
     const least = Math.max(roundTripMicros, RECEIVER_LIMITS.leastResendMicros);
-    if (nowMicros - (this.#resent.get(out) ?? -Infinity) < least) return 'repeated';
-    this.#resent.delete(out);
-    this.#resent.set(out, nowMicros);
-    if (this.#resent.size > RECEIVER_LIMITS.resentRemembered)
-      this.#resent.delete(this.#resent.keys().next().value!);
-
-    // The engine adds this entry's constants of now; what it must come to is what they came to then.
-    const { port } = this.context;
-    const index = out + this.#deltaIndex;
-    const timestamp = found.timestamp + segment.lead - this.lead;
-    const before = index < this.#firstIndex;
-    if (before) port.updateEntry(this.entry, { firstIndex: index >>> 0 });
-    port.resend(this.entry, found.kept.packet, index >>> 0, timestamp >>> 0, found.marker, found.csrcs);
-    if (before) port.updateEntry(this.entry, { firstIndex: this.#firstIndex >>> 0 });
-    return undefined;
+    return this.#sendAgain(segment, out, least, nowMicros);
   }
 
   /** What the slot's packets of now say on the line, for its anchors. */
@@ -241,41 +231,53 @@ export class ReceiverSlot {
     };
   }
 
-  #enter(slot: ViewSlot, firstIndex: number, firstOut: number, nowMicros: number): void {
-    this.#firstIndex = firstIndex;
+  #enter(slot: ViewSlot, nowMicros: number): void {
     this.placed = true;
     slot.members.add(this);
     if (this.lead !== 0) slot.leaders.add(this);
-    this.context.port.updateEntry(this.entry, {
-      deltaIndex: this.#deltaIndex >>> 0,
-      firstIndex: firstIndex >>> 0,
-      deltaTimestamp: (this.baseTimestamp + this.lead) >>> 0,
-    });
+    this.#segment(slot, nowMicros);
     this.context.port.listAdd(slot.list, this.entry);
-    this.#segment(slot, firstOut, nowMicros);
   }
 
-  #segment(slot: ViewSlot, firstOut: number, nowMicros: number): void {
-    this.#segments.push({
-      firstOut,
-      slot,
-      deltaIndex: this.#deltaIndex,
-      lead: this.lead,
-      startedMicros: nowMicros,
+  /** From the next number on, the stream differs from the view slot by other constants. */
+  #segment(slot: ViewSlot, nowMicros: number): void {
+    const firstOut = this.#lastOut + 1;
+    this.#firstIndex = firstOut + this.#deltaIndex;
+    this.context.port.updateEntry(this.entry, {
+      deltaIndex: this.#deltaIndex >>> 0,
+      firstIndex: this.#firstIndex >>> 0,
+      deltaTimestamp: (this.baseTimestamp + this.lead) >>> 0,
     });
+    slot.fresh.add(this);
+    const { lead } = this;
+    this.#segments.push({ firstOut, slot, deltaIndex: this.#deltaIndex, lead, startedMicros: nowMicros });
     const expired = nowMicros - this.context.cacheMicros;
     while (this.#segments.length > 1 && this.#segments[1]!.startedMicros < expired) this.#segments.shift();
   }
 
-  #noteRun(slot: ViewSlot): void {
-    const span = slot.history.current;
-    if (span === undefined || slot.lastIndex < this.#firstIndex) return;
-    this.#lastRun = {
-      source: span.source,
-      generation: span.generation,
-      outDelta: span.indexDelta - this.#deltaIndex,
-      firstOut: Math.max(slot.runFirstIndex, this.#firstIndex) - this.#deltaIndex,
-    };
+  #sendAgain(
+    segment: Segment,
+    out: number,
+    leastMicros: number,
+    nowMicros: number,
+  ): NotSent | 'repeated' | undefined {
+    const found = segment.slot.find(out + segment.deltaIndex);
+    if (typeof found === 'string') return found;
+    if (nowMicros - (this.#resent.get(out) ?? -Infinity) < leastMicros) return 'repeated';
+    this.#resent.delete(out);
+    this.#resent.set(out, nowMicros);
+    if (this.#resent.size > RECEIVER_LIMITS.resentRemembered)
+      this.#resent.delete(this.#resent.keys().next().value!);
+
+    // The engine adds this entry's constants of now; what it must come to is what they came to then.
+    const { port } = this.context;
+    const index = out + this.#deltaIndex;
+    const timestamp = found.timestamp + segment.lead - this.lead;
+    const before = index < this.#firstIndex;
+    if (before) port.updateEntry(this.entry, { firstIndex: index >>> 0 });
+    port.resend(this.entry, found.kept.packet, index >>> 0, timestamp >>> 0, found.marker, found.csrcs);
+    if (before) port.updateEntry(this.entry, { firstIndex: this.#firstIndex >>> 0 });
+    return undefined;
   }
 
   /** Where the stream stands, read off the view slot. */

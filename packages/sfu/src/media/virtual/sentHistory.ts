@@ -71,6 +71,24 @@ export class SentHistory {
     return undefined;
   }
 
+  /** @returns the number that a packet of this source has here, sent or not. */
+  locate(source: AudioSource, extendedSequence: number): number | undefined {
+    let end = Infinity;
+    for (let i = this.spans.length - 1; i >= 0; i--) {
+      const span = this.spans[i]!;
+      const index = extendedSequence + span.indexDelta;
+      if (
+        span.source === source &&
+        span.generation === source.generation &&
+        index >= span.firstIndex &&
+        index < end
+      )
+        return index;
+      end = span.firstIndex;
+    }
+    return undefined;
+  }
+
   /** @param lastIndex highest number sent */
   find(index: number, lastIndex: number): SentPacket | NotSent {
     if (index > lastIndex) return 'not-sent-yet';

@@ -75,6 +75,8 @@ export class ViewSlot {
   readonly joining = new Set<ReceiverSlot>();
   /** Those of the members whose timestamps differ by more than their base. */
   readonly leaders = new Set<ReceiverSlot>();
+  /** Those of the members whose constants changed of late. */
+  readonly fresh = new Set<ReceiverSlot>();
 
   constructor(
     private readonly context: RoomContext,
@@ -211,8 +213,8 @@ export class ViewSlot {
     this.started = true;
     this.runFirstIndex = index;
     this.runStartedMicros = nowMicros;
-    this.#align(index, timestamp, this.#lastFrameTicks);
-    this.#place(index, extended, timestamp, nowMicros);
+    this.#align(timestamp, this.#lastFrameTicks, nowMicros);
+    this.#place(index, timestamp, nowMicros);
     this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
     if (goesOn) this.#catchUp(source, leftMicros, nowMicros);
@@ -255,8 +257,8 @@ export class ViewSlot {
       fresh = mended !== timestamp;
       timestamp = mended;
     }
-    if (fresh || gap) this.#align(index, timestamp, frameTicks * steps);
-    const joined = this.joining.size > 0 && this.#place(index, extended, timestamp, nowMicros);
+    if (fresh || gap) this.#align(timestamp, frameTicks * steps, nowMicros);
+    const joined = this.joining.size > 0 && this.#place(index, timestamp, nowMicros);
     if (fresh || joined || span.csrcs !== this.#csrcs(source))
       this.#span(source, index, timestamp, extended, ticks, joined, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
@@ -270,6 +272,9 @@ export class ViewSlot {
   }
 
   #late(source: AudioSource, packet: ReceivedPacket, ticks: number, nowMicros: number): void {
+    for (const receiver of this.fresh) {
+      if (!receiver.late(source, packet.extendedSequence, nowMicros)) this.fresh.delete(receiver);
+    }
     const place = this.started ? this.history.placeLate(source, packet.extendedSequence, ticks) : undefined;
     if (place === undefined || place.index >= this.lastIndex)
       return this.context.counters.count('late-no-place');
@@ -280,16 +285,16 @@ export class ViewSlot {
   }
 
   /** What the receivers' leads are worth with a packet that need not follow at the source's own distance. */
-  #align(index: number, timestamp: number, leastStep: number): void {
-    for (const receiver of this.leaders) receiver.align(this, index, timestamp, leastStep);
+  #align(timestamp: number, leastStep: number, nowMicros: number): void {
+    for (const receiver of this.leaders) receiver.align(this, timestamp, leastStep, nowMicros);
   }
 
   /** @returns true when somebody came in, for whom this packet is the first after a switch. */
-  #place(index: number, extended: number, timestamp: number, nowMicros: number): boolean {
+  #place(index: number, timestamp: number, nowMicros: number): boolean {
     let placed = false;
     for (const receiver of this.joining) {
       if (!receiver.mayStart(this, timestamp, nowMicros)) continue;
-      receiver.start(this, index, extended, timestamp, nowMicros);
+      receiver.start(this, index, timestamp, nowMicros);
       placed = true;
     }
     return placed;

@@ -208,13 +208,12 @@ export class VirtualRoom {
       onset = source.detector.handlePacket(packet.audioLevel, packet.payloadLength, frameMicros, nowMicros);
     }
     if (onset || nowMicros - this.#lastLookMicros >= ROOM_LIMITS.tickMicros) this.#look(nowMicros);
-    for (const slot of source.slots) slot.forward(packet, late, nowMicros);
     const { extendedSequence } = packet;
-    source.cache.add(
-      packet,
-      { extendedSequence, generation: source.generation, ticks: source.packetTicks, late },
-      nowMicros,
-    );
+    const place = { extendedSequence, generation: source.generation, ticks: source.packetTicks, late };
+    // A late packet may have to be sent out of the cache; another one must not be its own pre-roll.
+    if (late) source.cache.add(packet, place, nowMicros);
+    for (const slot of source.slots) slot.forward(packet, late, nowMicros);
+    if (!late) source.cache.add(packet, place, nowMicros);
     source.evict(nowMicros);
     if (this.#context.changed.size > 0) this.#tell(nowMicros);
   }
