@@ -75,9 +75,13 @@ export class Peer {
   readonly #receive: SrtpReference;
   #srtcpIndex = 1;
 
-  constructor(number: number, keys: { toServer: Uint8Array; fromServer: Uint8Array; salt: Uint8Array }) {
+  constructor(
+    readonly number: number,
+    readonly keys: { toServer: Uint8Array; fromServer: Uint8Array; salt: Uint8Array },
+    address = toAddress(`10.0.${number >> 8}.${number & 255}`, 5000 + number),
+  ) {
     this.id = `transport-${number}`;
-    this.address = toAddress(`10.0.${number >> 8}.${number & 255}`, 5000 + number);
+    this.address = address;
     this.#send = new SrtpReference(PROFILE, keys.toServer, keys.salt);
     this.#receive = new SrtpReference(PROFILE, keys.fromServer, keys.salt);
   }
@@ -226,6 +230,13 @@ export class MemoryCall {
     });
     if (connect) this.connect(peer);
     return peer;
+  }
+
+  /** The same peer at another address; what arrives there is heard there. */
+  move(peer: Peer, address: Uint8Array): Peer {
+    const moved = new Peer(peer.number, peer.keys, address);
+    this.peers.push(moved);
+    return moved;
   }
 
   connect(peer: Peer): void {
