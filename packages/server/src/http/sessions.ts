@@ -50,7 +50,7 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
   define(app, API.restartSession, async (request) => {
     const record = conference.session(roomName(request), pathParameter(request, 'sessionId'));
     const offer = readOfferText(checkedBody(request, RestartBody).offer);
-    const plan = planRestart(record.plan, offer);
+    const plan = planRestart(record.plan, offer, record.media.audioSlots);
     if (!plan)
       throw new ServerError(
         'OFFER_REFUSED',

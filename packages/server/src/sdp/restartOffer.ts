@@ -2,12 +2,17 @@
  * Whether an offer is the earlier one with new ICE credentials. What was negotiated stays: certificate, sections, and the
  * numbers of codecs and header extensions that packets already carry. Pure.
  */
-import type { SdpFingerprint, SdpOffer } from '@tertulia/wire';
-import { AUDIO_EXTENSIONS } from './mediaRequest.js';
-import { isOpus, type MediaSection, type SessionPlan } from './sessionPlan.js';
+import type { RtpParameters, SdpFingerprint, SdpOffer } from '@tertulia/wire';
+import type { MediaSession } from '../media/mediaPort.js';
+import { sourceParameters } from './mediaRequest.js';
+import { isOpus, type MediaSection, type PlannedSection, type SessionPlan } from './sessionPlan.js';
 
 /** @returns the plan with the sections of the new offer, or undefined when it is another session's. */
-export function planRestart(plan: SessionPlan, offer: SdpOffer): SessionPlan | undefined {
+export function planRestart(
+  plan: SessionPlan,
+  offer: SdpOffer,
+  audioSlots: MediaSession['audioSlots'],
+): SessionPlan | undefined {
   const before = plan.offer;
   if (printOf(before.dtls.fingerprints) !== printOf(offer.dtls.fingerprints)) return undefined;
   if (before.sections.length !== offer.sections.length) return undefined;
@@ -23,7 +28,7 @@ export function planRestart(plan: SessionPlan, offer: SdpOffer): SessionPlan | u
     )
       return undefined;
     if (!('section' in planned)) sections.push(planned);
-    else if ('codecs' in section && keepsNumbers(planned.section, section))
+    else if ('codecs' in section && keepsNumbers(planned, section, audioSlots))
       sections.push({ ...planned, section });
     else return undefined;
   }
@@ -36,12 +41,30 @@ const printOf = (fingerprints: readonly SdpFingerprint[]): string =>
     .sort()
     .join();
 
-function keepsNumbers(old: MediaSection, section: MediaSection): boolean {
-  const opus = old.codecs.find(isOpus);
+/** Browsers leave out of a later offer what the answer did not take up, so only what is in use must be there again. */
+function keepsNumbers(
+  planned: Extract<PlannedSection, { section: MediaSection }>,
+  section: MediaSection,
+  audioSlots: MediaSession['audioSlots'],
+): boolean {
+  const used = usedParameters(planned, audioSlots);
+  if (!used) return true;
+  const { codecs, headerExtensions = [] } = used;
   return (
-    (!opus || section.codecs.some((codec) => isOpus(codec) && codec.payloadType === opus.payloadType)) &&
-    old.headerExtensions
-      .filter(({ uri }) => AUDIO_EXTENSIONS.includes(uri))
-      .every(({ id, uri }) => section.headerExtensions.some((each) => each.id === id && each.uri === uri))
+    codecs.every(({ payloadType }) =>
+      section.codecs.some((codec) => isOpus(codec) && codec.payloadType === payloadType),
+    ) &&
+    headerExtensions.every(({ id, uri }) =>
+      section.headerExtensions.some((each) => each.id === id && each.uri === uri),
+    )
   );
+}
+
+function usedParameters(
+  planned: Extract<PlannedSection, { section: MediaSection }>,
+  audioSlots: MediaSession['audioSlots'],
+): RtpParameters | undefined {
+  if (planned.t === 'source') return sourceParameters(planned.section);
+  if (planned.t === 'slot') return audioSlots.find(({ mid }) => mid === planned.section.mid)?.rtpParameters;
+  return undefined;
 }

@@ -308,6 +308,21 @@ describe('restart', () => {
     expect(answer.body['answer']).not.toBe(ada.answer);
   });
 
+  test('a browser’s second offer lacks the extensions that the answer did not take up, all of them where it was inactive', async () => {
+    const sections = (offer: string): string[] => offer.split(/^(?=m=)/m);
+    const first = makeOffer([
+      { kind: 'audio', direction: 'sendonly' },
+      ...Array.from({ length: 4 }, () => ({ kind: 'audio' as const })),
+      { kind: 'video', direction: 'sendonly' },
+      { kind: 'application' },
+    ]);
+    const ada = await server.join('tea', 'Ada', { offer: first });
+    const second = sections(first.replaceAll(/a=extmap:3 .*\r\n/g, ''));
+    second[5] = (second[5] ?? '').replaceAll(/a=extmap:.*\r\n/g, '');
+    const answer = await server.request('POST', `${ada.path}/restart`, { body: { offer: second.join('') } });
+    expect(answer.status).toBe(200);
+  });
+
   test('another certificate, or other sections, is refused', async () => {
     const ada = await server.enter('tea', 'Ada');
     for (const offer of [
