@@ -154,8 +154,8 @@ napi_value testCompareCiphers(napi_env env, napi_callback_info info) {
     random.fill(aad, sizeof aad);
     random.fill(source, length);
     const uint8_t after = target[length];
-    bool same = reference->seal(iv, aad, aadLength, source, expected, length, expectedTag) &&
-                own->seal(iv, aad, aadLength, source, target, length, tag);
+    bool same = reference->seal({iv, aad, aadLength, source, expected, length, expectedTag}) &&
+                own->seal({iv, aad, aadLength, source, target, length, tag});
     same = same && memcmp(target, expected, length) == 0 && memcmp(tag, expectedTag, 16) == 0 && target[length] == after;
     if (!same) different++;
   }

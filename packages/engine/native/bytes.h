@@ -3,6 +3,13 @@
 #include <cstdint>
 #include <cstring>
 
+// Asks the processor for a cache line that will be read soon.
+#if defined(__GNUC__) || defined(__clang__)
+#define TERTULIA_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define TERTULIA_PREFETCH(address) static_cast<void>(address)
+#endif
+
 namespace tertulia {
 
 inline uint16_t readU16(const uint8_t* p) { return static_cast<uint16_t>(p[0] << 8 | p[1]); }

@@ -37,6 +37,8 @@ class Forwarder {
     return static_cast<size_t>(offset) + length <= shared_.memoryBytes();
   }
   void sendList(uint32_t list, const Packet& packet);
+  void prefetchEntry(uint32_t entry) const;
+  void prefetchPeer(uint32_t entry) const;
   void sendEntry(uint32_t entry, const Packet& packet);
   Drop tryEntry(uint32_t entry, const Packet& packet, uint32_t* words);
   void refuse(Drop drop) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <vector>
+#include "bytes.h"
 #include "layout.h"
 
 namespace tertulia {
@@ -154,6 +155,7 @@ class EntryLists {
   bool isList(uint32_t list) const { return list < lists_.size() && lists_[list]; }
   /// Both only for what isEntry and isList confirm.
   EntryState& state(uint32_t entry) { return states_[entry]; }
+  void prefetch(uint32_t entry) const { TERTULIA_PREFETCH(states_ + entry); }
   const std::vector<uint32_t>& members(uint32_t list) const { return *lists_[list]; }
   size_t entryCount() const { return entryCount_; }
   size_t listCount() const { return listCount_; }

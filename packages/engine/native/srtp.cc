@@ -134,10 +134,7 @@ bool SrtpSender::init(SrtpProfile profile, const uint8_t* key, const uint8_t* sa
 bool SrtpSender::init(SrtpProfile profile, const SrtpSessionPair& keys, GcmCode code) {
   const SrtpProfileSizes& size = sizes(profile);
   if (!install(rtp_, profile, keys.rtp, false) || !install(rtcp_, profile, keys.rtcp, false)) return false;
-  // Reports are few: they stay with libcrypto.
-  if (size.aead && !(rtpGcm_.init(keys.rtp.key, size.key, code) && rtcpGcm_.init(keys.rtcp.key, size.key, GcmCode::Evp))) {
-    return false;
-  }
+  if (size.aead && !(rtpGcm_.init(keys.rtp.key, size.key, code) && rtcpGcm_.init(keys.rtcp.key, size.key))) return false;
   profile_ = profile;
   return true;
 }
@@ -152,7 +149,7 @@ size_t SrtpSender::protectRtp(uint8_t* packet, size_t headerLength, const uint8_
   if (size.aead) {
     uint8_t iv[12];
     gcmIv(iv, rtp_.salt, ssrc, roc, sequence);
-    if (!rtpGcm_.seal(iv, packet, headerLength, payload, body, payloadLength, tag)) return 0;
+    if (!rtpGcm_.seal({iv, packet, headerLength, payload, body, payloadLength, tag})) return 0;
   } else {
     uint8_t iv[16], mac[20], rocBytes[4];
     counterIv(iv, rtp_.salt, ssrc, roc, sequence);
@@ -177,7 +174,7 @@ size_t SrtpSender::protectRtcp(uint8_t* packet, const uint8_t* plain, size_t len
     rtcpGcmIv(iv, rtcp_.salt, ssrc, index);
     memcpy(aad, plain, CLEAR);
     memcpy(aad + CLEAR, indexWord, 4);
-    if (!rtcpGcm_.seal(iv, aad, sizeof aad, plain + CLEAR, packet + CLEAR, length - CLEAR, end)) return 0;
+    if (!rtcpGcm_.seal({iv, aad, sizeof aad, plain + CLEAR, packet + CLEAR, length - CLEAR, end})) return 0;
     memcpy(end + size.rtcpTag, indexWord, 4);
   } else {
     uint8_t iv[16], mac[20];

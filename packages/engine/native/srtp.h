@@ -87,8 +87,9 @@ class SrtpSender {
  private:
   SrtpProfile profile_ = SrtpProfile::None;
   uint32_t rtcpIndex_ = 1;
-  GcmSealer rtpGcm_, rtcpGcm_;
+  GcmSealer rtpGcm_;
   SrtpSessionKeys rtp_, rtcp_;
+  EvpGcmSealer rtcpGcm_;  // reports are few: they stay with libcrypto
 };
 
 class SrtpReceiver {
