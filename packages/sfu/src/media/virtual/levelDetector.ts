@@ -12,6 +12,9 @@ import { WindowMinimum } from './sourceClock.js';
 export const LEVEL = {
   /** dB. No floor lies lower: rooms below -70 dBov differ only by their microphones' noise gates. */
   lowestFloor: 57,
+  /** dB, before anything is known: a quiet office (-57 dBov). Two quieter packets correct it at once; starting at the lowest
+   *  would let every newcomer out-rank those whose noise is known. */
+  firstFloor: 70,
   /** dB above the floor that count as speech. Volfin–Cohen's implementations use 10 as well. */
   speechAboveFloor: 10,
   /** ms, time constant upwards. After 60 ms 87 % of a step are reached (A7: attack at most 60 ms). */
@@ -47,7 +50,7 @@ export class LevelDetector {
   #lastLevelMicros = -Infinity;
   #score = 0;
   #scoreAtMicros = 0;
-  #floor: number = LEVEL.lowestFloor;
+  #floor: number = LEVEL.firstFloor;
   readonly #floorWindow = new WindowMinimum(LEVEL.floorBucketMs * 1000, LEVEL.floorBuckets);
   #lastLoudness = 0;
   readonly #samples = new Float64Array(LEVEL.windowSamples);

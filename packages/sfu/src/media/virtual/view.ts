@@ -20,6 +20,7 @@ export class View {
   readonly receivers = new Set<Receiver>();
   /** A source waits for its old slot's packets to be played; look again soon. */
   waiting = false;
+  /** Where each source was last, and how far it was sent there: a pre-roll must not send that again. */
   readonly #left: Map<AudioSource, Left>;
 
   constructor(
@@ -56,7 +57,6 @@ export class View {
       open.add(slot);
     }
     this.waiting = false;
-    this.#forget(nowMicros);
     for (const slot of open) {
       const up = slot.sentUpTo();
       if (slot.source !== undefined && up !== undefined)
@@ -76,6 +76,9 @@ export class View {
 
   /** The same person with another producer: stays where it is. */
   replace(before: AudioSource, after: AudioSource, nowMicros: number): void {
+    const left = this.#left.get(before);
+    this.#left.delete(before);
+    if (left !== undefined) this.#left.set(after, { ...left, generation: -1 });
     for (const slot of this.slots) if (slot.source === before) slot.assign(after, nowMicros);
   }
 
@@ -87,14 +90,20 @@ export class View {
     for (const slot of this.slots) slot.close();
   }
 
-  /** The one that has been quiet for longest; while its last packets are still being played, only the one it had. */
+  /** Its last one, if nobody has it; else the one that has been quiet for longest. While its last packets are still being
+   *  played, only its last one. */
   #choose(source: AudioSource, open: Set<ViewSlot>, nowMicros: number): ViewSlot | undefined {
     const left = this.#left.get(source);
-    if (left !== undefined && nowMicros - left.atMicros < RECEIVER_LIMITS.restMicros)
-      return open.has(left.slot) ? left.slot : undefined;
+    if (left !== undefined && open.has(left.slot)) {
+      if (left.slot.source === undefined || nowMicros - left.atMicros < RECEIVER_LIMITS.restMicros)
+        return left.slot;
+    } else if (left !== undefined && nowMicros - left.atMicros < RECEIVER_LIMITS.restMicros) {
+      return undefined;
+    }
     let best: ViewSlot | undefined;
-    for (const slot of open)
+    for (const slot of open) {
       if (best === undefined || slot.lastForwardMicros < best.lastForwardMicros) best = slot;
+    }
     return best;
   }
 
@@ -103,12 +112,5 @@ export class View {
     this.context.counters.switches++;
     const left = this.#left.get(source);
     slot.preRoll(left?.generation === source.generation ? left.extendedSequence : -1, nowMicros);
-  }
-
-  /** Remembered as long as the pre-roll reaches back: it must not send again what was sent. */
-  #forget(nowMicros: number): void {
-    for (const [source, { atMicros }] of this.#left) {
-      if (nowMicros - atMicros > 2 * RECEIVER_LIMITS.restMicros) this.#left.delete(source);
-    }
   }
 }

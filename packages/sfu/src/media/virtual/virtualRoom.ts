@@ -386,15 +386,14 @@ export class VirtualRoom {
   }
 
   #replace(before: AudioSource, after: AudioSource, nowMicros: number): void {
-    this.#retire(before);
-    after.paused = before.paused;
     after.pinned = before.pinned;
     after.detector = before.detector;
-    for (const ranker of this.#rankers.values()) if (!before.paused) ranker.replace(before, after);
+    for (const ranker of this.#rankers.values()) ranker.replace(before, after);
     this.#loudest.replace(before, after);
     if (this.#context.loudest === before) this.#context.loudest = after;
     for (const set of this.#sets.values())
       for (const view of set.views) view.replace(before, after, nowMicros);
+    this.#retire(before);
   }
 
   /** Its packets can be asked for a little longer. */

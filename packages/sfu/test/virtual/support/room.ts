@@ -53,6 +53,8 @@ export class Talker {
   /** RFC 6464; what it says now. */
   level = SILENT_LEVEL;
   payloadBytes = 60;
+  /** Music and liars: no dips between words. */
+  steady = false;
   muted = false;
   gone = false;
   /** Takes part, but sends nothing. */
@@ -61,6 +63,7 @@ export class Talker {
   number = 0;
   frame = 0;
   silentFrames = 0;
+  spokenFrames = 0;
   readonly firstSequence: number;
   readonly firstTimestamp: number;
   readonly path: PathOptions;
@@ -246,6 +249,7 @@ export class TestRoom {
       const timestamp = (talker.firstTimestamp + talker.frame * 960) >>> 0;
       talker.frame++;
       this.#frame(talker);
+      talker.spokenFrames = talker.level >= 80 ? 0 : talker.spokenFrames + 1;
       talker.silentFrames = talker.level >= 80 ? talker.silentFrames + 1 : 0;
       if (
         talker.off ||
@@ -256,8 +260,11 @@ export class TestRoom {
       const { loss, delayMs, jitterMs, reorder, reorderMs } = talker.path;
       talker.truth.captured.push(capturedMicros + delayMs * 1000);
       talker.truth.arrived.push(undefined);
-      const wobble = talker.level >= 127 ? 0 : this.random.between(-3, 3);
-      const audioLevel = Math.max(0, Math.min(127, Math.round(talker.level + wobble)));
+      // Between two words there is the room's noise for two packets.
+      const level =
+        talker.level < 80 && !talker.steady && talker.spokenFrames % 40 > 37 ? SILENT_LEVEL : talker.level;
+      const wobble = level >= 127 ? 0 : this.random.between(-3, 3);
+      const audioLevel = Math.max(0, Math.min(127, Math.round(level + wobble)));
       if (this.random.chance(loss)) return;
       const held = this.random.chance(reorder) ? this.random.between(20, reorderMs) : 0;
       const delay = (delayMs + (jitterMs > 0 ? this.random.exponential(jitterMs) : 0) + held) * 1000;
