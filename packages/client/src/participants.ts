@@ -99,7 +99,11 @@ export class ParticipantsStore {
         csrc: microphone?.audioCsrc ?? before?.csrc,
       });
     }
-    for (const [id, participant] of this.#before) if (!now.has(id)) now.set(id, participant);
+    const self = [...now.values()].some((participant) => participant.self);
+    for (const [id, participant] of this.#before) {
+      // A server that has forgotten us gives us a new id: we are not two meanwhile.
+      if (!now.has(id) && !(self && participant.self)) now.set(id, participant);
+    }
 
     const change: ParticipantsChange = { joined: [], left: [], changed: [] };
     const listedBefore = new Map(this.#listed.map((participant) => [participant.participantId, participant]));

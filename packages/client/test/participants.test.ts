@@ -88,3 +88,13 @@ test('after a new session nobody flickers: only who is really gone leaves', () =
   // The old ids mean nothing any more.
   expect(store.apply([], [{ id: 1, kind: 'participant' }])).toBeUndefined();
 });
+
+test('a server that has forgotten us gives us a new id, and we are never listed twice', () => {
+  const store = new ParticipantsStore();
+  store.apply([{ ...person(1, 'old-me'), self: true }, person(2, 'ada')], []);
+  store.beginSnapshot();
+  const change = store.apply([{ ...person(11, 'new-me'), self: true }], [])!;
+  expect(names(change.joined)).toEqual(['new-me']);
+  expect(names(change.left)).toEqual(['old-me']);
+  expect(names(store.participants)).toEqual(['ada', 'new-me']);
+});
