@@ -86,6 +86,15 @@ describe('joining', () => {
     await page.context().close();
   });
 
+  test('plain http: said before anything is tried, and listening is offered', async () => {
+    const page = await harness.open('room=tea', { insecure: true });
+    await page.getByRole('alert').getByText('This address gives no access to the microphone').waitFor();
+    expect(await page.getByTestId('retry-microphone').count()).toBe(0);
+    await page.getByRole('button', { name: 'Join and only listen' }).click();
+    await page.getByTestId('call').waitFor();
+    await page.context().close();
+  });
+
   test('a server that is gone: said, and the same button works the second time', async () => {
     const page = await harness.open('room=tea&refuse=SERVER_UNREACHABLE');
     await page.getByTestId('join').click();
@@ -341,6 +350,7 @@ describe('sizes', () => {
       const page = await inCall(4, { colorScheme });
       await page.getByTestId('open-chat').click();
       await page.evaluate(() => {
+        window.fake?.speak(['p_1', 'p_2', ''], [0.2, 0]);
         window.fake?.chat('p_1', 'hello');
         window.fake?.setState('reconnecting');
       });
@@ -353,6 +363,9 @@ describe('sizes', () => {
         '.chat-from time',
         '.chat-text',
         '.button.quiet span',
+        '.plate-name',
+        '.plate-self',
+        '.voice-name',
       ]);
       expect(poor).toEqual([]);
       await page.context().close();

@@ -43,6 +43,7 @@ createRoot(document.getElementById('root')!).render(
             muted: index % 4 === 2,
           },
         );
+      if (typeof options.audio === 'object' && 'stop' in options.audio) call.microphoneTrack = options.audio;
       window.fake = call;
       return call;
     }}

@@ -17,7 +17,11 @@ const COMMON = [
 export interface Harness {
   open(
     query: string,
-    options?: BrowserContextOptions & { name?: string; microphone?: 'allowed' | 'denied' },
+    options?: BrowserContextOptions & {
+      name?: string;
+      microphone?: 'allowed' | 'denied';
+      insecure?: boolean;
+    },
   ): Promise<Page>;
   close(): Promise<void>;
 }
@@ -35,7 +39,7 @@ export async function startHarness(): Promise<Harness> {
   const pages: Page[] = [];
 
   return {
-    async open(query, { name = 'Ada Lovelace', microphone = 'allowed', ...options } = {}) {
+    async open(query, { name = 'Ada Lovelace', microphone = 'allowed', insecure = false, ...options } = {}) {
       let browser = browsers.get(microphone);
       if (!browser) {
         browser = await chromium.launch({
@@ -56,6 +60,8 @@ export async function startHarness(): Promise<Harness> {
       await page.addInitScript((given) => {
         if (given !== '') localStorage.setItem('tertulia.name', given);
       }, name);
+      if (insecure)
+        await page.addInitScript(() => Object.defineProperty(window, 'isSecureContext', { value: false }));
       await page.goto(`http://localhost:${port}/test/harness/index.html?${query}`);
       return page;
     },
