@@ -7,6 +7,7 @@ import type { Hmac } from '@tertulia/wire';
 import type { ChannelEvent } from '../channel/messages.js';
 import type { DropCounters } from './dropCounters.js';
 import type { EnginePort } from './enginePort.js';
+import type { HandshakeQueue } from './handshakeQueue.js';
 import type { PacketReader } from './packetReader.js';
 import type { TimerQueue } from './timerQueue.js';
 
@@ -15,6 +16,7 @@ export interface MediaContext {
   readonly port: EnginePort;
   readonly reader: PacketReader;
   readonly timers: TimerQueue;
+  readonly handshakes: HandshakeQueue;
   /** Of the whole process. */
   readonly drops: DropCounters;
   readonly hmac: Hmac;

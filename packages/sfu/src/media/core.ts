@@ -26,6 +26,7 @@ import type { MediaContext } from './context.js';
 import { Directory } from './directory.js';
 import { DropCounters } from './dropCounters.js';
 import { EnginePort } from './enginePort.js';
+import { HandshakeQueue } from './handshakeQueue.js';
 import { localFragment, stunUsername } from './ice/index.js';
 import { hmacSha1, secretText, unixMicrosAtZero } from './machine.js';
 import { PacketReader } from './packetReader.js';
@@ -79,6 +80,7 @@ export class MediaCore {
       port: this.#port,
       reader: new PacketReader(engine.slab, engine.rows),
       timers: this.#timers,
+      handshakes: new HandshakeQueue(this.#timers, this.drops),
       drops: this.drops,
       hmac: options.hmac ?? hmacSha1,
       dtlsContext: options.dtlsContext ?? new DtlsContext(),

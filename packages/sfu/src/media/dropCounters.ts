@@ -8,7 +8,6 @@ export const MEDIA_DROP = [
   'stun-no-username', // a check that names nobody
   'stun-unknown-user', // a local user name fragment that is not ours, or no longer
   'stun-wrong-socket', // ours, but of a transport that does not listen there
-  'stun-refused', // wrong integrity, a repeated transaction, an indication: details in iceLite's own counters
   'dtls-before-connect', // the application has not given the fingerprints yet
   'dtls-refused', // datagram after the session's end
   'rtp-no-stream', // neither the SSRC nor a MID belongs to a producer
@@ -23,7 +22,8 @@ export const MEDIA_DROP = [
   'rtcp-not-negotiated', // feedback that this stream's parameters do not offer
   'nack-unanswerable', // NACK for what is no longer kept
   'cache-full', // too few slots are free to keep a packet
-  'command-full', // more commands in one batch than there is room for, and they could not be flushed
+  'dtls-queue-full', // more handshakes at once than can be spread; DTLS repeats its flights
+  'ice-bind-refused', // the address belongs to another transport
 ] as const;
 export type MediaDropReason = (typeof MEDIA_DROP)[number];
 

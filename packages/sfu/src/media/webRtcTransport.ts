@@ -168,14 +168,24 @@ export class WebRtcTransport {
   /** From a tuple that ICE has bound. @param at the row's first word */
   handleDtls(at: number, bytes: Uint8Array, nowMicros: number): void {
     if (!this.#dtls) {
-      this.rtp.drops.count(this.#dtlsParameters ? 'dtls-refused' : 'dtls-before-connect');
-      return;
+      this.rtp.drops.count('dtls-before-connect');
+    } else if (this.#dtls.state === 'connected') {
+      this.#dtls.handleDatagram(bytes, nowMicros);
+      // A record that was accepted proves the path; in the handshake nothing is authenticated yet.
+      if (this.#serveDtls(nowMicros)) this.#noteSource(at, nowMicros);
+      this.#arm();
+    } else if (this.#dtls.state === 'new' || this.#dtls.state === 'connecting') {
+      this.#context.handshakes.offer(this, bytes, nowMicros);
+    } else {
+      this.rtp.drops.count('dtls-refused');
     }
-    const before = this.#dtls.state;
+  }
+
+  /** When it is this session's turn. */
+  handleHandshake(bytes: Uint8Array, nowMicros: number): void {
+    if (!this.#dtls) return;
     this.#dtls.handleDatagram(bytes, nowMicros);
-    // Only a record that was accepted proves the path; in the handshake nothing is authenticated yet.
-    const accepted = this.#serveDtls(nowMicros);
-    if (before === 'connected' && accepted) this.#noteSource(at, nowMicros);
+    this.#serveDtls(nowMicros);
     this.#arm();
   }
 
@@ -239,6 +249,7 @@ export class WebRtcTransport {
     this.#closed = true;
     const { engine, timers } = this.#context;
     timers.cancel(this.#timed);
+    this.#context.handshakes.forget(this);
     this.rtp.setReady(false, nowMicros);
     this.data.close();
     if (this.#dtls) {
