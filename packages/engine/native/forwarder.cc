@@ -12,9 +12,9 @@ uint32_t absSendTime(uint64_t nowMicros) { return static_cast<uint32_t>((nowMicr
 uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
   nowMicros_ = nowMicros;
   refused_ = 0;
-  if (count > shared_.commandCapacity) {
-    counters_.drop(Drop::CommandInvalid, count - shared_.commandCapacity);
-    count = shared_.commandCapacity;
+  if (count > shared_.commandCapacity) {  // a mistake; what lies in the array is not meant
+    refuse(Drop::CommandInvalid);
+    return refused_;
   }
   for (uint32_t i = 0; i < count; i++) {
     const uint32_t* command = shared_.commands + static_cast<size_t>(i) * COMMAND_WORDS;

@@ -20,9 +20,9 @@ class Call {
   napi_value self() const { return self_; }
   napi_value value(size_t i) const { return arguments_[i]; }
 
-  /// What is not a number is 0.
+  /// What is not a number is 2^32 - 1, which is nobody's number.
   uint32_t u32(size_t i) const {
-    uint32_t value = 0;
+    uint32_t value = 0xffffffff;
     napi_get_value_uint32(env_, arguments_[i], &value);
     return value;
   }

@@ -1,5 +1,5 @@
 // Linux: many datagrams per system call, and answers from the address that was asked (IP_PKTINFO).
-#if defined(__linux__)
+#if defined(__linux__) && !defined(TERTULIA_PLAIN_SOCKETS)
 #include "socket.h"
 #include <cerrno>
 #include <cstring>

@@ -1,5 +1,6 @@
 // macOS and Windows: one system call per datagram, and the kernel chooses the local address.
-#if !defined(__linux__)
+// TERTULIA_PLAIN_SOCKETS builds it on Linux as well, to try it out.
+#if !defined(__linux__) || defined(TERTULIA_PLAIN_SOCKETS)
 #include "socket.h"
 #include <cstring>
 #if defined(_WIN32)

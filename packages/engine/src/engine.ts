@@ -4,6 +4,7 @@
  * It knows nothing of rooms, codecs or the meaning of RTCP. One thread owns an Engine; several may live in one process.
  * Elsewhere: words of the arrays → layout.ts · entries → entries.ts · commands → commands.ts · handshakes → dtls.ts
  */
+import { markAsUntransferable } from 'node:worker_threads';
 import { Dtls, DtlsContext, SRTP_PROFILES } from './dtls.js';
 import { asEngineError, EngineError } from './errors.js';
 import * as layout from './layout.js';
@@ -64,6 +65,8 @@ export class Engine {
     checkLayout(this.#module);
     this.#native = new this.#module.Engine(this.memory, slots, entries, commands, maxPeers);
     const arrays = this.#native.arrays();
+    // The add-on keeps their addresses: no message to a thread may take them away.
+    for (const array of Object.values(arrays) as ArrayBuffer[]) markAsUntransferable(array);
     this.scratchOffset = slots * layout.SLOT_BYTES;
     this.slab = new Uint8Array(arrays.slab, 0, this.scratchOffset);
     this.scratch = new Uint8Array(arrays.slab, this.scratchOffset, layout.SCRATCH_BYTES);

@@ -85,7 +85,10 @@ export const COMMAND_RTCP = 3;
 
 /** COMMAND_FLAGS. */
 export const FLAG_MARKER = 1;
-/** COMMAND_FLAGS of COMMAND_ENTRY: sent before under the same index; lastTimestamp and lastIndex stay. */
+/**
+ * COMMAND_FLAGS of COMMAND_ENTRY: a repetition of an index that was sent, byte for byte, or a probe under a new one.
+ * Counts as packet and octets; the last timestamp stays.
+ */
 export const FLAG_RETRANSMISSION = 2;
 /** COMMAND_FLAGS: bits 8…10, which of the entry's eight payload types. */
 export const FLAG_CODEC_SHIFT = 8;

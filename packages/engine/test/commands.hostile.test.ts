@@ -74,11 +74,21 @@ describe('a wrong word is a counted drop', () => {
     expect(bench.drops).toEqual({ 'command-invalid': 1 });
   });
 
-  test('more commands than there are', () => {
-    const { bench } = setUp();
-    bench.engine.commands.fill(0);
-    expect(bench.engine.flush(0xffffffff)).toBe(1024);
-    expect(bench.drops['command-invalid']).toBe(0xffffffff);
+  test('more commands than there are: none of them', () => {
+    const { bench, list } = setUp();
+    L.writeCommand(bench.engine.commands, 0, {
+      list,
+      payloadOffset: 0,
+      payloadLength: 10,
+      index: 1,
+      timestamp: 1,
+    });
+    expect(bench.engine.flush(1025)).toBe(1);
+    expect(bench.engine.flush(0xffffffff)).toBe(1);
+    expect(bench.engine.flush(-1)).toBe(1);
+    expect(bench.engine.takeSent()).toEqual([]);
+    expect(bench.drops).toEqual({ 'command-invalid': 3 });
+    expect(bench.engine.flush(0)).toBe(0);
   });
 
   test('a mid longer than its room is left out', () => {
