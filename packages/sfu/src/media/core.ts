@@ -145,6 +145,11 @@ export class MediaCore {
     return this.#timers.nextDeadline();
   }
 
+  /** Called whenever `nextDeadline` has come nearer. */
+  set onNearerDeadline(listener: () => void) {
+    this.#timers.onNearer = listener;
+  }
+
   get cachedPackets(): number {
     return this.#port.cachedPackets;
   }

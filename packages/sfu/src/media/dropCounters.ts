@@ -2,6 +2,7 @@
  * Why something went no further after the engine had let it pass; counted, never silent. The engine's own reasons are in
  * its stats. One counter set per transport and one for the process, which every count also reaches.
  */
+import type { IceDropReason } from './ice/index.js';
 
 /** Order is the order in dumps; append only. */
 export const MEDIA_DROP = [
@@ -35,8 +36,8 @@ export class DropCounters {
     this.#parent = parent;
   }
 
-  /** `reason` may also be one of a machine's own (ICE, DTLS …), which keep their own tables. */
-  count(reason: string, by = 1): void {
+  /** ICE keeps a table of its own. */
+  count(reason: MediaDropReason | IceDropReason, by = 1): void {
     this.#counts.set(reason, (this.#counts.get(reason) ?? 0) + by);
     this.#parent?.count(reason, by);
   }

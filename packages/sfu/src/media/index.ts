@@ -4,6 +4,6 @@
 export { MediaCore } from './core.js';
 export type { MediaCoreOptions } from './core.js';
 export { hmacSha1, secretText } from './machine.js';
-export { Loop } from './loop.js';
+export { Loop, runLoop } from './loop.js';
 export { errorToChannel } from '../channel/errors.js';
 export type * from '../channel/messages.js';

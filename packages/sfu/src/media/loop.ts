@@ -7,40 +7,27 @@ import type { MediaCore } from './core.js';
 
 /** setTimeout's own resolution; shorter waits would spin. */
 const LEAST_WAIT_MS = 1;
-/** So that a deadline that came nearer unnoticed is late by this at most. */
-const MOST_WAIT_MS = 1_000;
+/** setTimeout takes no more than 2^31 ms; waking up once a minute for nothing costs nothing. */
+const MOST_WAIT_MS = 60_000;
 
 export class Loop {
   readonly #engine: Engine;
   readonly #core: MediaCore;
   #timer: NodeJS.Timeout | undefined;
   #timerMicros = Infinity;
+  /** Within a poll deadlines come and go; the timer is set once, at its end. */
+  #polling = false;
   #stopped = false;
 
-  constructor(engine: Engine, core: MediaCore) {
-    this.#engine = engine;
+  constructor(core: MediaCore) {
+    this.#engine = core.context.engine;
     this.#core = core;
   }
 
   start(): void {
-    this.#engine.start((rowCount, nowMicros) => {
-      const commands = this.#core.handleBatch(rowCount, nowMicros);
-      this.schedule();
-      return commands;
-    });
-    this.schedule();
-  }
-
-  /** After anything that may have brought a deadline nearer. Cheap when it has not. */
-  schedule(): void {
-    if (this.#stopped) return;
-    const deadline = this.#core.nextDeadline() ?? Infinity;
-    if (this.#timer !== undefined && deadline >= this.#timerMicros) return;
-    clearTimeout(this.#timer);
-    const waitMs = Math.ceil((deadline - this.#engine.now()) / 1000);
-    const bounded = Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, waitMs));
-    this.#timerMicros = deadline;
-    this.#timer = setTimeout(this.#run, bounded);
+    this.#core.onNearerDeadline = () => this.#schedule();
+    this.#engine.start(this.#core.handleBatch);
+    this.#schedule();
   }
 
   stop(): void {
@@ -48,10 +35,32 @@ export class Loop {
     clearTimeout(this.#timer);
   }
 
+  #schedule(): void {
+    if (this.#stopped || this.#polling) return;
+    const deadline = this.#core.nextDeadline();
+    if (deadline === undefined || (this.#timer !== undefined && deadline >= this.#timerMicros)) return;
+    clearTimeout(this.#timer);
+    this.#timerMicros = deadline;
+    const waitMs = Math.ceil((deadline - this.#engine.now()) / 1000);
+    this.#timer = setTimeout(this.#run, Math.min(MOST_WAIT_MS, Math.max(LEAST_WAIT_MS, waitMs)));
+  }
+
   readonly #run = (): void => {
     this.#timer = undefined;
     this.#timerMicros = Infinity;
-    this.#core.poll(this.#engine.now());
-    this.schedule();
+    this.#polling = true;
+    try {
+      this.#core.poll(this.#engine.now());
+    } finally {
+      this.#polling = false;
+      this.#schedule();
+    }
   };
+}
+
+/** The core's packets and deadlines from now on, until `stop`. */
+export function runLoop(core: MediaCore): Loop {
+  const loop = new Loop(core);
+  loop.start();
+  return loop;
 }

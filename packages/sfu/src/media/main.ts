@@ -7,7 +7,8 @@ import { DtlsContext, Engine } from '@tertulia/engine';
 import { errorToChannel } from '../channel/errors.js';
 import type { ChannelEvent, FromMedia, MediaProcessSettings, ToMedia } from '../channel/messages.js';
 import { MediaCore } from './core.js';
-import { Loop } from './loop.js';
+import { runLoop } from './loop.js';
+import type { Loop } from './loop.js';
 
 const SIGNIFICANCE = { debug: 0, warn: 1, error: 2, none: 3 } as const;
 
@@ -19,7 +20,6 @@ process.on('message', (message: ToMedia) => {
   if ('settings' in message) begin(message.settings);
   else if ('notice' in message) core?.handleNotice(message);
   else answer(message);
-  loop?.schedule();
 });
 process.on('disconnect', () => {
   loop?.stop();
@@ -55,8 +55,7 @@ function start(settings: MediaProcessSettings): void {
     emit: collect,
   });
   core.logLevel = settings.logLevel;
-  loop = new Loop(engine, core);
-  loop.start();
+  loop = runLoop(core);
 }
 
 function answer({ id, method, data }: Extract<ToMedia, { id: number }>): void {

@@ -6,6 +6,7 @@
  */
 import type { MediaKind, RtpCodecParameters, RtpParameters } from '@tertulia/wire';
 import type { Consumer } from './consumer.js';
+import type { MediaDropReason } from './dropCounters.js';
 import { FanOut } from './fanOut.js';
 import type { ForwardPort, ReceivedPacket } from './packet.js';
 import type { PacketReader } from './packetReader.js';
@@ -104,7 +105,7 @@ export class Producer {
   }
 
   /** @returns why the packet goes no further, or undefined. */
-  handlePacket(stream: ProducerStream, packet: PacketReader, nowMicros: number): string | undefined {
+  handlePacket(stream: ProducerStream, packet: PacketReader, nowMicros: number): MediaDropReason | undefined {
     const codec = this.#codecs[packet.payloadType]!;
     if (codec < 0) return 'rtp-payload-type';
     const outcome = stream.receive.handlePacket(packet.extendedSequence, packet.timestamp, nowMicros);

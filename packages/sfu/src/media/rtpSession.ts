@@ -30,10 +30,12 @@ import { SourceClock } from './virtual/sourceClock.js';
 export const REPORT_TIMES = {
   /** R5 wants one at least every second; the spread keeps a thousand transports from being due together. */
   leastMicros: 800_000,
-  mostMicros: 1_000_000,
+  mostMicros: 970_000,
   /** After a switch: R5 wants it within 100 ms. */
   switchLeastMicros: 10_000,
-  switchMostMicros: 80_000,
+  switchMostMicros: 70_000,
+  /** Deadlines are put on this grid: fifty wake-ups a second with twenty reports each instead of a thousand with one. */
+  gridMicros: 20_000,
 } as const;
 /** Blocks that may go with the first sender report; with more, a receiver report of their own carries them. */
 const BLOCKS_WITH_SENDERS = 8;
@@ -162,7 +164,7 @@ export class RtpSession {
   hastenReport(nowMicros: number): void {
     if (this.#reportMicros === undefined) return;
     const { switchLeastMicros: least, switchMostMicros: most } = REPORT_TIMES;
-    const due = nowMicros + least + this.#context.rng() * (most - least);
+    const due = onGrid(nowMicros + least + this.#context.rng() * (most - least));
     if (due >= this.#reportMicros) return;
     this.#reportMicros = due;
     this.#onDeadline(due);
@@ -263,7 +265,7 @@ export class RtpSession {
 
   #scheduleReport(nowMicros: number): void {
     const { leastMicros, mostMicros } = REPORT_TIMES;
-    this.#reportMicros = nowMicros + leastMicros + this.#context.rng() * (mostMicros - leastMicros);
+    this.#reportMicros = onGrid(nowMicros + leastMicros + this.#context.rng() * (mostMicros - leastMicros));
     this.#onDeadline(this.#reportMicros);
   }
 
@@ -325,6 +327,9 @@ export class RtpSession {
     this.#context.port.sendRtcp(this.#peer, writer.length);
   }
 }
+
+const onGrid = (micros: number): number =>
+  Math.ceil(micros / REPORT_TIMES.gridMicros) * REPORT_TIMES.gridMicros;
 
 /** Used within one call at a time. */
 const writer = new ReportWriter();

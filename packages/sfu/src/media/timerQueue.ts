@@ -14,6 +14,8 @@ export class Timed {
 
 export class TimerQueue {
   readonly #heap: Timed[] = [];
+  /** The next deadline has come nearer: whoever waits for it must wait less. */
+  onNearer: () => void = () => {};
 
   get size(): number {
     return this.#heap.length;
@@ -27,6 +29,7 @@ export class TimerQueue {
   set(timed: Timed, deadlineMicros: number | undefined): void {
     if (deadlineMicros === undefined) return this.cancel(timed);
     const before = timed.deadlineMicros;
+    const next = this.#heap[0]?.deadlineMicros ?? Infinity;
     timed.deadlineMicros = deadlineMicros;
     if (timed.place < 0) {
       timed.place = this.#heap.length;
@@ -34,6 +37,7 @@ export class TimerQueue {
       this.#up(timed.place);
     } else if (deadlineMicros < before) this.#up(timed.place);
     else if (deadlineMicros > before) this.#down(timed.place);
+    if (deadlineMicros < next) this.onNearer();
   }
 
   /**

@@ -55,6 +55,21 @@ test('who sets a deadline in the past while being called waits for the next call
   expect(calls).toBe(2);
 });
 
+test('whoever waits for the next deadline hears when it comes nearer, and only then', () => {
+  const { queue, timed } = queueWithLog();
+  let nearer = 0;
+  queue.onNearer = () => nearer++;
+  const [a, b] = [timed('a'), timed('b')];
+  queue.set(a, 100);
+  expect(nearer).toBe(1);
+  queue.set(b, 200);
+  queue.set(b, 150);
+  queue.set(a, 120);
+  expect(nearer).toBe(1);
+  queue.set(b, 50);
+  expect(nearer).toBe(2);
+});
+
 test('any sequence of settings and cancellations agrees with a sorted list', () => {
   const step = fc.record({ who: fc.nat(19), deadline: fc.option(fc.nat(50), { nil: undefined }) });
   fc.assert(
