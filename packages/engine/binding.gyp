@@ -12,8 +12,6 @@
         "native/dtls_certificate.cc",
         "native/forwarder.cc",
         "native/gcm.cc",
-        "native/gcm_aesni.cc",
-        "native/gcm_vaes.cc",
         "native/peer.cc",
         "native/poller.cc",
         "native/socket_common.cc",

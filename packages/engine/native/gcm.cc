@@ -1,6 +1,8 @@
 #include "gcm.h"
 #include <openssl/crypto.h>
 #include "bytes.h"
+#include "gcm_aesni.h"
+#include "gcm_vaes.h"
 
 namespace tertulia {
 

@@ -1,6 +1,6 @@
 // AES-GCM encryption of short messages under a kept key. Decryption is libcrypto's alone (srtp.cc).
 // libcrypto's own interface costs more per 100-byte packet than the cipher: it looks parameters up by name each time. So
-// the packets that go out are sealed by code of ours where the processor has the instructions (gcm_aesni.cc, gcm_vaes.cc),
+// the packets that go out are sealed by code of ours where the processor has the instructions (gcm_aesni.h, gcm_vaes.h),
 // chosen at run time, and by libcrypto everywhere else. The tests compare all of them on random messages.
 // Usable from a plain C++ program: only libcrypto. Spec: NIST SP 800-38D, 96-bit IV, 128-bit tag.
 #pragma once
@@ -73,7 +73,7 @@ class GcmSealer {
   EvpGcmSealer evp_;
 };
 
-// gcm_aesni.cc, gcm_vaes.cc
+// gcm_aesni.h, gcm_vaes.h
 void prepareGcmKey(GcmKey& key, const uint8_t* bytes, size_t keyBytes);
 void sealAesNi(const GcmKey& key, const GcmMessage& message);
 void sealVaes(const GcmKey& key, const GcmMessage& message);

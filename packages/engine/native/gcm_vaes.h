@@ -1,4 +1,6 @@
 // AES-GCM encryption with VAES and VPCLMULQDQ on 512-bit registers: four blocks at a time (Ice Lake, Zen 4 and later).
+// Included by gcm.cc alone.
+#pragma once
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12's own AVX-512 headers use an undefined register on purpose and warn about it.
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -12,7 +14,7 @@
 #define TERTULIA_VAES_INLINE TERTULIA_VAES __attribute__((always_inline)) inline
 
 namespace tertulia {
-namespace {
+namespace vaes {
 
 using namespace x86;
 
@@ -75,9 +77,10 @@ TERTULIA_VAES_INLINE void sealGroup(const GcmKey& key, __m512i& counters, const 
   }
 }
 
-}  // namespace
+}  // namespace vaes
 
 TERTULIA_VAES void sealVaes(const GcmKey& key, const GcmMessage& message) {
+  using namespace vaes;
   const __m128i first = firstCounter(message.iv);
   __m128i tagMask = _mm_xor_si128(reversed(first), load(key.roundKeys[0]));
   for (uint32_t round = 1; round < key.rounds; round++) tagMask = _mm_aesenc_si128(tagMask, load(key.roundKeys[round]));

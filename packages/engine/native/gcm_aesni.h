@@ -1,10 +1,12 @@
-// AES-GCM encryption with AES-NI and PCLMULQDQ: any x86-64 processor since about 2010. Also prepares the key for gcm_vaes.cc.
+// AES-GCM encryption with AES-NI and PCLMULQDQ: any x86-64 processor since about 2010. Also prepares the key for
+// gcm_vaes.h. Included by gcm.cc alone.
+#pragma once
 #include <openssl/crypto.h>
 #include "gcm_x86.h"
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 
 namespace tertulia {
-namespace {
+namespace aesni {
 
 using namespace x86;
 
@@ -25,7 +27,7 @@ TERTULIA_AESNI_INLINE __m128i unrotated(__m128i from) {
   return _mm_shuffle_epi32(_mm_aeskeygenassist_si128(from, 0), 0xaa);
 }
 
-TERTULIA_AESNI void expand128(__m128i* keys) {
+TERTULIA_AESNI inline void expand128(__m128i* keys) {
   keys[1] = mixKey(keys[0], assisted<0x01>(keys[0]));
   keys[2] = mixKey(keys[1], assisted<0x02>(keys[1]));
   keys[3] = mixKey(keys[2], assisted<0x04>(keys[2]));
@@ -38,7 +40,7 @@ TERTULIA_AESNI void expand128(__m128i* keys) {
   keys[10] = mixKey(keys[9], assisted<0x36>(keys[9]));
 }
 
-TERTULIA_AESNI void expand256(__m128i* keys) {
+TERTULIA_AESNI inline void expand256(__m128i* keys) {
   keys[2] = mixKey(keys[0], assisted<0x01>(keys[1]));
   keys[3] = mixKey(keys[1], unrotated(keys[2]));
   keys[4] = mixKey(keys[2], assisted<0x02>(keys[3]));
@@ -68,9 +70,10 @@ TERTULIA_AESNI_INLINE __m128i timesX(__m128i block) {
   return _mm_xor_si128(shifted, _mm_and_si128(fallen, _mm_set_epi64x(static_cast<long long>(0xC200000000000000ull), 1)));
 }
 
-}  // namespace
+}  // namespace aesni
 
 TERTULIA_AESNI void prepareGcmKey(GcmKey& key, const uint8_t* bytes, size_t keyBytes) {
+  using namespace aesni;
   __m128i keys[15];
   keys[0] = load(bytes);
   if (keyBytes == 32) keys[1] = load(bytes + 16);
@@ -91,6 +94,7 @@ TERTULIA_AESNI void prepareGcmKey(GcmKey& key, const uint8_t* bytes, size_t keyB
 }
 
 TERTULIA_AESNI void sealAesNi(const GcmKey& key, const GcmMessage& message) {
+  using namespace aesni;
   const __m128i one = _mm_set_epi32(0, 0, 0, 1);
   __m128i counter = firstCounter(message.iv);
   const __m128i tagMask = encrypt(key, reversed(counter));
