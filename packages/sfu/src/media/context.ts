@@ -9,12 +9,15 @@ import type { DropCounters } from './dropCounters.js';
 import type { EnginePort } from './enginePort.js';
 import type { HandshakeQueue } from './handshakeQueue.js';
 import type { PacketReader } from './packetReader.js';
+import type { ReportWriter } from './reportWriter.js';
 import type { TimerQueue } from './timerQueue.js';
 
 export interface MediaContext {
   readonly engine: Engine;
   readonly port: EnginePort;
   readonly reader: PacketReader;
+  /** Writes into the engine's scratch, one compound at a time. */
+  readonly reports: ReportWriter;
   readonly timers: TimerQueue;
   readonly handshakes: HandshakeQueue;
   /** Of the whole process. */

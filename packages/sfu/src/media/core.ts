@@ -30,6 +30,7 @@ import { HandshakeQueue } from './handshakeQueue.js';
 import { localFragment, stunUsername } from './ice/index.js';
 import { hmacSha1, secretText, unixMicrosAtZero } from './machine.js';
 import { PacketReader } from './packetReader.js';
+import { ReportWriter } from './reportWriter.js';
 import { REQUESTS } from './requests.js';
 import { TimerQueue } from './timerQueue.js';
 import type { VirtualStreams } from './virtualStreams.js';
@@ -79,6 +80,7 @@ export class MediaCore {
       engine,
       port: this.#port,
       reader: new PacketReader(engine.slab, engine.rows),
+      reports: new ReportWriter(engine.scratch),
       timers: this.#timers,
       handshakes: new HandshakeQueue(this.#timers, this.drops),
       drops: this.drops,

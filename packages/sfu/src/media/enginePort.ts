@@ -165,15 +165,15 @@ export class EnginePort implements ForwardPort {
   // ---- RTCP ----
 
   /**
-   * Where a compound of at most RTCP_BYTES_MAX bytes may be written; `sendRtcp` must follow before anything else is
-   * asked of the port.
+   * Where in the engine's scratch a compound of at most RTCP_BYTES_MAX bytes may be written; `sendRtcp` must follow before
+   * anything else is asked of the port.
    */
-  rtcpBuffer(): Uint8Array {
+  rtcpOffset(): number {
     if (this.#scratchUsed + RTCP_BYTES_MAX > SCRATCH_BYTES) this.flush();
-    return this.#engine.scratch.subarray(this.#scratchUsed, this.#scratchUsed + RTCP_BYTES_MAX);
+    return this.#scratchUsed;
   }
 
-  /** Sends what was written into `rtcpBuffer()`; it leaves with the batch or the next flush. */
+  /** Sends what was written at `rtcpOffset()`; it leaves with the batch or the next flush. */
   sendRtcp(peer: number, length: number): void {
     const at = this.#nextCommand();
     writeRtcpCommand(this.#commands, at, peer, this.#engine.scratchOffset + this.#scratchUsed, length);

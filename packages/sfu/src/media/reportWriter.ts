@@ -26,18 +26,25 @@ export const senderReportBytes = (blocks: number): number =>
 export const receiverReportBytes = (blocks: number): number => 8 + blocks * REPORT_BLOCK_BYTES;
 
 export class ReportWriter {
-  #view: DataView = new DataView(new ArrayBuffer(0));
-  #bytes: Uint8Array = new Uint8Array(0);
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  #start = 0;
   #at = 0;
 
-  begin(bytes: Uint8Array): void {
+  constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#at = 0;
   }
 
+  /** A compound begins at this offset. */
+  begin(offset: number): void {
+    this.#start = offset;
+    this.#at = offset;
+  }
+
+  /** Of the compound so far. */
   get length(): number {
-    return this.#at;
+    return this.#at - this.#start;
   }
 
   senderReport(

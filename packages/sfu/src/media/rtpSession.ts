@@ -13,14 +13,12 @@ import type { MediaContext } from './context.js';
 import { DropCounters } from './dropCounters.js';
 import { RTCP_BYTES_MAX } from './enginePort.js';
 import type { OutgoingStream, SenderReportNumbers } from './outgoing.js';
-import type { NackGenerator } from './receive/nackGenerator.js';
 import { ExtensionIds } from './packetReader.js';
 import type { Producer } from './producer.js';
 import {
   cnameChunk,
   nackWords,
   REPORT_BLOCKS_MAX,
-  ReportWriter,
   senderReportBytes,
   SOURCE_DESCRIPTION_HEAD_BYTES,
 } from './reportWriter.js';
@@ -39,6 +37,7 @@ export const REPORT_TIMES = {
 } as const;
 /** Blocks that may go with the first sender report; with more, a receiver report of their own carries them. */
 const BLOCKS_WITH_SENDERS = 8;
+const NO_BLOCKS: readonly ReportBlock[] = [];
 const SENDERS_PER_COMPOUND = 31; // five bits of count in the source description
 /** NACK words in one packet; more lost than this is not repaired by asking. */
 const NACK_WORDS_MAX = 64;
@@ -171,16 +170,7 @@ export class RtpSession {
   }
 
   poll(nowMicros: number): void {
-    for (const { nack, producer, ssrc } of this.#nackStreams()) {
-      const deadline = nack.nextDeadline();
-      if (deadline === undefined || deadline > nowMicros) continue;
-      const lost = nack.poll(nowMicros);
-      const stream = this.listener.find(ssrc);
-      if (lost.length === 0 || !stream || producer.paused) continue;
-      stream.nacks++;
-      stream.nackPackets += lost.length;
-      this.#sendNack(ssrc, lost);
-    }
+    for (const producer of this.producers.values()) this.#askAgain(producer, nowMicros);
     if (this.#reportMicros === undefined || nowMicros < this.#reportMicros) return;
     for (const producer of this.producers.values()) producer.look(nowMicros);
     this.#sendReports(nowMicros);
@@ -189,8 +179,8 @@ export class RtpSession {
 
   nextDeadline(): number | undefined {
     let deadline = this.#reportMicros;
-    for (const { nack } of this.#nackStreams()) {
-      const wanted = nack.nextDeadline();
+    for (const { stream } of this.producers.values()) {
+      const wanted = stream?.nack?.nextDeadline();
       if (wanted !== undefined && (deadline === undefined || wanted < deadline)) deadline = wanted;
     }
     return deadline;
@@ -251,16 +241,28 @@ export class RtpSession {
   #handleBlocks(blocks: readonly ReportBlock[], middleNow: number): void {
     for (const block of blocks) {
       const stream = this.#outgoing.get(block.ssrc);
-      if (stream) stream.handleReport(block, middleNow);
+      if (stream) this.#handleBlock(stream, block, middleNow);
       else if (block.ssrc !== 0) this.drops.count('rtcp-foreign-ssrc');
     }
   }
 
-  *#nackStreams(): Iterable<{ nack: NackGenerator; producer: Producer; ssrc: number }> {
+  #handleBlock(stream: OutgoingStream, block: ReportBlock, middleNow: number): void {
+    stream.handleReport(block, middleNow);
+    if (!stream.measured) return;
+    // The way is the same for what comes from there.
     for (const producer of this.producers.values()) {
-      const stream = producer.stream;
-      if (stream?.nack) yield { nack: stream.nack, producer, ssrc: stream.ssrc };
+      producer.stream?.nack?.setRoundTripTime(stream.roundTripMicros);
     }
+  }
+
+  #askAgain({ stream, paused }: Producer, nowMicros: number): void {
+    const deadline = stream?.nack?.nextDeadline();
+    if (!stream?.nack || deadline === undefined || deadline > nowMicros) return;
+    const lost = stream.nack.poll(nowMicros);
+    if (lost.length === 0 || paused) return;
+    stream.nacks++;
+    stream.nackPackets += lost.length;
+    this.#sendNack(stream.ssrc, lost);
   }
 
   #scheduleReport(nowMicros: number): void {
@@ -271,6 +273,7 @@ export class RtpSession {
 
   /** Whoever was sent something hears where each line is; whoever sent something hears how it arrived. */
   #sendReports(nowMicros: number): void {
+    const { port, reports: writer } = this.#context;
     const senders: SenderReportNumbers[] = [];
     for (const consumer of this.consumers.values()) {
       const numbers = consumer.senderReport(nowMicros);
@@ -280,43 +283,49 @@ export class RtpSession {
       for (const numbers of sender.senderReports(nowMicros))
         if (numbers.packetCount > 0) senders.push(numbers);
     }
-    let blocks: ReportBlock[] = [];
-    for (const stream of this.listener.streams()) {
-      if (stream.packets > 0 && blocks.length < REPORT_BLOCKS_MAX)
-        blocks.push(stream.receive.reportBlock(nowMicros));
-    }
+    let blocks = this.producers.size > 0 ? this.#receptionBlocks(nowMicros) : NO_BLOCKS;
     if (senders.length === 0 && blocks.length === 0) return;
     const now = toNtp(unixMs(this.#context, nowMicros));
     if (senders.length === 0 || blocks.length > BLOCKS_WITH_SENDERS) {
-      writer.begin(this.#context.port.rtcpBuffer());
+      writer.begin(port.rtcpOffset());
       this.#writeReceiverReport(blocks);
       this.#send();
-      blocks = [];
+      blocks = NO_BLOCKS;
     }
     for (let at = 0; at < senders.length;) {
       const names: Uint8Array[] = [];
       let bytes = SOURCE_DESCRIPTION_HEAD_BYTES;
-      writer.begin(this.#context.port.rtcpBuffer());
+      writer.begin(port.rtcpOffset());
       for (; at < senders.length && names.length < SENDERS_PER_COMPOUND; at++) {
         const name = this.#cnames.get(senders[at]!.ssrc) ?? this.#ownCname;
         bytes += senderReportBytes(blocks.length) + name.length;
         if (names.length > 0 && bytes > RTCP_BYTES_MAX) break;
         writer.senderReport(senders[at]!, now.seconds, now.fraction, blocks);
         names.push(name);
-        blocks = [];
+        blocks = NO_BLOCKS;
       }
       writer.sourceDescription(names);
       this.#send();
     }
   }
 
+  #receptionBlocks(nowMicros: number): readonly ReportBlock[] {
+    const blocks: ReportBlock[] = [];
+    for (const { packets, receive } of this.listener.streams()) {
+      if (packets > 0 && blocks.length < REPORT_BLOCKS_MAX) blocks.push(receive.reportBlock(nowMicros));
+    }
+    return blocks;
+  }
+
   #writeReceiverReport(blocks: readonly ReportBlock[]): void {
+    const { reports: writer } = this.#context;
     writer.receiverReport(this.#ownSsrc, blocks);
     writer.sourceDescription([this.#ownCname]);
   }
 
   #sendNack(mediaSsrc: number, lost: readonly number[]): void {
-    writer.begin(this.#context.port.rtcpBuffer());
+    const { port, reports: writer } = this.#context;
+    writer.begin(port.rtcpOffset());
     if (!this.#reducedSize) this.#writeReceiverReport([]);
     writer.nack(this.#ownSsrc, mediaSsrc, nackWords(lost).slice(0, NACK_WORDS_MAX));
     this.#send();
@@ -324,12 +333,10 @@ export class RtpSession {
 
   #send(): void {
     this.reportsSent++;
-    this.#context.port.sendRtcp(this.#peer, writer.length);
+    const { port, reports } = this.#context;
+    port.sendRtcp(this.#peer, reports.length);
   }
 }
 
 const onGrid = (micros: number): number =>
   Math.ceil(micros / REPORT_TIMES.gridMicros) * REPORT_TIMES.gridMicros;
-
-/** Used within one call at a time. */
-const writer = new ReportWriter();

@@ -135,7 +135,7 @@ test('more RTCP than the scratch holds leaves in pieces, each compound whole', (
     report.copy(compound);
     compound.writeUInt16BE(RTCP_BYTES_MAX / 4 - 1, 2);
     compound.writeUInt32BE(i, RTCP_BYTES_MAX - 4);
-    port.rtcpBuffer().set(compound);
+    engine.scratch.set(compound, port.rtcpOffset());
     port.sendRtcp(peer, compound.length);
   }
   port.flush();

@@ -22,16 +22,16 @@ const BLOCK: ReportBlock = {
 };
 
 test('sender reports with names', () => {
-  const writer = new ReportWriter();
   const buffer = new Uint8Array(400);
-  writer.begin(buffer);
+  const writer = new ReportWriter(buffer);
+  writer.begin(40);
   const first = { ssrc: 0xdead_beef, rtpTimestamp: 0xffff_ffff, packetCount: 5, octetCount: 0x8000_0000 };
   const second = { ssrc: 7, rtpTimestamp: 1, packetCount: 2, octetCount: 3 };
   writer.senderReport(first, 0xe000_0000, 0x8000_0000, [BLOCK]);
   expect(writer.length).toBe(senderReportBytes(1));
   writer.senderReport(second, 0xe000_0000, 0x8000_0000, []);
   writer.sourceDescription([cnameChunk(first.ssrc, 'ada'), cnameChunk(second.ssrc, '')]);
-  const { packets, why } = parseRtcp(buffer.subarray(0, writer.length));
+  const { packets, why } = parseRtcp(buffer.subarray(40, 40 + writer.length));
   expect(why).toBeUndefined();
   const ntp = { ntpSeconds: 0xe000_0000, ntpFraction: 0x8000_0000 };
   expect(packets).toEqual([
@@ -48,13 +48,13 @@ test('sender reports with names', () => {
 });
 
 test('receiver reports and NACKs', () => {
-  const writer = new ReportWriter();
   const buffer = new Uint8Array(400);
-  writer.begin(buffer);
+  const writer = new ReportWriter(buffer);
+  writer.begin(40);
   writer.receiverReport(9, [BLOCK, BLOCK]);
   expect(writer.length).toBe(receiverReportBytes(2));
   writer.nack(9, 0xffff_ffff, nackWords([65_534, 65_535, 0, 14, 15, 300]));
-  const { packets } = parseRtcp(buffer.subarray(0, writer.length));
+  const { packets } = parseRtcp(buffer.subarray(40, 40 + writer.length));
   expect(packets).toEqual([
     { type: 'rr', ssrc: 9, reports: [BLOCK, BLOCK] },
     { type: 'nack', senderSsrc: 9, mediaSsrc: 0xffff_ffff, lost: [65_534, 65_535, 0, 14, 15, 300] },
