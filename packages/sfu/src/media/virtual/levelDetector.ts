@@ -17,6 +17,9 @@ export const LEVEL = {
   firstFloor: 70,
   /** dB above the floor that count as speech. Volfin–Cohen's implementations use 10 as well. */
   speechAboveFloor: 10,
+  /** dB above the floor of one packet that are speech at once. What lies between needs to last: the smoothed score must reach
+   *  10 dB, after two packets; noise jumps by so much for one. */
+  speechAtOnce: 16,
   /** ms, time constant upwards. After 60 ms 87 % of a step are reached (A7: attack at most 60 ms). */
   attackMs: 29,
   /** ms, time constant downwards: speech 40 dB above the floor sinks below 10 dB after 416 ms (A7: 300–500 ms). */
@@ -136,8 +139,8 @@ export class LevelDetector {
     const constant = (above > before ? LEVEL.attackMs : LEVEL.releaseMs) * 1000;
     this.#score = before + (above - before) * (1 - Math.exp(-frameMicros / constant));
     this.#scoreAtMicros = nowMicros;
-    if (above >= LEVEL.speechAboveFloor && this.#score >= LEVEL.speechAboveFloor)
-      this.lastActiveMicros = nowMicros;
+    const lasts = above >= LEVEL.speechAboveFloor && this.#score >= LEVEL.speechAboveFloor;
+    if (lasts || above >= LEVEL.speechAtOnce) this.lastActiveMicros = nowMicros;
   }
 
   /** Without levels only the size tells: small is DTX, unless every packet has that size. */

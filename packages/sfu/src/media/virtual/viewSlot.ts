@@ -26,11 +26,12 @@ export const LINE_LIMITS = {
   behind: 20 * TICKS_PER_MS,
   /** Ticks, 500 ms behind: the timestamps jumped or stood still. Mended at once. */
   farBehind: 500 * TICKS_PER_MS,
-  /** Ticks, 40 ms ahead of it: two packets. Without DTX there is no gap to repay it in, so a silent packet is left out. */
-  ahead: 40 * TICKS_PER_MS,
-  /** Ticks, 80 ms: the most by which a new source's first packet is put ahead of its time. Four switches in a row without
+  /** Ticks, 25 ms ahead of it: a packet and a little. Without DTX there is no gap to repay it in, so a silent packet is left
+   *  out. */
+  ahead: 25 * TICKS_PER_MS,
+  /** Ticks, 100 ms: the most by which a new source's first packet is put ahead of its time. Five switches in a row without
    *  any silence make that much; an earlier packet is left out, the next ones come closer by 20 ms each. */
-  mostLead: 80 * TICKS_PER_MS,
+  mostLead: 100 * TICKS_PER_MS,
   /** Ticks, 200 ms ahead within one source: its timestamps run faster than time. Left out until the line comes up, or it
    *  would drag the slot into a future that the next source cannot reach. */
   farAhead: 200 * TICKS_PER_MS,
