@@ -12,6 +12,7 @@ import type { AppContext } from './context.js';
 import { corsHeaders, originRule, preflightHeaders, usesCors } from './cors.js';
 import { rawBadRequest, sendError } from './errorResponses.js';
 import { healthRoutes } from './health.js';
+import { hostRule } from './hostRule.js';
 import { meetRoutes } from './meet.js';
 import { pageRoutes } from './page.js';
 import { defineRefusals } from './routes.js';
@@ -48,6 +49,7 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
   app.setNotFoundHandler((request, reply) =>
     sendError(request, reply, new ServerError('NOT_FOUND', 'There is nothing at this path.')),
   );
+  addHostRule(app, context);
   addCors(app, context);
   app.addHook('onResponse', (request, reply, done) => {
     context.metrics.requestDone(
@@ -80,6 +82,17 @@ function listener(handler: (request: never, response: never) => void, tls: TlsMa
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.maxConnections = LIMITS.httpConnections;
   return server;
+}
+
+function addHostRule(app: FastifyInstance, { config }: AppContext): void {
+  const allowed = hostRule(config);
+  app.addHook('onRequest', async (request) => {
+    if (!allowed(request.headers.host))
+      throw new ServerError(
+        'HOST_NOT_ALLOWED',
+        'Without keys the server answers only to the name localhost.',
+      );
+  });
 }
 
 function addCors(app: FastifyInstance, context: AppContext): void {

@@ -62,6 +62,27 @@ describe('for machines', () => {
   });
 });
 
+describe('the name in the Host header', () => {
+  const status = async (test: TestServer, host: string): Promise<number> =>
+    (await test.request('GET', '/v1/rooms', { headers: { host } })).status;
+
+  test('without keys only names of this machine are answered: no page can point its own name here', async () => {
+    for (const host of ['localhost', 'localhost:3000', '127.0.0.1:3000', '127.3.2.1', '[::1]:3000'])
+      expect(await status(server, host), host).toBe(200);
+    for (const host of ['evil.example', 'evil.example:3000', 'localhost.evil.example', '10.0.0.1:3000'])
+      expect(await status(server, host), host).toBe(403);
+    const refused = await server.request('GET', '/r/tea', { headers: { host: 'evil.example' } });
+    expect(refused.body['code']).toBe('HOST_NOT_ALLOWED');
+  });
+
+  test('with keys, or when open is meant, every name is', async () => {
+    for (const test of [await TestServer.start({}, KEYS), await TestServer.start({ insecure: true })]) {
+      expect(await status(test, 'calls.example')).not.toBe(403);
+      await test.close();
+    }
+  });
+});
+
 describe('CORS', () => {
   const allowed = async (test: TestServer, origin: string): Promise<unknown> =>
     (
