@@ -33,7 +33,7 @@ export interface MediaContext {
   readonly ports: { readonly min: number; readonly max: number };
   /** To the API process; delivered in order, several at once. */
   emit(event: ChannelEvent): void;
-  /** An SSRC that nothing in this process sends with. */
+  /** For RTCP of who sends no media; RFC 3550 §8.1 leaves the choice to chance. */
   newSsrc(): number;
 }
 

@@ -75,7 +75,6 @@ export class MediaCore {
     this.#engine = engine;
     this.#port = new EnginePort(engine, this.drops);
     this.allowKeyInjection = options.allowKeyInjection ?? false;
-    const ssrcs = new Set<number>();
     this.context = {
       engine,
       port: this.#port,
@@ -91,7 +90,7 @@ export class MediaCore {
       unixMicrosAtZero: options.unixMicrosAtZero ?? unixMicrosAtZero(engine.now()),
       ports: options.ports ?? { min: 10_000, max: 59_999 },
       emit,
-      newSsrc: () => newSsrc(ssrcs, rng),
+      newSsrc: () => LEAST_SSRC + Math.floor(rng() * (2 ** 32 - LEAST_SSRC)),
     };
     this.closing = new Closing(this.context, this.directory);
     // With sockets the loop starts it: it has to look at the deadlines after each batch.
@@ -198,12 +197,3 @@ export class MediaCore {
 
 /** 0 means "none" in places, and small numbers are other things' favourites. */
 const LEAST_SSRC = 0x10000;
-
-function newSsrc(used: Set<number>, rng: () => number): number {
-  for (;;) {
-    const ssrc = LEAST_SSRC + Math.floor(rng() * (2 ** 32 - LEAST_SSRC));
-    if (used.has(ssrc)) continue;
-    used.add(ssrc);
-    return ssrc;
-  }
-}
