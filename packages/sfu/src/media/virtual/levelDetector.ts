@@ -34,9 +34,11 @@ export const LEVEL = {
   floorRisePerSecond: 10,
   /** ms without a packet that are taken as jitter, not as silence: two packets' time. */
   missingMs: 40,
-  /** ms for which a score must have been clear of a rival's, in steps of one sample. With the attack's 60 ms and one step
-   *  of waiting that makes 200 ms, inside the 300 ms of A8. */
-  windowSamples: 6,
+  /** Samples (120 ms) for which a rival's score must have been clear of a holder's. With the attack's 60 ms and one step of
+   *  waiting that makes 200 ms, inside the 300 ms of A8. */
+  lowSamples: 6,
+  /** Samples (400 ms, the hangover) over which a holder's greatest score counts: a pause between two words costs nothing. */
+  highSamples: 20,
   sampleMs: 20,
   /** ms without any level after which a source is one without the extension. */
   levelAbsentMs: 1000,
@@ -56,7 +58,7 @@ export class LevelDetector {
   #floor: number = LEVEL.firstFloor;
   readonly #floorWindow = new WindowMinimum(LEVEL.floorBucketMs * 1000, LEVEL.floorBuckets);
   #lastLoudness = 0;
-  readonly #samples = new Float64Array(LEVEL.windowSamples);
+  readonly #samples = new Float64Array(LEVEL.highSamples);
   #sampleAt = 0;
   #low = 0;
   #high = 0;
@@ -95,20 +97,24 @@ export class LevelDetector {
 
   /** Every `LEVEL.sampleMs`. */
   sample(nowMicros: number): void {
-    this.#samples[this.#sampleAt] = this.score(nowMicros);
-    this.#sampleAt = (this.#sampleAt + 1) % LEVEL.windowSamples;
-    this.#low = Infinity;
-    this.#high = 0;
-    for (const score of this.#samples) {
-      if (score < this.#low) this.#low = score;
-      if (score > this.#high) this.#high = score;
+    const samples = this.#samples;
+    samples[this.#sampleAt] = this.score(nowMicros);
+    let low = Infinity;
+    let high = 0;
+    for (let age = 0; age < LEVEL.highSamples; age++) {
+      const score = samples[(this.#sampleAt + LEVEL.highSamples - age) % LEVEL.highSamples]!;
+      if (score > high) high = score;
+      if (age < LEVEL.lowSamples && score < low) low = score;
     }
+    this.#low = low;
+    this.#high = high;
+    this.#sampleAt = (this.#sampleAt + 1) % LEVEL.highSamples;
   }
-  /** The least score of the last `windowSamples` samples: as loud as that it has been all the time. */
+  /** The least score of the last `lowSamples`: as loud as that it has been all the time. Never above `high`. */
   get low(): number {
     return this.#low;
   }
-  /** The greatest. */
+  /** The greatest score of the last `highSamples`. */
   get high(): number {
     return this.#high;
   }

@@ -13,7 +13,7 @@
 import type { LevelDetector } from './levelDetector.js';
 
 export const RANKING = {
-  /** dB by which a rival must exceed a holder: its least score of 120 ms against the holder's greatest. 6 dB is twice the
+  /** dB by which a rival must exceed a holder: its least score of 120 ms against the holder's greatest of 400. 6 dB is twice the
    *  amplitude; two people at the same distance from the same microphone differ by less. */
   clearlyLouderDb: 6,
   /** µs of pausing by which one of two beaten holders counts as less recently active: five packets. */
@@ -166,7 +166,7 @@ export const LOUDEST = {
   louderDb: 3,
   /** µs between two changes while the holder speaks: a mark that flickers helps nobody. */
   leastMicros: 500_000,
-  /** µs between two changes in any case, when its holder leaves as soon as it has it: no packet-by-packet to and fro. */
+  /** µs between two changes in any case, or to nobody when its holder leaves: no to and fro from packet to packet. */
   restMicros: 100_000,
   /** µs that the mark stays with the last speaker when nobody speaks. */
   keepMicros: 1_000_000,
@@ -195,16 +195,19 @@ export class LoudestTracker<S extends Ranked> {
         best = source;
     }
     let next = present ? before : undefined;
-    if (next === undefined) next = nowMicros - this.#changedMicros >= LOUDEST.restMicros ? best : undefined;
-    else if (!next.detector.speaking(nowMicros)) {
-      const silentMicros = nowMicros - next.detector.lastActiveMicros;
-      next = best ?? (silentMicros <= LOUDEST.keepMicros ? next : undefined);
-    } else if (
-      best !== undefined &&
-      nowMicros - this.#changedMicros >= LOUDEST.leastMicros &&
-      best.detector.low > next.detector.high + LOUDEST.louderDb
-    ) {
-      next = best;
+    const heldMicros = nowMicros - this.#changedMicros;
+    if (heldMicros >= LOUDEST.restMicros) {
+      if (next === undefined) next = best;
+      else if (!next.detector.speaking(nowMicros)) {
+        const silentMicros = nowMicros - next.detector.lastActiveMicros;
+        next = best ?? (silentMicros <= LOUDEST.keepMicros ? next : undefined);
+      } else if (
+        best !== undefined &&
+        heldMicros >= LOUDEST.leastMicros &&
+        best.detector.low > next.detector.high + LOUDEST.louderDb
+      ) {
+        next = best;
+      }
     }
     if (next === before) return false;
     this.#current = next;
