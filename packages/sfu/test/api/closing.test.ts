@@ -120,7 +120,7 @@ test('closing the worker ends the process and everything in it', async () => {
   expect(log).not.toContain('worker died');
 });
 
-test('H12 a media process that is killed: everything closes with its events, then died; open requests are refused', async () => {
+test('H12.7 a media process that is killed: everything closes with its events, then died; open requests are refused', async () => {
   const { log, sending } = await wholeCall();
   const open = [sending.getStats(), router.dump(), worker.dump(), newTransport()].map((request) =>
     request.then(
@@ -201,7 +201,7 @@ describe('options', () => {
     await expect(away).rejects.toMatchObject({ name: 'InvalidStateError', code: 'ADDRESS_NOT_AVAILABLE' });
   });
 
-  test('H12 a port range without a free port is an error, not a wait', async () => {
+  test('H12.1 a port range without a free port is an error, not a wait', async () => {
     const { port } = server.listening[0]!;
     const full = router.createWebRtcTransport({
       listenInfos: [{ protocol: 'udp', ip: '127.0.0.1', portRange: { min: port, max: port } }],

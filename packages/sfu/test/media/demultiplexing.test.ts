@@ -47,7 +47,7 @@ describe('checks', () => {
     ]);
   });
 
-  test('H1 unknown users, wrong passwords and checks without a name get no answer, and are counted', () => {
+  test('H1.4 H1.6 H1.10 unknown users, wrong passwords and checks without a name get no answer, and are counted', () => {
     const peer = call.addPeer();
     const ice = iceOf(peer);
     const nameless = Buffer.concat([Buffer.from('000100002112a442', 'hex'), Buffer.alloc(12)]);
@@ -96,7 +96,7 @@ describe('where a peer is', () => {
     return { voice: new Voice(talker, 1111, 'ada'), listener };
   }
 
-  test('H13 media follows a peer whose packets come from another verified address', () => {
+  test('H13.1 media follows a peer whose packets come from another verified address', () => {
     const { voice, listener } = listening();
     call.speak([voice], 3);
     expect(listener.rtp).toHaveLength(3);
@@ -112,7 +112,7 @@ describe('where a peer is', () => {
     expect(statOf(listener).iceSelectedTuple).toMatchObject({ remoteIp: '10.9.9.9', remotePort: 6000 });
   });
 
-  test('H13 SRTP from an address that was never verified moves nothing', () => {
+  test('SRTP from an address that was never verified moves nothing', () => {
     const { voice, listener } = listening();
     const { bytes } = listener.protectRtcp([{ type: 'rr', ssrc: 9, reports: [] }]);
     call.inject({ from: toAddress('10.6.6.6', 666), bytes });
@@ -121,7 +121,7 @@ describe('where a peer is', () => {
     expect(call.engine.stats().drops['no-peer']).toBe(1);
   });
 
-  test("H1 an address that belongs to one peer cannot be taken by another one's check", () => {
+  test("H1.7 an address that belongs to one peer cannot be taken by another one's check", () => {
     const { voice, listener } = listening();
     const thief = call.addPeer();
     call.inject({ from: listener.address, bytes: check(iceOf(thief)) });
@@ -131,7 +131,7 @@ describe('where a peer is', () => {
     expect(drops()['ice-bind-refused']).toBe(1);
   });
 
-  test('without checks for 30 s nothing is sent any more, and the API side is told', () => {
+  test('H1.9 without checks for 30 s nothing is sent any more, and the API side is told', () => {
     const { voice, listener } = listening();
     call.advance(29_000_000);
     call.speak([voice], 3);
@@ -148,7 +148,7 @@ describe('where a peer is', () => {
   });
 });
 
-test('H3 H12 fifty thousand datagrams of rubbish change nothing and are all counted', () => {
+test('fifty thousand datagrams of rubbish change nothing and are all counted', () => {
   const talker = call.addPeer();
   const listener = call.addPeer();
   call.produce(talker, 'microphone', { mid: '0', ssrc: 1111 });

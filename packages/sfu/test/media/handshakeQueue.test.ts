@@ -40,7 +40,7 @@ test('a hundred at once: no more than two in any 2 ms, in the order of their com
   expect(log.at(-1)!.at).toBeLessThan(5_000 + 51 * HANDSHAKE_LIMITS.roundMicros);
 });
 
-test('H2 a flood of hellos is bounded, counted, and does not keep others out', () => {
+test('a flood of hellos is bounded, counted, and does not keep others out', () => {
   const { queue, log, session, timers, drops } = setUp();
   const eve = session('eve');
   for (let i = 0; i < 5_000; i++) queue.offer(eve, new Uint8Array(10), 0);

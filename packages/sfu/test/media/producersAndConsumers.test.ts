@@ -97,7 +97,7 @@ describe('consumers', () => {
     expect(receiver.rtp[6]).toEqual(lost);
   });
 
-  test('H5 a NACK for 65,535 numbers costs no more than what is kept', () => {
+  test('H5.6 a NACK for 65,535 numbers costs no more than what is kept', () => {
     const voice = connected();
     call.speak([voice], 10);
     const lost = Array.from({ length: 65_535 }, (_, i) => i);
@@ -194,7 +194,7 @@ describe('senders', () => {
     expect(receiver.rtp).toHaveLength(6);
   });
 
-  test('another SSRC of the same MID takes over without a hole', () => {
+  test('H4.11 another SSRC of the same MID takes over without a hole', () => {
     call.produce(sender, 'microphone', { mid: 'sound' });
     call.consume(receiver, 'consumer', 'microphone', OUT);
     for (const ssrc of [2222, 3333]) {
@@ -207,7 +207,7 @@ describe('senders', () => {
     expect(rises(receiver)).toBe(true);
   });
 
-  test('H4 packets of an SSRC that nobody announced go nowhere and are counted', () => {
+  test('packets of an SSRC that nobody announced go nowhere and are counted', () => {
     connected();
     const stranger = new Voice(sender, 9999, 'eve');
     call.speak([stranger], 5);
@@ -215,7 +215,7 @@ describe('senders', () => {
     expect(call.core.drops.toObject()['rtp-no-stream']).toBe(5);
   });
 
-  test('H4 a flood of SSRCs with a known MID is capped', () => {
+  test('H4.9 a flood of SSRCs with a known MID is capped', () => {
     call.produce(sender, 'microphone', { mid: 'sound' });
     for (let i = 0; i < 40; i++) {
       const voice = new Voice(sender, 10_000 + i, 'ada');
@@ -225,7 +225,7 @@ describe('senders', () => {
     expect(call.core.drops.toObject()['rtp-stream-limit']).toBe(24);
   });
 
-  test('H4 the same SSRC in two transports: each is its own', () => {
+  test('H4.10 the same SSRC in two transports: each is its own', () => {
     const third = call.addPeer();
     const voice = connected();
     call.produce(third, 'other', { mid: '0', ssrc: 1111 });
@@ -235,7 +235,7 @@ describe('senders', () => {
     expect(receiver.rtp.every(({ payload }) => payload.toString().startsWith('ada'))).toBe(true);
   });
 
-  test('H4 a payload type that was not announced is dropped and counted', () => {
+  test('H4.8 a payload type that was not announced is dropped and counted', () => {
     call.produce(sender, 'microphone', { mid: '0', ssrc: 1111, payloadType: 97 });
     call.consume(receiver, 'consumer', 'microphone', OUT);
     call.speak([new Voice(sender, 1111, 'ada')], 5);
@@ -254,7 +254,7 @@ describe('senders', () => {
     expect(scores).toEqual([10, 0, 10]);
   });
 
-  test('H5 a compound whose length lies: what was before counts, the rest is counted', () => {
+  test('H5.1 a compound whose length lies: what was before counts, the rest is counted', () => {
     const voice = connected();
     call.speak([voice], 5);
     const block = {
@@ -276,7 +276,7 @@ describe('senders', () => {
     });
   });
 
-  test('H5 reports and feedback about streams of others change nothing', () => {
+  test('H5.8 reports and feedback about streams of others change nothing', () => {
     const voice = connected();
     call.speak([voice], 5);
     const third = call.addPeer();
