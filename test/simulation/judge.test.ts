@@ -26,7 +26,7 @@ function makeTalker(source: number, csrc: number): Talker {
   talker.csrc = csrc;
   for (let i = 0; i < 400; i++) {
     talker.frame();
-    talker.arrivedMicros[i] = talker.capturedMicros[i];
+    talker.arrived(i, talker.capturedMicros[i]!);
   }
   return talker;
 }
@@ -77,6 +77,11 @@ describe('the judge', () => {
   test('a gap that the source left is right', () => {
     expect(
       verdict((s, [first]) => ((first!.arrivedMicros[20] = undefined), s.filter((t) => t.out !== 1020))),
+    ).toEqual(new Map());
+  });
+  test('a packet that came behind its successors may be left out', () => {
+    expect(
+      verdict((s, [first]) => ((first!.arrivedMicros[20]! += 90_000), s.filter((t) => t.out !== 1020))),
     ).toEqual(new Map());
   });
   test('a repeated packet is right', () => {
@@ -175,12 +180,23 @@ describe('the watch at the exit', () => {
       ]),
     ).toEqual([]);
   });
+  test('the loudest changes and changes back', () => {
+    expect(
+      watched([
+        [0, [5, 42], 0],
+        [1, [6, 42], 1000],
+        [0, [5, 42], 20_000],
+        [1, [6], 21_000],
+      ]),
+    ).toEqual([]);
+  });
   test('two bear 42 in turns', () => {
     expect(
       watched([
         [0, [5, 42], 0],
         [1, [6, 42], 1000],
         [0, [5, 42], 20_000],
+        [1, [6, 42], 21_000],
       ]),
     ).toEqual(['two-loudest']);
   });

@@ -19,6 +19,9 @@ export class ExitWatch {
   /** By receiver: the CSRC that each slot carried last. */
   readonly #carried = new Map<string, number[]>();
   loudestChanges = 0;
+  /** Changes of the loudest that were taken back before the one before had sent another packet. */
+  flickers = 0;
+  #wasDisputed = false;
 
   constructor(
     private readonly judge: Judge,
@@ -31,12 +34,16 @@ export class ExitWatch {
     const has42 = csrcs[1] === 42;
     const bearer = this.#bearers.get(csrc);
     if (has42 && this.#holder !== csrc) {
-      // Another one bore it since; with its own packets following each other that means that both do.
-      if (bearer?.had42 === true && sentMicros - bearer.sentMicros < SAME_STRETCH_MICROS)
+      // Somebody else bore it between two following packets of this one. Once, and the loudest changed and changed back;
+      // in turns, and both bear it.
+      const isDisputed = bearer?.had42 === true && sentMicros - bearer.sentMicros < SAME_STRETCH_MICROS;
+      if (isDisputed) this.flickers++;
+      if (isDisputed && this.#wasDisputed)
         this.judge.violate(
           'two-loudest',
           `${this.room} ${csrc} and ${this.#holder} at ${sentMicros / 1e6} s`,
         );
+      this.#wasDisputed = isDisputed;
       this.#holder = csrc;
       this.loudestChanges++;
     }

@@ -43,6 +43,8 @@ const SAMPLES_PER_FRAME = 960 + 10;
 /** Packets are judged when the stream is this far ahead: 3 s of audio, three times what is kept for resending. */
 const JUDGE_BEHIND = 150;
 const EXAMPLES_KEPT = 5;
+/** Rounding and the links' least jitter. */
+const CLOSE_MS = 5;
 
 export interface Tolerance {
   /** How far a timestamp may lie before and, without need, behind capture time + the least delay of the source's path. */
@@ -57,12 +59,17 @@ export class Judge {
   readonly #streams = new Map<string, StreamJudge>();
   /** Line error of the packets of a run's end, ms; sampled. */
   readonly lineErrorsMs: number[] = [];
+  /** From the first packet after a switch to the next sender report of that slot, ms (R5: at most 100). */
+  readonly reportAfterSwitchMs: number[] = [];
   /** Distinct switches: the same source's same packet first after a change, however many receivers saw it. */
   readonly distinctSwitches = new Set<number>();
   packets = 0;
   resent = 0;
   switches = 0;
   sourceGaps = 0;
+  /** Packets that came behind their successors: sent in their old place, and left out. */
+  lateSent = 0;
+  lateLeftOut = 0;
 
   constructor(
     readonly tolerance: Tolerance,
@@ -214,6 +221,7 @@ export class StreamJudge {
         `${this.#where(told)} at ${told.timestamp} after ${this.#where(last)} at ${last.timestamp}`,
       );
     if (last.source === told.source && told.packetNumber - last.packetNumber === step) {
+      if (talker.wasOvertaken(told.packetNumber)) judge.lateSent++;
       for (let lost = last.packetNumber + 1; lost < told.packetNumber; lost++)
         this.#missing.push({ packetNumber: lost, source: told.source });
       return;
@@ -226,17 +234,23 @@ export class StreamJudge {
     if (!told.marker) judge.violate('marker', `${this.#where(told)} after ${this.#where(last)}`);
   }
 
-  /** Each gap inside a run must be a packet that was not at the server while the run lasted. */
+  /**
+   * Each gap inside a run must be a packet that was not at the server when its turn came. One that came later, behind its
+   * successors, goes out if its place in time is still free (R2 goes first): counted, not judged.
+   */
   #endRun(last: Told | undefined): void {
     const until = last?.sentMicros ?? this.#last?.sentMicros ?? 0;
     const from = this.#runFirst?.sentMicros ?? 0;
     for (const { packetNumber, source } of this.#missing) {
       this.judge.sourceGaps++;
-      const arrived = this.judge.talkers.get(source)?.arrivedMicros[packetNumber];
-      if (arrived !== undefined && arrived > from && arrived < until)
+      const talker = this.judge.talkers.get(source);
+      const arrived = talker?.arrivedMicros[packetNumber];
+      if (talker === undefined || arrived === undefined || arrived <= from || arrived >= until) continue;
+      if (talker.wasOvertaken(packetNumber)) this.judge.lateLeftOut++;
+      else
         this.judge.violate(
           'gap',
-          `${this.name}: source ${source} packet ${packetNumber} was there and was not sent`,
+          `${this.name}: source ${source} packet ${packetNumber} came at ${arrived / 1e6} s, in a run of ${from / 1e6}…${until / 1e6} s, and was not sent`,
         );
     }
     this.#missing.length = 0;
@@ -244,7 +258,8 @@ export class StreamJudge {
 
   /**
    * Ahead of the line it may be only where it had to be: one frame behind the packet before it. Wherever there is room for
-   * more, the lead must be repaid.
+   * more, the lead must be repaid. Until the first sender report there is nothing but arrival to go by (R2): a source whose first
+   * packet was held up is as late as that, and comes closer from there.
    */
   #judgeLine(told: Told, last: Told | undefined, talker: Talker): void {
     const { judge } = this;
@@ -255,8 +270,14 @@ export class StreamJudge {
     const isTight =
       last !== undefined &&
       signed32(told.timestamp - last.timestamp) <= SAMPLES_PER_FRAME * Math.max(1, told.out - last.out);
-    if (error < -judge.tolerance.earlyMs || (error > judge.tolerance.lateMs && !isTight))
-      judge.violate('line', `${this.#where(told)} is ${error.toFixed(1)} ms off the line`);
+    if (
+      error < -judge.tolerance.earlyMs ||
+      (error > Math.max(judge.tolerance.lateMs, talker.firstLatenessMs + CLOSE_MS) && !isTight)
+    )
+      judge.violate(
+        'line',
+        `${this.#where(told)}, captured at ${captured / 1000} s, came at ${(talker.arrivedMicros[told.packetNumber] ?? NaN) / 1e6} s, is ${error.toFixed(1)} ms off the line`,
+      );
   }
 
   #where(told: Told): string {

@@ -10,6 +10,7 @@ import { RollOver } from './rollOver.js';
 import { readStamp } from './stamp.js';
 
 /** Asked three times, as long as the server keeps packets. */
+const SILENT_AFTER_MICROS = 60_000;
 const NACK_AFTER_MICROS = [10_000, 110_000, 260_000];
 
 interface SlotState {
@@ -23,7 +24,7 @@ interface SlotState {
   received: number;
   wanted: Map<number, { sinceMicros: number; asked: number }>;
   switchedMicros: number | undefined;
-  lastReportMicros: number | undefined;
+  lastSentMicros: number;
   csrc: number;
 }
 
@@ -31,12 +32,10 @@ export interface ListenerFigures {
   nacked: number;
   recovered: number;
   reports: number;
-  /** From a switch to the next sender report of that slot, ms. */
-  reportAfterSwitchMs: number[];
 }
 
 export class Listener {
-  readonly figures: ListenerFigures = { nacked: 0, recovered: 0, reports: 0, reportAfterSwitchMs: [] };
+  readonly figures: ListenerFigures = { nacked: 0, recovered: 0, reports: 0 };
   readonly #bySsrc = new Map<number, SlotState>();
   readonly #seen = new Map<number, Int32Array>();
 
@@ -60,7 +59,7 @@ export class Listener {
         received: 0,
         wanted: new Map(),
         switchedMicros: undefined,
-        lastReportMicros: undefined,
+        lastSentMicros: -Infinity,
         csrc: 0,
       });
     });
@@ -93,6 +92,10 @@ export class Listener {
         slot.csrc = csrcs[0] ?? 0;
         slot.switchedMicros ??= nowMicros;
       }
+      // A slot that fell silent at once owes no report; its time begins anew with what it sends next.
+      const isResumed = nowMicros - slot.lastSentMicros > SILENT_AFTER_MICROS;
+      if (isResumed && slot.switchedMicros !== undefined) slot.switchedMicros = nowMicros;
+      slot.lastSentMicros = nowMicros;
     }
     return out;
   }
@@ -161,18 +164,20 @@ export class Listener {
     seen[place] = (packetNumber << 4) | slot.index;
   }
 
-  /** A decrypted compound of the server, behind the link. @param zeroMillis wall clock of the server at virtual time 0 */
-  takeReports(plain: Uint8Array, zeroMillis: number, nowMicros: number): void {
+  /** A decrypted compound at the server's exit. @param zeroMillis wall clock of the server at virtual time 0 */
+  reportsSent(plain: Uint8Array, zeroMillis: number, nowMicros: number): void {
     for (const packet of parseRtcp(plain).packets) {
       if (packet.type !== 'sr') continue;
       const slot = this.#bySsrc.get(packet.ssrc);
-      if (slot === undefined) continue;
+      if (slot === undefined) {
+        this.judge.violate('ssrc', `${this.name}: sender report of ${packet.ssrc} at ${nowMicros / 1e6} s`);
+        continue;
+      }
       this.figures.reports++;
       if (slot.switchedMicros !== undefined) {
-        this.figures.reportAfterSwitchMs.push((nowMicros - slot.switchedMicros) / 1000);
+        this.judge.reportAfterSwitchMs.push((nowMicros - slot.switchedMicros) / 1000);
         slot.switchedMicros = undefined;
       }
-      slot.lastReportMicros = nowMicros;
       slot.judge.report(packet.rtpTimestamp, fromNtp(packet.ntpSeconds, packet.ntpFraction) - zeroMillis);
     }
   }

@@ -218,7 +218,7 @@ export class SimulatedRoom {
   }
   #arrived(talker: Talker, packetNumber: number, nowMicros: number): void {
     this.packetsIn++;
-    if (!talker.muted) talker.arrivedMicros[packetNumber] ??= nowMicros;
+    talker.arrived(packetNumber, nowMicros);
   }
 
   #senderReports(participant: Participant, talker: Talker): void {
@@ -279,7 +279,10 @@ export class SimulatedRoom {
     const sentMicros = this.nowMicros;
     const at = downlink.arrival(sentMicros);
     if (isRtcp) {
-      if (at !== undefined) this.timeline.at(at, () => this.#rtcpArrived(participant, bytes));
+      const plain = participant.receiving.unprotectRtcp(bytes)?.plain;
+      if (plain === undefined) return this.judge.violate('undecryptable', `${participant.id}: RTCP`);
+      listener?.reportsSent(plain, this.server.zeroUnixMillis, sentMicros);
+      if (at !== undefined) this.timeline.at(at, () => this.#rtcpArrived(participant, plain));
       return;
     }
     const out = listener?.sent(bytes, sentMicros);
@@ -288,11 +291,9 @@ export class SimulatedRoom {
     else this.timeline.at(at, (nowMicros) => listener.receive(bytes, out, sentMicros, nowMicros));
   }
 
-  #rtcpArrived(participant: Participant, bytes: Uint8Array): void {
+  /** What the server wants again of what this participant sent. */
+  #rtcpArrived(participant: Participant, plain: Uint8Array): void {
     if (participant.gone) return;
-    const plain = participant.receiving.unprotectRtcp(bytes)?.plain;
-    if (plain === undefined) return this.judge.violate('undecryptable', `${participant.id}: RTCP`);
-    participant.listener?.takeReports(plain, this.server.zeroUnixMillis, this.nowMicros);
     for (const packet of parseRtcp(plain).packets) {
       if (packet.type !== 'nack') continue;
       const kept = participant.lastSent.get(packet.mediaSsrc) ?? [];

@@ -187,9 +187,6 @@ export class SimulatedServer {
   takeSent(): { to: Uint8Array; bytes: Uint8Array }[] {
     return this.engine.takeSent();
   }
-  dump(): unknown {
-    return this.core.handleRequest('worker.dump', undefined);
-  }
   drops(): Record<string, number> {
     return Object.fromEntries(Object.entries(this.engine.stats().drops).filter(([, count]) => count > 0));
   }

@@ -13,6 +13,8 @@ const SAMPLES_PER_MILLI = 48;
 /** Opus DTX sends one packet in 400 ms. */
 const DTX_FRAMES = 20;
 const SILENCE_LEVEL = 92;
+/** Farther apart than retransmission brings packets: 1 s. */
+const OVERTAKING_PACKETS = 50;
 
 export interface TalkerOptions {
   /** What is stamped into the payload; unique in a simulation. */
@@ -56,6 +58,8 @@ export class Talker {
   producerId = '';
   /** Least delay of its path to the server, ms: what a clock offset by arrival cannot know. */
   leastDelayMs = 0;
+  /** By how much its first packet was later than that, ms. */
+  firstLatenessMs = 0;
   muted = false;
   gone = false;
   readonly spurts: Spurt[] = [];
@@ -74,14 +78,16 @@ export class Talker {
   #silentFrames = 0;
   #sinceSpurt = 0;
   #octets = 0;
+  #wasHeard = false;
 
   constructor(
     readonly options: TalkerOptions,
     random: Random,
   ) {
     this.#random = random;
-    // Half of them begin shortly before a wrap, where mistakes live.
-    this.#firstSequence = random.chance(0.5) ? 65_536 - random.below(200) : random.below(65_536);
+    // Half of them begin shortly before a wrap, where mistakes live; with 20 packets left, for a receiver that sees none
+    // of those takes the roll-over counter for 0 and can decrypt nothing (RFC 3711 §3.3.1).
+    this.#firstSequence = random.chance(0.5) ? 65_516 - random.below(200) : random.below(65_000);
     this.#firstTimestamp = random.chance(0.5) ? 4_294_967_296 - random.below(480_000) : random.uint32();
     this.#frameMicros = options.clock.frameMicros;
   }
@@ -94,6 +100,22 @@ export class Talker {
   }
   get nextFrameMicros(): number {
     return Math.round(this.options.startMicros + this.#frame * this.#frameMicros);
+  }
+  /** A packet is at the server. While its source is muted there, that is as good as lost. */
+  arrived(packetNumber: number, nowMicros: number): void {
+    if (this.muted || this.arrivedMicros[packetNumber] !== undefined) return;
+    if (!this.#wasHeard) {
+      this.#wasHeard = true;
+      this.firstLatenessMs = (nowMicros - this.capturedMicros[packetNumber]!) / 1000 - this.leastDelayMs;
+    }
+    this.arrivedMicros[packetNumber] = nowMicros;
+  }
+  /** Whether one of the next packets was at the server before this one. */
+  wasOvertaken(packetNumber: number): boolean {
+    const own = this.arrivedMicros[packetNumber] ?? Infinity;
+    return this.arrivedMicros
+      .slice(packetNumber + 1, packetNumber + OVERTAKING_PACKETS)
+      .some((later) => later !== undefined && later < own);
   }
   extendedSequence(packetNumber: number): number {
     return this.#firstSequence + packetNumber;
