@@ -58,11 +58,10 @@ export class Receiver {
   }
 
   /** Not while another slot's jitter buffer still plays the same source, and not what another view has just sent. */
-  mayStart(source: AudioSource, from: ViewSlot, nowMicros: number): boolean {
+  mayStart(slot: ReceiverSlot, source: AudioSource, from: ViewSlot, nowMicros: number): boolean {
     const left = this.#left.get(source);
-    return (
-      left === undefined || left.from === from || nowMicros - left.atMicros >= RECEIVER_LIMITS.restMicros
-    );
+    if (left === undefined || nowMicros - left.atMicros >= RECEIVER_LIMITS.restMicros) return true;
+    return left.slot === slot && left.from === from;
   }
 
   free(): void {

@@ -140,7 +140,7 @@ export class ReceiverSlot {
 
   /** Waits for the next packet, if the receiver must not hear the slot's new source at once. */
   rest(slot: ViewSlot, source: AudioSource, nowMicros: number): void {
-    if (this.receiver.mayStart(source, slot, nowMicros)) return;
+    if (this.receiver.mayStart(this, source, slot, nowMicros)) return;
     this.leave();
     this.join(slot);
   }
@@ -148,7 +148,7 @@ export class ReceiverSlot {
   /** Not while the source is still heard from elsewhere, and not far ahead of the line. */
   mayStart(slot: ViewSlot, timestamp: number, nowMicros: number): boolean {
     return (
-      this.receiver.mayStart(slot.source!, slot, nowMicros) &&
+      this.receiver.mayStart(this, slot.source!, slot, nowMicros) &&
       this.#lastTimestamp + this.#lastFrameTicks - timestamp <= LINE_LIMITS.mostLead
     );
   }

@@ -158,6 +158,11 @@ export class Judge {
         this.violate('order', `${where}: ${one.timestamp} after ${last.timestamp}`);
       const before = this.payload(last.payload);
       if (before.source === source && number - before.number === step) {
+        // Marked: the source may have been away, and what came meanwhile was nobody's.
+        if (one.marker) {
+          endRun(last);
+          runFirst = one;
+        }
         for (let lost = before.number + 1; lost < number; lost++) missing.push({ source, number: lost });
       } else {
         endRun(last);
