@@ -1,9 +1,9 @@
 // Load generator: a room of endpoints that behave like Chromium, on one core.
 //
 // Each endpoint has a UDP socket of its own. Talkers send Opus-sized SRTP at 50 packets/s in spurts, with a sender
-// report every 5 s. While "behave" is on every endpoint sends a STUN check each 2.5 s and, per received stream, a
-// receiver report each 5 s and a NACK for 1 % of the packets. Received packets are counted and numbered by their
-// clear headers; one of 64 is decrypted as a proof.
+// report every 5 s. Every endpoint sends a STUN check each 2.5 s and, per received stream, a receiver report each 5 s and
+// a NACK for 1 % of the packets; each of the three can be switched off. Received packets are counted and numbered by
+// their clear headers; one of 64 is decrypted as a proof.
 //
 // The sockets are drained in turn, each every 40 ms, so that one recvmmsg takes a handful of packets: that keeps
 // the generator at a few per cent of its core at 150,000 packets/s, and nobody is woken by an arriving packet.
@@ -42,6 +42,7 @@ constexpr int64_t SWEEP = 40'000;                   // each socket is drained th
 constexpr int64_t PACKET_EVERY = 20'000;            // Opus frames of 20 ms
 constexpr uint64_t NTP_UNIX_SECONDS = 2208988800u;  // RFC 3550 4
 constexpr int BATCH = 64, DATAGRAM = 1500;
+constexpr int CHECKS = 1, REPORTS = 2, NACKS = 4;  // bits of "behave N"
 
 int64_t nowMicros() {
   timespec t;
@@ -136,7 +137,7 @@ class Generator {
       while (!events_.empty() && events_.top().at <= now) {
         Event event = events_.top();
         events_.pop();
-        if (behaving_) happen(event, now);
+        happen(event, now);
         event.at = now + (event.due == Due::Check ? CHECK_EVERY : REPORT_EVERY);
         events_.push(event);
       }
@@ -223,7 +224,8 @@ class Generator {
 
   /// A voice in spurts of 1–4 s with pauses of 0.2–0.8 s; the loudness changes from spurt to spurt.
   void talk(Talker& talker, int64_t now) {
-    if (talker.nextAt < now - 10 * PACKET_EVERY) talker.nextAt = now;  // talking was off
+    // Talking was off: go on in its own phase, or all talkers would send at one instant from here on.
+    if (talker.nextAt < now - 10 * PACKET_EVERY) talker.nextAt += (now - talker.nextAt) / PACKET_EVERY * PACKET_EVERY;
     while (talker.nextAt <= now) {
       bool starts = false;
       if (now >= talker.phaseEndsAt) {
@@ -292,8 +294,8 @@ class Generator {
 
   void happen(const Event& event, int64_t now) {
     Endpoint& endpoint = endpoints_[size_t(event.endpoint)];
-    if (event.due == Due::Check) sendCheck(endpoint);
-    if (event.due == Due::Report && endpoint.slots[size_t(event.slot)].started)
+    if (event.due == Due::Check && (behaviour_ & CHECKS)) sendCheck(endpoint);
+    if (event.due == Due::Report && (behaviour_ & REPORTS) && endpoint.slots[size_t(event.slot)].started)
       sendReceiverReport(endpoint, endpoint.slots[size_t(event.slot)], now);
   }
 
@@ -364,7 +366,7 @@ class Generator {
         slot.highest += uint32_t(ahead);
         slot.received++;
       }
-      if (behaving_ && ahead > 0 && random_.next() < lossOf4G_) sendNack(endpoint, ssrc, sequence, 0);
+      if ((behaviour_ & NACKS) && ahead > 0 && random_.next() < lossOf4G_) sendNack(endpoint, ssrc, sequence, 0);
       if (counters_.rtp % 64 == 0) prove(endpoint, packet, length, slot.highest >> 16);
       return;
     }
@@ -408,8 +410,7 @@ class Generator {
   void command(const std::string& line) {
     if (line == "talk on") talking_ = true;
     if (line == "talk off") talking_ = false;
-    if (line == "behave on") behaving_ = true;
-    if (line == "behave off") behaving_ = false;
+    if (line.rfind("behave ", 0) == 0) behaviour_ = std::stoi(line.substr(7));
     if (line == "quit") quit_ = true;
     if (line == "reset") counters_ = {};
     rusage usage;
@@ -433,7 +434,8 @@ class Generator {
   std::vector<Talker> talkers_;
   std::priority_queue<Event> events_;
   Counters counters_;
-  bool talking_ = false, behaving_ = false, quit_ = false;
+  bool talking_ = false, quit_ = false;
+  int behaviour_ = 0;
   std::string pending_;
   int64_t sweptAt_ = 0;
   size_t next_ = 0;

@@ -4,7 +4,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { join } from 'node:path';
 import { packageRoot } from './nativeBuild.js';
 
-const hasTaskset = process.platform === 'linux' && spawnSync('taskset', ['--version']).status === 0;
+export const hasTaskset = process.platform === 'linux' && spawnSync('taskset', ['--version']).status === 0;
 
 /** Command and arguments that run Node on one core. Without taskset the process is not pinned. */
 export function pinned(core: number | undefined, args: readonly string[]): [command: string, args: string[]] {

@@ -42,6 +42,10 @@ export interface LoadConfiguration {
   seed: number;
 }
 
+/** What receivers send, besides nothing. */
+export const BEHAVIOUR = { checks: 1, reports: 2, nacks: 4 } as const;
+export const LIKE_CHROMIUM = BEHAVIOUR.checks | BEHAVIOUR.reports | BEHAVIOUR.nacks;
+
 /** Counted since the last `reset`. */
 export interface LoadCounters {
   rtp: number;
@@ -114,9 +118,9 @@ export class LoadGenerator {
   talk(on: boolean): Promise<LoadCounters> {
     return this.program.ask(on ? 'talk on' : 'talk off');
   }
-  /** Checks, receiver reports and NACKs. */
-  behave(on: boolean): Promise<LoadCounters> {
-    return this.program.ask(on ? 'behave on' : 'behave off');
+  /** @param what sum of BEHAVIOUR; 0 = receivers that send nothing */
+  behave(what: number): Promise<LoadCounters> {
+    return this.program.ask(`behave ${what}`);
   }
   reset(): Promise<LoadCounters> {
     return this.program.ask('reset');

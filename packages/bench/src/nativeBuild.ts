@@ -45,7 +45,7 @@ export function buildNative({ name, engineSources = [], flags = [] }: NativeProg
   );
   if (existsSync(built) && statSync(built).mtimeMs > sources) return built;
   mkdirSync(folder, { recursive: true });
-  const compile = ['-std=c++20', '-O2', '-fPIC', '-shared', '-Wno-deprecated-declarations', ...flags];
+  const compile = ['-std=c++20', '-O3', '-fPIC', '-shared', '-Wno-deprecated-declarations', ...flags];
   const include = [`-I${nodeHeaders()}`, `-I${engineNative}`];
   const files = [
     join(packageRoot, 'native', `${name}.cc`),
