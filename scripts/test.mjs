@@ -2,10 +2,11 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ensureBrowsers } from './browsers.mjs';
-import { build, root } from './build.mjs';
+import { build, root, run } from './build.mjs';
 
 const filters = process.argv.slice(2);
 build();
+run(process.execPath, [join(root, 'scripts/borders.mjs')]);
 if (filters.length === 0) ensureBrowsers();
 const { status } = spawnSync(
   process.execPath,
