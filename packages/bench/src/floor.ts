@@ -21,12 +21,17 @@ export interface FloorRun {
   errors: number;
 }
 
+/** Floor and media process send to the same sockets: with its own SSRCs, one does not disturb the other's numbering there. */
+const OTHER_SSRC = 0x8000_0000;
+
 /** The lines that native/floor.cc reads. The client's receiving key is the floor's sending key. */
 export function floorLines({ receivers, slots, payloadBytes, cipher }: FloorConfiguration): string {
   const lines = [`payload ${payloadBytes}`, `slots ${slots}`];
   if (cipher !== undefined) lines.push(`cipher ${cipher}`);
-  for (const r of receivers)
-    lines.push(`receiver ${r.ip} ${r.port} ${r.receiveKey} ${r.receiveSalt} ${r.slotSsrcs.join(' ')}`);
+  for (const r of receivers) {
+    const ssrcs = r.slotSsrcs.map((ssrc) => (ssrc ^ OTHER_SSRC) >>> 0);
+    lines.push(`receiver ${r.ip} ${r.port} ${r.receiveKey} ${r.receiveSalt} ${ssrcs.join(' ')}`);
+  }
   return lines.join('\n') + '\n';
 }
 

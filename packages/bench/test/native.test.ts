@@ -52,9 +52,11 @@ test('the load generator is told keys as the client sees them', () => {
   ]);
 });
 
-test('the floor sends with the keys that the clients receive with', () => {
+test('the floor sends with the keys that the clients receive with, under SSRCs of its own', () => {
   const lines = floorLines({ receivers: [endpoint], slots: 3, payloadBytes: 100, cipher: 'vaes' });
-  expect(lines).toBe('payload 100\nslots 3\ncipher vaes\nreceiver 127.0.0.1 21000 cc dd 1 2 3\n');
+  expect(lines).toBe(
+    'payload 100\nslots 3\ncipher vaes\nreceiver 127.0.0.1 21000 cc dd 2147483649 2147483650 2147483651\n',
+  );
 });
 
 test('the floor program has at most 300 lines', () => {

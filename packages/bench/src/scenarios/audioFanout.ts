@@ -23,7 +23,7 @@ const NACK_SHARE = 0.01;
 /** After a change of load, before anything is counted: queues, caches and the noise floors of the ranker settle. */
 const SETTLE_MS = 700;
 /** JavaScript is compiled and the ranker has heard everybody. */
-const WARM_UP_MS = 6000;
+const WARM_UP_MS = 10_000;
 /** Rounds with receivers that send nothing, for TypeScript's share; well below the 30 s after which consent ends. */
 const QUIET_ROUNDS = 3;
 const PART_ROUNDS = 3;
@@ -40,7 +40,7 @@ interface OursRound {
   lost: number;
   received: number;
   notGenuine: number;
-  resent: number;
+  nacks: number;
 }
 interface FloorRound {
   packets: number;
@@ -83,7 +83,7 @@ async function oursRound(
     lost: load.lost,
     received: load.rtp,
     notGenuine: load.notGenuine + load.unknownSsrc,
-    resent: load.nacks,
+    nacks: load.nacks,
   };
 }
 
@@ -196,7 +196,7 @@ async function measure(
       packetsPerSecond: Math.round(median(ours.map((round) => round.packets / settings.seconds))),
       typeScriptMicrosPerPacketIn: rounded(median(quiet.map((round) => round.typeScript)), 2),
       quietCpuMicrosPerPacketOut: rounded(median(quiet.map((round) => round.micros)), 3),
-      nacksPerSecond: Math.round(median(ours.map((round) => round.resent / settings.seconds))),
+      nacksPerSecond: Math.round(median(ours.map((round) => round.nacks / settings.seconds))),
       coreBusyShare: rounded(median(ours.map((round) => round.coreBusy)), 3),
       stolenShare: rounded(median(ours.map((round) => round.stolen)), 3),
       generatorShare: rounded(median(ours.map((round) => round.generatorShare)), 3),
@@ -218,6 +218,7 @@ function complain(ours: OursRound, floor: FloorRound, say: (line: string) => voi
     say(`  ! ${ours.notGenuine} packets could not be decrypted or had an unknown SSRC`);
   if (floor.received < floor.packets * (1 - LOSS_ALLOWED))
     say(`  ! the floor's receivers got ${floor.received} only`);
+  if (ours.nacks < ours.packets * NACK_SHARE * 0.8) say(`  ! receivers sent ${ours.nacks} NACKs only`);
   if (ours.generatorShare > 0.8) say('  ! the load generator is nearly busy: the figures may be its own');
 }
 
