@@ -19,11 +19,7 @@ import { isOpus, slotsOf, sourcesOf, type MediaSection, type SessionPlan } from 
  * Towards us: the level ranks speakers, the MID binds SSRCs. Towards the client: level and MID. Transport-wide
  * numbers are not negotiated for audio: there is nothing to estimate at 3 × 50 packets a second.
  */
-const AUDIO_EXTENSIONS: readonly string[] = [
-  HEADER_EXTENSION_URIS.audioLevel,
-  HEADER_EXTENSION_URIS.mid,
-  HEADER_EXTENSION_URIS.absCaptureTime,
-];
+const AUDIO_EXTENSIONS: readonly string[] = [HEADER_EXTENSION_URIS.audioLevel, HEADER_EXTENSION_URIS.mid];
 
 export function sourceParameters(section: MediaSection): RtpParameters {
   const parameters = sectionToRtpParameters(section);

@@ -21,12 +21,14 @@ const DYNAMIC_PAYLOAD_TYPES = Array.from({ length: 28 }, (_, i) => 100 + i).conc
 const EXTENSION_ID_MAX = 255;
 const AUDIO_FEEDBACK_TO_RECEIVERS = ['nack'];
 
-/** Extensions that packets to a receiver may carry, when it negotiated them (virtual streams R6). */
+/**
+ * Extensions that packets to a receiver may carry, when it negotiated them (virtual streams R6). Not abs-capture-time: its
+ * clock is the sender's, and a receiver would take it for the server's.
+ */
 const OUTGOING_EXTENSIONS: readonly string[] = [
   HEADER_EXTENSION_URIS.mid,
   HEADER_EXTENSION_URIS.audioLevel,
   HEADER_EXTENSION_URIS.absSendTime,
-  HEADER_EXTENSION_URIS.absCaptureTime,
 ];
 
 type Codec = Pick<RtpCodecCapability, 'mimeType' | 'clockRate' | 'channels'>;

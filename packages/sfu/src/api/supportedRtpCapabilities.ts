@@ -37,13 +37,6 @@ const SUPPORTED: Required<RtpCapabilities> = {
       preferredEncrypt: false,
       direction: 'sendrecv',
     },
-    {
-      kind: 'audio',
-      uri: HEADER_EXTENSION_URIS.absCaptureTime,
-      preferredId: 13,
-      preferredEncrypt: false,
-      direction: 'sendrecv',
-    },
   ],
 };
 
