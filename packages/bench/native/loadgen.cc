@@ -190,7 +190,7 @@ class Generator {
       local.sin_port = htons(uint16_t(port));
       inet_aton(ip.c_str(), &local.sin_addr);
       if (bind(endpoint.socket, reinterpret_cast<sockaddr*>(&local), sizeof local) != 0) {
-        fprintf(stderr, "load generator: %s:%d: %s\n", ip.c_str(), port, strerror(errno));
+        fprintf(stderr, "load generator: %s:%d: %s. Is another benchmark running?\n", ip.c_str(), port, strerror(errno));
         exit(1);
       }
       endpoints_.push_back(std::move(endpoint));

@@ -1,11 +1,13 @@
 /**
  * Child process: the media core of @tertulia/sfu on the real engine and real sockets, driven as in a media process of the
- * server, but for two things: SRTP keys are injected instead of agreed by DTLS, and requests come from the bench.
+ * server, but for two things: SRTP keys are injected instead of agreed by DTLS, and requests come from the bench. News of
+ * slots and speakers goes over the pipe to the parent, as it does there.
  */
 import { randomUUID } from 'node:crypto';
 import { Engine, ENTRY_PACKETS, ENTRY_WORDS, toAddress, type OnBatch } from '@tertulia/engine';
-import { Loop, MediaCore } from '@tertulia/sfu/media';
+import { Loop, MediaCore, type ChannelEvent } from '@tertulia/sfu/media';
 import { HEADER_EXTENSION_URIS, type RtpParameters } from '@tertulia/wire';
+import { median } from './statistics.js';
 import type { EndpointSetUp, FromMediaProcess, MediaUsage, RoomSetUp, ToMediaProcess } from './mediaRoom.js';
 
 const PAYLOAD_TYPE = 111;
@@ -17,14 +19,18 @@ class TimedEngine extends Engine {
   timing = false;
   micros = 0;
   rowCount = 0;
+  /** µs per row of each batch. */
+  readonly samples: number[] = [];
 
   override start(onBatch: OnBatch): void {
     super.start((rows, nowMicros) => {
       if (!this.timing) return onBatch(rows, nowMicros);
       const started = performance.now();
       const commands = onBatch(rows, nowMicros);
-      this.micros += (performance.now() - started) * 1000;
+      const micros = (performance.now() - started) * 1000;
+      this.micros += micros;
       this.rowCount += rows;
+      this.samples.push(micros / rows);
       return commands;
     });
   }
@@ -55,7 +61,19 @@ function opus(mid: string, ssrc: number, cname: string): RtpParameters {
 }
 
 const engine = new TimedEngine();
-const core = new MediaCore({ engine, allowKeyInjection: true, emit: () => undefined });
+/** News for the API process: all of one turn of the event loop in one message, as in the server's media process. */
+let events: ChannelEvent[] = [];
+function collect(event: ChannelEvent): void {
+  events.push(event);
+  if (events.length > 1) return;
+  setImmediate(() => {
+    const batch = events;
+    events = [];
+    process.send!({ events: batch } satisfies FromMediaProcess);
+  });
+}
+
+const core = new MediaCore({ engine, allowKeyInjection: true, emit: collect });
 new Loop(core).start();
 
 function setUp(slots: number, talkerCount: number, endpoints: readonly EndpointSetUp[]): RoomSetUp {
@@ -156,7 +174,7 @@ function answer(message: ToMediaProcess): unknown {
       return usage();
     case 'timing':
       engine.timing = message.on;
-      return undefined;
+      return median(engine.samples.splice(0));
     case 'end':
       process.exit(0);
   }
