@@ -351,6 +351,7 @@ export class VirtualRoom {
     this.#sources.clear();
     this.#retired.clear();
     this.#context.changed.clear();
+    this.#lastPacketMicros = -Infinity; // nothing is due any more
   }
 
   // ---- inside ----
