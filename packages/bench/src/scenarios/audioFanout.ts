@@ -221,7 +221,9 @@ function complain(ours: OursRound, floor: FloorRound, say: (line: string) => voi
     say(`  ! ${ours.notGenuine} packets could not be decrypted or had an unknown SSRC`);
   if (floor.received < floor.packets * (1 - LOSS_ALLOWED))
     say(`  ! the floor's receivers got ${floor.received} only`);
-  if (ours.nacks < ours.packets * NACK_SHARE * 0.8) say(`  ! receivers sent ${ours.nacks} NACKs only`);
+  const nacksExpected = ours.packets * NACK_SHARE;
+  if (nacksExpected > 100 && ours.nacks < nacksExpected * 0.7)
+    say(`  ! receivers sent ${ours.nacks} NACKs only`);
   if (ours.generatorShare > 0.8) say('  ! the load generator is nearly busy: the figures may be its own');
 }
 
