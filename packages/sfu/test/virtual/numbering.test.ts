@@ -111,6 +111,22 @@ describe('at a switch', () => {
   });
 });
 
+test('a slow device falls behind its line, and is brought forward in silence', () => {
+  const direct = new Direct(1);
+  const a = direct.source('a');
+  direct.receiver('r', 1);
+  // 0.1 % slow, ten times what devices are: 20 ms of sound take 20.02 ms; after 80 s it is 80 ms late.
+  let last: Sent | undefined;
+  for (let i = 0; i < 5000; i++) {
+    const [sent] = direct.packet(a, { level: i < 4000 ? SPEECH : SILENCE });
+    if (last !== undefined) expect((sent!.timestamp - last.timestamp) | 0).toBeGreaterThanOrEqual(TICKS);
+    last = sent!;
+    direct.wait(20_020);
+  }
+  const line = direct.room.senderReport('r', direct.nowMicros)[0]!.rtpTimestamp;
+  expect(Math.abs(((last!.timestamp - line) | 0) / 48 + 20)).toBeLessThan(40);
+});
+
 describe('a source that begins anew', () => {
   test.each([
     { name: 'with another SSRC', change: { ssrc: 77, sequence: 9, timestamp: 12 } },
@@ -148,6 +164,38 @@ describe('a source that begins anew', () => {
     ticks(sent).forEach((step) => expect(step).toBeGreaterThan(0));
     const line = direct.room.senderReport('r', direct.nowMicros)[0]!.rtpTimestamp;
     expect(Math.abs(((sent.at(-1)!.timestamp - line) | 0) / 48)).toBeLessThan(250);
+  });
+
+  test.each([5, 20, 60, 300, 1000])(
+    'timestamps that stood still for %i frames of pause (a track taken away and given back): speech is heard at once',
+    (frames) => {
+      const direct = new Direct(1);
+      const [a, b] = [direct.source('a'), direct.source('b')];
+      direct.receiver('r', 1);
+      direct.play([a], 100, SPEECH);
+      direct.play([b], frames, SILENCE); // a sends nothing, and its timestamps do not move
+      const sent = direct.play([a, b], 100, (source) => (source === a ? SPEECH : SILENCE));
+      expect(sent.filter(({ csrcs }) => csrcs[0] === a.csrc)).toHaveLength(100);
+      ticks(direct.sent).forEach((step) => expect(step).toBeGreaterThan(0));
+      // Once somebody pauses, the slot is on its line again, and anchors were true before.
+      direct.play([a, b], 60, SILENCE);
+      const line = direct.room.senderReport('r', direct.nowMicros)[0]!.rtpTimestamp;
+      expect(Math.abs(((direct.sent.at(-1)!.timestamp - line) | 0) / 48 + 20)).toBeLessThanOrEqual(60);
+      const [state] = direct.room.slotStates('r', direct.nowMicros);
+      expect(Math.abs(state!.captureTimeMs - direct.nowMicros / 1000 + 20)).toBeLessThan(90);
+    },
+  );
+
+  test('a path that freezes for 2 s and then delivers everything: all of it goes on, in order', () => {
+    const direct = new Direct(1);
+    const a = direct.source('a');
+    direct.receiver('r', 1);
+    const sent = direct.play([a], 100, SPEECH);
+    direct.wait(100 * FRAME_MICROS);
+    for (let i = 0; i < 100; i++) sent.push(...direct.packet(a, { level: SPEECH }));
+    sent.push(...direct.play([a], 50, SPEECH));
+    expect(outs(sent)).toHaveLength(250);
+    expect(ticks(sent)).toEqual(Array(249).fill(TICKS));
   });
 
   test('timestamps that run at ten times the speed do not drag the slot into the future', () => {

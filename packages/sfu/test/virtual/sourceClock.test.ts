@@ -179,6 +179,23 @@ describe('timestamps that jump', () => {
     expect(restarts).toBe(1);
   });
 
+  test.each([0.2, 2, 9])('that stood still for %d s: anchored anew within 0.4 s', (pause) => {
+    const one = new SourceClock().createStream(RATE);
+    for (let i = 0; i < 500; i++) {
+      const at = i * FRAME + (i >= 200 ? pause * 1e6 : 0);
+      one.handlePacket(i * 960, at);
+      if (i > 220) expect(Math.abs(one.captureMicros(i * 960) - at)).toBeLessThan(1000);
+    }
+  });
+
+  test('one packet that is held for 200 ms changes nothing', () => {
+    const one = new SourceClock().createStream(RATE);
+    for (let i = 0; i < 500; i++) {
+      one.handlePacket(i * 960, i * FRAME + (i % 50 === 49 ? 200_000 : 0));
+      expect(one.captureMicros(i * 960)).toBeCloseTo(i * FRAME, 0);
+    }
+  });
+
   test('a path that froze for 4 s and then delivers everything is no jump', () => {
     const one = new SourceClock().createStream(RATE);
     for (let i = 0; i < 1000; i++) {

@@ -28,6 +28,11 @@ export const CLOCK_LIMITS = {
   aheadMicros: 2_000_000,
   /** µs by which it may lag: a path that froze and then delivered everything is not a jump of the timestamps. */
   behindMicros: 10_000_000,
+  /** µs by which packets may be missing for longer than their timestamps say, before one asks whether the timestamps stood
+   *  still (a sender whose track was taken away and given back), and how long that is watched: a path that froze delivers
+   *  what it held at once, timestamps that stood still stay behind. */
+  stallMicros: 60_000,
+  stallWatchMicros: 300_000,
 } as const;
 
 /** The least of the values of the last `buckets * bucketMicros`, in constant memory. */
@@ -110,6 +115,9 @@ export class StreamClock {
   /** µs, server time - ticks; what `captureMicros` adds. */
   #applied: number | undefined;
   #appliedAtMicros = 0;
+  #lastOffset: number | undefined;
+  /** Since packets came later than they should: until when that is watched, the least offset since, and what would clear it. */
+  #stall: { untilMicros: number; least: number; clear: number } | undefined;
 
   constructor(
     private readonly clock: SourceClock,
@@ -127,6 +135,12 @@ export class StreamClock {
       least !== Infinity &&
       (offset < least - CLOCK_LIMITS.aheadMicros || offset > least + CLOCK_LIMITS.behindMicros);
     if (jumped) this.restart();
+    else if (this.#stood(offset, least, arrivalMicros)) {
+      const since = this.#stall!.least;
+      this.restart();
+      this.#arrivals.push(since, arrivalMicros);
+    }
+    this.#lastOffset = offset;
     this.#arrivals.push(offset, arrivalMicros);
     const report = this.#validReport();
     if (report !== undefined) {
@@ -148,11 +162,34 @@ export class StreamClock {
     this.#arrivals.reset();
     this.#report = undefined;
     this.#applied = undefined;
+    this.#lastOffset = undefined;
+    this.#stall = undefined;
   }
 
   /** µs of the server's clock; not before the first packet. */
   captureMicros(ticks: number): number {
     return ticks * this.#microsPerTick + (this.#applied ?? 0);
+  }
+
+  /** Whether the timestamps stood still for a while, seen from later packets that stay behind. */
+  #stood(offset: number, least: number, arrivalMicros: number): boolean {
+    const last = this.#lastOffset;
+    if (last !== undefined && offset - last > CLOCK_LIMITS.stallMicros) {
+      this.#stall = {
+        untilMicros: arrivalMicros + CLOCK_LIMITS.stallWatchMicros,
+        least: offset,
+        clear: offset - (offset - least) / 2,
+      };
+      return false;
+    }
+    const stall = this.#stall;
+    if (stall === undefined) return false;
+    if (offset < stall.clear) {
+      this.#stall = undefined;
+      return false;
+    }
+    stall.least = Math.min(stall.least, offset);
+    return arrivalMicros >= stall.untilMicros;
   }
 
   #validReport(): { ntpMicros: number; ticks: number } | undefined {

@@ -22,10 +22,9 @@ const TICKS_PER_MS = 48;
 export const LINE_LIMITS = {
   /** Ticks, 5 ms: less is not worth another span; lips are in step within 20 ms anyway. */
   worthMending: 5 * TICKS_PER_MS,
-  /** Ticks, 20 ms behind the line: the source's clock is slow or its path grew longer. Mended while it is silent. */
+  /** Ticks, 20 ms behind the line: the source's clock is slow or its path grew longer, or its timestamps stood still. Mended
+   *  while it is silent, for a jump within speech would be heard. */
   behind: 20 * TICKS_PER_MS,
-  /** Ticks, 500 ms behind: the timestamps jumped or stood still. Mended at once. */
-  farBehind: 500 * TICKS_PER_MS,
   /** Ticks, 25 ms ahead of it: a packet and a little. Without DTX there is no gap to repay it in, so a silent packet is left
    *  out. */
   ahead: 25 * TICKS_PER_MS,
@@ -197,7 +196,7 @@ export class ViewSlot {
     early: boolean,
     nowMicros: number,
   ): void {
-    const line = source.lineTicks(ticks);
+    const line = early ? source.lineTicks(ticks) : source.placeTicks(ticks, nowMicros);
     const least = this.lastTimestamp + this.#lastFrameTicks;
     if (line < least) {
       if (early) return this.context.counters.count('pre-roll-behind');
@@ -235,23 +234,23 @@ export class ViewSlot {
     const stepTicks = ticks - this.lastTicks;
     const { frameTicks } = source;
     let timestamp = ticks + span.timestampDelta;
-    const line = source.lineTicks(ticks);
-    const lead = timestamp - line;
+    const line = source.placeTicks(ticks, nowMicros);
+    const ahead = timestamp - line;
+    const lead = timestamp - source.lineTicks(ticks);
     const gap = stepTicks - (steps - 1) * frameTicks > SOURCE_LIMITS.longestFrame;
     const silent = steps === 1 && !source.detector.speaking(nowMicros);
-    if (!gap && lead > LINE_LIMITS.ahead && silent) {
+    if (!gap && ahead > LINE_LIMITS.ahead && silent) {
       this.started = false;
       return this.context.counters.count('silence-left-out');
     }
-    if (lead > LINE_LIMITS.farAhead) {
+    if (ahead > LINE_LIMITS.farAhead) {
       this.started = false;
       return this.context.counters.count('too-far-ahead');
     }
     const mend =
       stepTicks <= 0 ||
       (gap && Math.abs(lead) > LINE_LIMITS.worthMending) ||
-      (lead < -LINE_LIMITS.behind && silent) ||
-      lead < -LINE_LIMITS.farBehind;
+      (lead < -LINE_LIMITS.behind && silent);
     let fresh = false;
     if (mend) {
       const mended = Math.max(line, this.lastTimestamp + frameTicks * steps);
