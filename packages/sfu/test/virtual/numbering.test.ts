@@ -186,6 +186,41 @@ describe('a source that begins anew', () => {
     },
   );
 
+  test.each([5, 20, 60, 300, 1000])(
+    'timestamps that stood still for %i frames while another had the slot: speech is heard within half a second, and stays',
+    (frames) => {
+      const direct = new Direct(1);
+      const [a, b] = [direct.source('a'), direct.source('b')];
+      direct.receiver('r', 1);
+      direct.play([a], 100, SPEECH);
+      direct.play([b], frames, SPEECH); // a sends nothing, and its timestamps do not move
+      direct.play([b], 25, SILENCE);
+      const sent = direct.play([a, b], 100, (source) => (source === a ? SPEECH : SILENCE));
+      const heard = sent.filter(({ csrcs }) => csrcs[0] === a.csrc);
+      expect(heard.length).toBeGreaterThanOrEqual(75);
+      expect(steps(outs(heard))).toEqual(Array(heard.length - 1).fill(1));
+      expect(ticks(heard)).toEqual(Array(heard.length - 1).fill(TICKS));
+      ticks(direct.sent).forEach((step) => expect(step).toBeGreaterThan(0));
+      const line = direct.room.senderReport('r', direct.nowMicros)[0]!.rtpTimestamp;
+      expect(Math.abs(((heard.at(-1)!.timestamp - line) | 0) / 48 + 20)).toBeLessThanOrEqual(101);
+    },
+  );
+
+  test('one packet that comes late as the newest lies where it was captured', () => {
+    const direct = new Direct(1);
+    const a = direct.source('a');
+    direct.receiver('r', 1);
+    const [first] = direct.play([a], 50, SPEECH).slice(-1);
+    direct.pause(a, 19); // DTX: one packet in 400 ms
+    direct.wait(19 * FRAME_MICROS);
+    const [late] = direct.packet(a, { level: SPEECH, atMicros: direct.nowMicros + 330_000 });
+    expect((late!.timestamp - first!.timestamp) | 0).toBe(20 * TICKS);
+    direct.wait(400_000);
+    direct.pause(a, 19);
+    const [next] = direct.packet(a, { level: SPEECH });
+    expect((next!.timestamp - late!.timestamp) | 0).toBe(20 * TICKS);
+  });
+
   test('a path that freezes for 2 s and then delivers everything: all of it goes on, in order', () => {
     const direct = new Direct(1);
     const a = direct.source('a');

@@ -179,6 +179,16 @@ describe('timestamps that jump', () => {
     expect(restarts).toBe(1);
   });
 
+  test.each([0.2, 2, 9])('that stood still for %d s, and jitter: anchored anew within 0.4 s', (pause) => {
+    const random = new Random(3);
+    const one = new SourceClock().createStream(RATE);
+    for (let i = 0; i < 500; i++) {
+      const captured = i * FRAME + (i >= 200 ? pause * 1e6 : 0);
+      one.handlePacket(i * 960, captured + random.exponential(8_000));
+      if (i > 220) expect(Math.abs(one.captureMicros(i * 960) - captured)).toBeLessThan(8000);
+    }
+  });
+
   test.each([0.2, 2, 9])('that stood still for %d s: anchored anew within 0.4 s', (pause) => {
     const one = new SourceClock().createStream(RATE);
     for (let i = 0; i < 500; i++) {
@@ -193,6 +203,24 @@ describe('timestamps that jump', () => {
     for (let i = 0; i < 500; i++) {
       one.handlePacket(i * 960, i * FRAME + (i % 50 === 49 ? 200_000 : 0));
       expect(one.captureMicros(i * 960)).toBeCloseTo(i * FRAME, 0);
+    }
+  });
+
+  test.each([
+    { name: 'one packet in ten', late: (i: number) => (i % 10 === 9 ? 300_000 : 0) },
+    { name: 'three in a row of twenty', late: (i: number) => (i % 20 > 16 ? 300_000 : 0) },
+    { name: 'every other one, with DTX', late: (i: number) => (i % 2 === 1 ? 300_000 : 0), frames: 20 },
+    { name: 'all but one in eight, with DTX', late: (i: number) => (i % 8 > 0 ? 300_000 : 0), frames: 20 },
+    {
+      name: 'a queue of 1 s that drains a quarter faster than it fills',
+      late: (i: number) => (i < 200 ? 0 : Math.max(0, 1_000_000 - (i - 200) * FRAME * 0.25)),
+    },
+  ])('late is not stood still: $name', ({ late, frames = 1 }) => {
+    const one = new SourceClock().createStream(RATE);
+    for (let i = 0; i < 800; i++) {
+      const captured = i * FRAME * frames;
+      one.handlePacket(i * 960 * frames, captured + late(i));
+      expect(Math.abs(one.captureMicros(i * 960 * frames) - captured)).toBeLessThan(1000);
     }
   });
 

@@ -18,8 +18,6 @@ export const SOURCE_LIMITS = {
   mostAhead: 500,
   /** Numbers behind that are reordering or a retransmission: as far as the cache reaches, twice. Older is left out. */
   mostBehind: 400,
-  /** µs behind its time at which a packet is placed by its arrival: as much as a slot may be ahead of its line at a switch. */
-  staleMicros: 100_000,
   /** Ticks: 2.5 and 120 ms, Opus' shortest and longest packet (RFC 6716 §3.2). A longer step is a gap. */
   shortestFrame: 120,
   longestFrame: 5760,
@@ -124,15 +122,6 @@ export class AudioSource {
   /** Where these ticks lie on the room's line: clock rate × server time, unwrapped. */
   lineTicks(ticks: number): number {
     return Math.round((this.#stream.captureMicros(ticks) * this.clockRate) / 1_000_000);
-  }
-  /**
-   * The same, but what is far behind lies at the time of its arrival: its timestamps stood still, or the path did. At its
-   * own time it would fit behind nothing that was sent since.
-   */
-  placeTicks(ticks: number, nowMicros: number): number {
-    const captureMicros = this.#stream.captureMicros(ticks);
-    const stale = nowMicros - captureMicros > SOURCE_LIMITS.staleMicros;
-    return Math.round(((stale ? nowMicros : captureMicros) * this.clockRate) / 1_000_000);
   }
 
   /** Lets go what nobody can ask for any more. */

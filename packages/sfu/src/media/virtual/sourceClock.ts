@@ -29,10 +29,15 @@ export const CLOCK_LIMITS = {
   /** µs by which it may lag: a path that froze and then delivered everything is not a jump of the timestamps. */
   behindMicros: 10_000_000,
   /** µs by which packets may be missing for longer than their timestamps say, before one asks whether the timestamps stood
-   *  still (a sender whose track was taken away and given back), and how long that is watched: a path that froze delivers
-   *  what it held at once, timestamps that stood still stay behind. */
+   *  still (a sender whose track was taken away and given back). One late packet proves nothing, so the packets after it are
+   *  looked at in windows of so many µs and at least so many packets: a path that froze delivers what it held, and each
+   *  window is less behind than the one before; timestamps that stood still stay behind by the same, give or take the jitter
+   *  that is left in a window's least. Two windows are 0.2 s: what has to wait for them is heard within half a second even
+   *  if jitter asks for two more. */
   stallMicros: 60_000,
-  stallWatchMicros: 300_000,
+  stallWindowMicros: 100_000,
+  stallWindowPackets: 4,
+  stallJitterMicros: 10_000,
 } as const;
 
 /** The least of the values of the last `buckets * bucketMicros`, in constant memory. */
@@ -107,6 +112,17 @@ export class SourceClock {
   }
 }
 
+/** What is watched since a stream's packets came much later than its timestamps say. Offsets are µs, arrival - ticks. */
+interface Stall {
+  /** An offset below it ends the matter: packets are on time again. */
+  readonly clear: number;
+  windowMicros: number;
+  packets: number;
+  /** Of this window, and of the one before. */
+  least: number;
+  before: number;
+}
+
 /** Maps one stream's unwrapped RTP ticks to µs of the server's clock. */
 export class StreamClock {
   readonly #arrivals = new WindowMinimum(CLOCK_LIMITS.bucketMicros, CLOCK_LIMITS.buckets);
@@ -116,8 +132,8 @@ export class StreamClock {
   #applied: number | undefined;
   #appliedAtMicros = 0;
   #lastOffset: number | undefined;
-  /** Since packets came later than they should: until when that is watched, the least offset since, and what would clear it. */
-  #stall: { untilMicros: number; least: number; clear: number } | undefined;
+  /** Since packets came later than they should. */
+  #stall: Stall | undefined;
 
   constructor(
     private readonly clock: SourceClock,
@@ -135,10 +151,12 @@ export class StreamClock {
       least !== Infinity &&
       (offset < least - CLOCK_LIMITS.aheadMicros || offset > least + CLOCK_LIMITS.behindMicros);
     if (jumped) this.restart();
-    else if (this.#stood(offset, least, arrivalMicros)) {
-      const since = this.#stall!.least;
-      this.restart();
-      this.#arrivals.push(since, arrivalMicros);
+    else {
+      const since = this.#stood(offset, least, arrivalMicros);
+      if (since !== undefined) {
+        this.restart();
+        this.#arrivals.push(since, arrivalMicros);
+      }
     }
     this.#lastOffset = offset;
     this.#arrivals.push(offset, arrivalMicros);
@@ -171,25 +189,38 @@ export class StreamClock {
     return ticks * this.#microsPerTick + (this.#applied ?? 0);
   }
 
-  /** Whether the timestamps stood still for a while, seen from later packets that stay behind. */
-  #stood(offset: number, least: number, arrivalMicros: number): boolean {
+  /** @returns when it is sure that the timestamps stood still: the least offset since. */
+  #stood(offset: number, least: number, arrivalMicros: number): number | undefined {
     const last = this.#lastOffset;
     if (last !== undefined && offset - last > CLOCK_LIMITS.stallMicros) {
       this.#stall = {
-        untilMicros: arrivalMicros + CLOCK_LIMITS.stallWatchMicros,
+        clear: (offset + least) / 2,
+        windowMicros: arrivalMicros,
+        packets: 1,
         least: offset,
-        clear: offset - (offset - least) / 2,
+        before: Infinity,
       };
-      return false;
+      return undefined;
     }
     const stall = this.#stall;
-    if (stall === undefined) return false;
+    if (stall === undefined) return undefined;
     if (offset < stall.clear) {
       this.#stall = undefined;
-      return false;
+      return undefined;
     }
+    stall.packets++;
     stall.least = Math.min(stall.least, offset);
-    return arrivalMicros >= stall.untilMicros;
+    const isFull =
+      stall.packets >= CLOCK_LIMITS.stallWindowPackets &&
+      arrivalMicros - stall.windowMicros >= CLOCK_LIMITS.stallWindowMicros;
+    if (!isFull) return undefined;
+    const { before, least: now } = stall;
+    if (before !== Infinity && now > before - CLOCK_LIMITS.stallJitterMicros) return Math.min(before, now);
+    stall.before = now;
+    stall.least = Infinity;
+    stall.packets = 0;
+    stall.windowMicros = arrivalMicros;
+    return undefined;
   }
 
   #validReport(): { ntpMicros: number; ticks: number } | undefined {

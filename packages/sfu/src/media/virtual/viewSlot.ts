@@ -196,7 +196,7 @@ export class ViewSlot {
     early: boolean,
     nowMicros: number,
   ): void {
-    const line = early ? source.lineTicks(ticks) : source.placeTicks(ticks, nowMicros);
+    const line = source.lineTicks(ticks);
     const least = this.lastTimestamp + this.#lastFrameTicks;
     if (line < least) {
       if (early) return this.context.counters.count('pre-roll-behind');
@@ -234,16 +234,15 @@ export class ViewSlot {
     const stepTicks = ticks - this.lastTicks;
     const { frameTicks } = source;
     let timestamp = ticks + span.timestampDelta;
-    const line = source.placeTicks(ticks, nowMicros);
-    const ahead = timestamp - line;
-    const lead = timestamp - source.lineTicks(ticks);
+    const line = source.lineTicks(ticks);
+    const lead = timestamp - line;
     const gap = stepTicks - (steps - 1) * frameTicks > SOURCE_LIMITS.longestFrame;
     const silent = steps === 1 && !source.detector.speaking(nowMicros);
-    if (!gap && ahead > LINE_LIMITS.ahead && silent) {
+    if (!gap && lead > LINE_LIMITS.ahead && silent) {
       this.started = false;
       return this.context.counters.count('silence-left-out');
     }
-    if (ahead > LINE_LIMITS.farAhead) {
+    if (lead > LINE_LIMITS.farAhead) {
       this.started = false;
       return this.context.counters.count('too-far-ahead');
     }
