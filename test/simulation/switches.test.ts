@@ -53,14 +53,14 @@ test.each(ROOMS)(
     const end = room.nowMicros + MOST_SECONDS * 1_000_000;
     while (judge.distinctSwitches.size < wanted && room.nowMicros < end) room.step(conversation.act);
     room.settle();
-    const afterSwitch = judge.reportAfterSwitchMs;
+    const { reportAfterSwitchMs: sent, reportReceivedMs: received } = judge;
     say(`simulation, ${name} network, ${profile}, seed ${seed + MORE_SEEDS}:`, [
       `${(room.nowMicros / 1e6 - 1).toFixed(0)} s of call, ${room.packetsIn} packets in, ${judge.packets} out`,
       `${judge.distinctSwitches.size} switches, ${judge.switches} as seen by receivers, ${room.watch.loudestChanges} changes of the loudest, ${room.watch.flickers} taken back within a packet`,
       `${conversation.joins} joins, ${conversation.leaves} leaves, ${conversation.mutes} mutes`,
       `${judge.sourceGaps} gaps that a source's lost packets left, ${judge.lateSent} packets sent late and ${judge.lateLeftOut} left out for it, ${judge.resent} packets resent`,
       `distance from the line p1 ${quantile(judge.lineErrorsMs, 0.01)} p50 ${quantile(judge.lineErrorsMs, 0.5)} p99 ${quantile(judge.lineErrorsMs, 0.99)} ms`,
-      `sender report after a switch's first packet p50 ${quantile(afterSwitch, 0.5)} p99 ${quantile(afterSwitch, 0.99)} max ${quantile(afterSwitch, 1)} ms`,
+      `sender report after a switch's first packet: sent p50 ${quantile(sent, 0.5)} p99 ${quantile(sent, 0.99)} max ${quantile(sent, 1)} ms, received p50 ${quantile(received, 0.5)} p95 ${quantile(received, 0.95)} p99 ${quantile(received, 0.99)} max ${quantile(received, 1)} ms`,
       `dropped by the engine: ${JSON.stringify(room.server.drops())}`,
       `violations: ${judge.total} ${JSON.stringify(Object.fromEntries(judge.violations))}`,
     ]);

@@ -22,7 +22,8 @@ export type Rule =
   | 'two-slots' // A2: a source is in one slot of a receiver
   | 'moved' // A4: a source does not go from slot to slot while it is sent
   | 'resend' // R7: a repeated packet is what it was
-  | 'report-line'; // R5, R2: every sender report of a slot lies on its one line
+  | 'report-line' // R5, R2: every sender report of a slot lies on its one line
+  | 'report-late'; // R5: one within 100 ms of a switch's first packet
 
 export interface Told {
   listener: string;
@@ -43,6 +44,8 @@ const SAMPLES_PER_FRAME = 960 + 10;
 /** Packets are judged when the stream is this far ahead: 3 s of audio, three times what is kept for resending. */
 const JUDGE_BEHIND = 150;
 const EXAMPLES_KEPT = 5;
+/** R5. */
+const REPORT_WITHIN_MS = 100;
 /** Rounding and the links' least jitter. */
 const CLOSE_MS = 5;
 
@@ -59,8 +62,9 @@ export class Judge {
   readonly #streams = new Map<string, StreamJudge>();
   /** Line error of the packets of a run's end, ms; sampled. */
   readonly lineErrorsMs: number[] = [];
-  /** From the first packet after a switch to the next sender report of that slot, ms (R5: at most 100). */
+  /** From the first packet after a switch to the next sender report of that slot, ms: sent, and received. */
   readonly reportAfterSwitchMs: number[] = [];
+  readonly reportReceivedMs: number[] = [];
   /** Distinct switches: the same source's same packet first after a change, however many receivers saw it. */
   readonly distinctSwitches = new Set<number>();
   packets = 0;
@@ -101,6 +105,12 @@ export class Judge {
     const count = (this.violations.get(rule) ?? 0) + 1;
     this.violations.set(rule, count);
     if (count <= EXAMPLES_KEPT) this.examples.push(`${rule}: ${what}`);
+  }
+
+  reportSent(where: string, afterSwitchMs: number): void {
+    this.reportAfterSwitchMs.push(afterSwitchMs);
+    if (afterSwitchMs > REPORT_WITHIN_MS)
+      this.violate('report-late', `${where}: ${afterSwitchMs} ms after a switch's first packet`);
   }
 
   finish(): void {

@@ -23,7 +23,9 @@ interface SlotState {
   highestReceived: number;
   received: number;
   wanted: Map<number, { sinceMicros: number; asked: number }>;
+  /** A switch's first packet, until a report was sent, and until one has come. */
   switchedMicros: number | undefined;
+  unheardMicros: number | undefined;
   lastSentMicros: number;
   csrc: number;
 }
@@ -59,6 +61,7 @@ export class Listener {
         received: 0,
         wanted: new Map(),
         switchedMicros: undefined,
+        unheardMicros: undefined,
         lastSentMicros: -Infinity,
         csrc: 0,
       });
@@ -91,10 +94,12 @@ export class Listener {
       if (csrcs[0] !== slot.csrc) {
         slot.csrc = csrcs[0] ?? 0;
         slot.switchedMicros ??= nowMicros;
+        slot.unheardMicros ??= nowMicros;
       }
       // A slot that fell silent at once owes no report; its time begins anew with what it sends next.
       const isResumed = nowMicros - slot.lastSentMicros > SILENT_AFTER_MICROS;
       if (isResumed && slot.switchedMicros !== undefined) slot.switchedMicros = nowMicros;
+      if (isResumed && slot.unheardMicros !== undefined) slot.unheardMicros = nowMicros;
       slot.lastSentMicros = nowMicros;
     }
     return out;
@@ -175,10 +180,20 @@ export class Listener {
       }
       this.figures.reports++;
       if (slot.switchedMicros !== undefined) {
-        this.judge.reportAfterSwitchMs.push((nowMicros - slot.switchedMicros) / 1000);
+        this.judge.reportSent(`${this.name}/${slot.index}`, (nowMicros - slot.switchedMicros) / 1000);
         slot.switchedMicros = undefined;
       }
       slot.judge.report(packet.rtpTimestamp, fromNtp(packet.ntpSeconds, packet.ntpFraction) - zeroMillis);
+    }
+  }
+
+  /** The same compound behind the link. */
+  reportsReceived(plain: Uint8Array, sentMicros: number, nowMicros: number): void {
+    for (const packet of parseRtcp(plain).packets) {
+      const slot = packet.type === 'sr' ? this.#bySsrc.get(packet.ssrc) : undefined;
+      if (slot?.unheardMicros === undefined || sentMicros < slot.unheardMicros) continue;
+      this.judge.reportReceivedMs.push((nowMicros - slot.unheardMicros) / 1000);
+      slot.unheardMicros = undefined;
     }
   }
 

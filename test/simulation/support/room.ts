@@ -282,7 +282,11 @@ export class SimulatedRoom {
       const plain = participant.receiving.unprotectRtcp(bytes)?.plain;
       if (plain === undefined) return this.judge.violate('undecryptable', `${participant.id}: RTCP`);
       listener?.reportsSent(plain, this.server.zeroUnixMillis, sentMicros);
-      if (at !== undefined) this.timeline.at(at, () => this.#rtcpArrived(participant, plain));
+      if (at === undefined) return;
+      this.timeline.at(at, (nowMicros) => {
+        listener?.reportsReceived(plain, sentMicros, nowMicros);
+        this.#rtcpArrived(participant, plain);
+      });
       return;
     }
     const out = listener?.sent(bytes, sentMicros);

@@ -320,6 +320,27 @@ describe('a receiver', () => {
     expect(state!.captureTimeMs).toBeCloseTo(last.atMicros / 1000, 1);
   });
 
+  test('is told a switch when it is decided, and once more with the first packet’s own anchor', () => {
+    const direct = new Direct(1);
+    const [a, b] = [direct.source('a'), direct.source('b')];
+    direct.room.setPaused('b', true, direct.nowMicros);
+    direct.receiver('r', 1);
+    direct.play([a], 50, SPEECH);
+    direct.wait(-FRAME_MICROS); // b's packet comes at the moment of a's last, and goes out one frame ahead of its line
+    direct.room.takeEvents();
+    direct.room.setPaused('a', true, direct.nowMicros);
+    direct.room.setPaused('b', false, direct.nowMicros);
+    const slots = (): object[] => direct.room.takeEvents().filter(({ type }) => type === 'slot');
+    expect(slots()).toMatchObject([{ csrc: 0 }, { csrc: b.csrc, epoch: 3 }]);
+    const [first] = direct.packet(b, { level: SPEECH });
+    const told = { csrc: b.csrc, epoch: 3, rtpTimestamp: first!.timestamp };
+    expect(slots()).toMatchObject([{ ...told, captureTimeMs: direct.nowMicros / 1000 }]);
+    direct.wait(FRAME_MICROS);
+    const again = direct.play([b], 20, SPEECH);
+    expect(again).toHaveLength(20);
+    for (const event of slots()) expect(event).toMatchObject({ epoch: 3, loudest: true });
+  });
+
   test('can stop having the MID in its packets', () => {
     const direct = new Direct(1);
     const { ssrcs, entries } = direct.receiver('r', 1);

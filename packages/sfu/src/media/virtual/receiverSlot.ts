@@ -50,6 +50,8 @@ export class ReceiverSlot {
   /** As told last. */
   toldSource: AudioSource | undefined;
   toldLoudest = false;
+  /** With an anchor that a packet of the source has, not only the line's. */
+  toldSound = false;
   epoch = 0;
   /** Ticks by which its timestamps exceed base + the view slot's. */
   lead = 0;
@@ -81,6 +83,11 @@ export class ReceiverSlot {
       firstIndex: 0,
       deltaTimestamp: this.baseTimestamp,
     });
+  }
+
+  /** The present source's packets go out here. */
+  get sounds(): boolean {
+    return this.placed && this.slot?.source !== undefined && this.slot.started;
   }
 
   /** Follows this view slot from its next packet on. */

@@ -58,6 +58,8 @@ export class ViewSlot {
   source: AudioSource | undefined;
   /** A packet of the present source was sent. */
   started = false;
+  /** One was, since it is the present source's: receivers were told where its sound lies. */
+  #sounded = false;
   runFirstIndex = 0;
   runStartedMicros = 0;
   /** Highest number used; its timestamp, its sound's length, its place in the source. */
@@ -101,6 +103,7 @@ export class ViewSlot {
     twin.source = this.source;
     twin.source?.slots.push(twin);
     twin.started = this.started;
+    twin.#sounded = this.#sounded;
     twin.runFirstIndex = this.runFirstIndex;
     twin.runStartedMicros = this.runStartedMicros;
     twin.lastIndex = this.lastIndex;
@@ -134,7 +137,7 @@ export class ViewSlot {
     for (const receiver of this.members) receiver.noteLeft(this);
     this.#detach();
     this.source = source;
-    this.started = false;
+    this.started = this.#sounded = false;
     this.noteChange();
     if (source === undefined) return;
     source.slots.push(this);
@@ -211,6 +214,8 @@ export class ViewSlot {
       before.indexDelta === index - extended;
     const leftMicros = this.lastForwardMicros;
     this.started = true;
+    if (!this.#sounded) this.noteChange();
+    this.#sounded = true;
     this.runFirstIndex = index;
     this.runStartedMicros = nowMicros;
     this.#align(timestamp, this.#lastFrameTicks, nowMicros);
@@ -294,6 +299,7 @@ export class ViewSlot {
     for (const receiver of this.joining) {
       if (!receiver.mayStart(this, timestamp, nowMicros)) continue;
       receiver.start(this, index, timestamp, nowMicros);
+      this.context.changed.add(receiver.receiver);
       placed = true;
     }
     return placed;

@@ -442,10 +442,18 @@ export class VirtualRoom {
       for (const slot of receiver.slots) {
         const source = slot.slot?.source;
         const isLoudest = source !== undefined && source === loudest;
-        if (source === slot.toldSource && isLoudest === slot.toldLoudest) continue;
-        if (source !== slot.toldSource) slot.epoch++;
+        // A switch is told when it is decided. Where nothing was sent yet, once more with the first packet: only then it is
+        // known how far ahead of the line the source lies, and receivers want a sender report near that packet (R5).
+        const sounds = slot.sounds;
+        const isTold = source === slot.toldSource && isLoudest === slot.toldLoudest;
+        if (isTold && (slot.toldSound || !sounds)) continue;
+        if (source !== slot.toldSource) {
+          slot.epoch++;
+          slot.toldSound = false;
+        }
         slot.toldSource = source;
         slot.toldLoudest = isLoudest;
+        slot.toldSound ||= sounds;
         this.#events.push(this.#state(slot, nowMicros));
       }
     }
@@ -455,7 +463,7 @@ export class VirtualRoom {
   #state(slot: ReceiverSlot, nowMicros: number): SlotEvent {
     const viewSlot = slot.slot;
     const source = viewSlot?.source;
-    const sent = source !== undefined && viewSlot?.started === true && slot.placed;
+    const sent = source !== undefined && viewSlot !== undefined && slot.sounds;
     return {
       type: 'slot',
       receiverId: slot.receiver.id,
