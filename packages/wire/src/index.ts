@@ -2,6 +2,7 @@
 export * from './classify.js';
 export * from './headerExtensions.js';
 export * from './opus.js';
+export * from './payload/vp8.js';
 export * from './result.js';
 export * from './rtcp/ntp.js';
 export * from './rtcp/packets.js';
