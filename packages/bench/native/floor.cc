@@ -164,9 +164,9 @@ class Floor {
     const size_t sendTimeAt = at + 7, headerBytes = at + 12;
     for (size_t i = 0; i < receivers_.size(); i++) {
       Receiver& receiver = *receivers_[i];
-      if (i + 1 < receivers_.size()) receivers_[i + 1]->sender.prefetch();
+      if (i + 1 < receivers_.size()) receivers_[i + 1]->sender.prefetch(headerBytes + payloadBytes_);
       Stream& stream = receiver.streams[slot];
-      uint8_t* packet = staging_.data() + STAGED_BYTES * size_t(staged_);
+      uint8_t* packet = staging_.data() + stagedBytes_;  // one behind the other, as the engine has it
       const uint32_t out = index - stream.deltaIndex;
       memcpy(packet, header, headerBytes);
       writeU16(packet + 2, uint16_t(out));
@@ -177,6 +177,7 @@ class Floor {
       stream.packets++;
       stream.octets += uint32_t(payloadBytes_);
       stream.lastTimestamp = timestamp + stream.deltaTimestamp;
+      stagedBytes_ += (length + 63) & ~size_t{63};
       vectors_[staged_] = {packet, length};
       msghdr& message = messages_[staged_].msg_hdr;
       message.msg_iov = &vectors_[staged_];
@@ -205,12 +206,13 @@ class Floor {
       }
     }
     staged_ = 0;
+    stagedBytes_ = 0;
     sendTime_ = uint32_t(uint64_t(nowNanos() / 1000 % 64'000'000) * 262144 / 1'000'000);  // 6.18 fixed point, s
   }
 
   int socket_, staged_ = 0;
   GcmCode cipher_ = bestGcmCode();
-  size_t payloadBytes_ = 100, slots_ = 3;
+  size_t payloadBytes_ = 100, slots_ = 3, stagedBytes_ = 0;
   uint32_t counts_[16] = {}, sendTime_ = 0;
   uint64_t packets_ = 0, calls_ = 0, full_ = 0, errors_ = 0;
   std::vector<uint8_t> slab_, staging_;

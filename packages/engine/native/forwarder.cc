@@ -11,6 +11,7 @@ uint32_t absSendTime(uint64_t nowMicros) { return static_cast<uint32_t>((nowMicr
 
 uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
   nowMicros_ = nowMicros;
+  sendTime_ = absSendTime(nowMicros);
   refused_ = 0;
   if (count > shared_.commandCapacity) {  // a mistake; what lies in the array is not meant
     refuse(Drop::CommandInvalid);
@@ -30,6 +31,7 @@ uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
       continue;
     }
     Packet packet;
+    sharedHeader_.length = 0;
     if (!read(command, packet)) {
       refuse(Drop::CommandInvalid);
     } else if (command[COMMAND_TYPE] == COMMAND_LIST) {
@@ -77,9 +79,9 @@ void Forwarder::sendList(uint32_t list, const Packet& packet) {
   const std::vector<uint32_t>& members = lists_.members(list);
   const size_t count = members.size();
   for (size_t i = 0; i < count; i++) {
-    // A thousand receivers' keys do not fit the first cache: ask for what comes, entry first, then what it points to.
-    if (i + 6 < count) prefetchEntry(members[i + 6]);
-    if (i + 3 < count) prefetchPeer(members[i + 3]);
+    if (i + 9 < count) prefetchEntry(members[i + 9]);
+    if (i + 6 < count) prefetchPeer(members[i + 6], packet);
+    if (i + 3 < count) prefetchKey(members[i + 3], packet);
     sendEntry(members[i], packet);
   }
 }
@@ -92,10 +94,18 @@ void Forwarder::prefetchEntry(uint32_t entry) const {
   lists_.prefetch(entry);
 }
 
-void Forwarder::prefetchPeer(uint32_t entry) const {
+void Forwarder::prefetchPeer(uint32_t entry, const Packet& packet) const {
   if (entry >= shared_.entryCapacity) return;
-  const Peer* peer = peers_.find(shared_.entries[static_cast<size_t>(entry) * ENTRY_WORDS + ENTRY_PEER]);
-  if (peer && peer->sender) peer->sender->prefetch();
+  const uint32_t* words = shared_.entries + static_cast<size_t>(entry) * ENTRY_WORDS;
+  if (const Peer* peer = peers_.place(words[ENTRY_PEER])) TERTULIA_PREFETCH(peer);
+  lists_.prefetchMoment(entry, packet.index - words[ENTRY_DELTA_INDEX]);
+}
+
+void Forwarder::prefetchKey(uint32_t entry, const Packet& packet) const {
+  constexpr size_t USUAL_HEADER = 32;
+  if (entry >= shared_.entryCapacity) return;
+  const Peer* peer = peers_.place(shared_.entries[static_cast<size_t>(entry) * ENTRY_WORDS + ENTRY_PEER]);
+  if (peer && peer->sender) peer->sender->prefetch(USUAL_HEADER + packet.payloadLength);
 }
 
 void Forwarder::sendEntry(uint32_t entry, const Packet& packet) {
@@ -132,7 +142,7 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
   // What is only known at this moment, or was known at the moment of the first sending.
   const uint8_t* sendIds = bytes + ENTRY_SEND_EXTENSIONS * 4;
   const uint8_t midId = sendIds[0], midLength = sendIds[1], absSendTimeId = sendIds[2], transportWideId = sendIds[3];
-  SendMoments::Moment moment = {index, absSendTime(nowMicros_), 1, peer->transportWideNumber};
+  SendMoments::Moment moment = {index, sendTime_, 1, peer->transportWideNumber};
   if (absSendTimeId || transportWideId) {
     if (!state.moments) state.moments = new SendMoments;
     SendMoments::Moment& kept = state.moments->moments[index % SendMoments::COUNT];
@@ -143,35 +153,42 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
       kept = moment;
     }
   }
-  uint8_t timeBytes[3], numberBytes[2];
-  ExtensionWriter extensions;
-  for (uint32_t i = 0; i < packet.extensionCount; i++) {
-    const uint8_t id = bytes[ENTRY_EXTENSION_IDS * 4 + packet.extensions[i].kind];
-    if (id) extensions.add(id, packet.extensions[i].value, packet.extensions[i].length);
-  }
-  if (midId && midLength && midLength <= MID_BYTES && state.carriesMid(index, words[ENTRY_FLAGS] & ENTRY_SEND_MID)) {
-    extensions.add(midId, bytes + ENTRY_MID * 4, midLength);
-  }
-  if (absSendTimeId) {
-    writeU24(timeBytes, moment.absSendTime);
-    extensions.add(absSendTimeId, timeBytes, sizeof timeBytes);
-  }
-  if (transportWideId) {
-    writeU16(numberBytes, moment.transportWideNumber);
-    extensions.add(transportWideId, numberBytes, sizeof numberBytes);
-  }
-
-  const size_t headerLength = 12 + 4 * packet.csrcCount + (extensions.empty() ? 0 : extensions.size());
-  if (headerLength + packet.payloadLength + SRTP_OVERHEAD_MAX > SLOT_BYTES) return Drop::Mtu;
+  const bool carriesMid =
+      midId && midLength && midLength <= MID_BYTES && state.carriesMid(index, words[ENTRY_FLAGS] & ENTRY_SEND_MID);
+  const bool ofItsOwn = carriesMid || transportWideId != 0 || repeated;
   uint8_t* out = out_.stage();
-  out[0] = static_cast<uint8_t>(0x80 | (extensions.empty() ? 0 : 0x10) | packet.csrcCount);
-  out[1] = static_cast<uint8_t>((packet.marker ? 0x80 : 0) | payloadType);
+  size_t headerLength;
+  if (!ofItsOwn && sharesHeader(words, payloadType, absSendTimeId)) {
+    headerLength = sharedHeader_.length;  // fits: it has been sent with this payload
+    memcpy(out, sharedHeader_.bytes, SharedHeader::ROOM);
+  } else {
+    uint8_t timeBytes[3], numberBytes[2];
+    ExtensionWriter extensions;
+    for (uint32_t i = 0; i < packet.extensionCount; i++) {
+      const uint8_t id = bytes[ENTRY_EXTENSION_IDS * 4 + packet.extensions[i].kind];
+      if (id) extensions.add(id, packet.extensions[i].value, packet.extensions[i].length);
+    }
+    if (carriesMid) extensions.add(midId, bytes + ENTRY_MID * 4, midLength);
+    if (absSendTimeId) {
+      writeU24(timeBytes, moment.absSendTime);
+      extensions.add(absSendTimeId, timeBytes, sizeof timeBytes);
+    }
+    if (transportWideId) {
+      writeU16(numberBytes, moment.transportWideNumber);
+      extensions.add(transportWideId, numberBytes, sizeof numberBytes);
+    }
+    headerLength = 12 + 4 * packet.csrcCount + (extensions.empty() ? 0 : extensions.size());
+    if (headerLength + packet.payloadLength + SRTP_OVERHEAD_MAX > SLOT_BYTES) return Drop::Mtu;
+    out[0] = static_cast<uint8_t>(0x80 | (extensions.empty() ? 0 : 0x10) | packet.csrcCount);
+    out[1] = static_cast<uint8_t>((packet.marker ? 0x80 : 0) | payloadType);
+    for (uint32_t i = 0; i < packet.csrcCount; i++) writeU32(out + 12 + 4 * i, packet.csrcs[i]);
+    if (!extensions.empty()) extensions.write(out + 12 + 4 * packet.csrcCount);
+    if (!ofItsOwn) shareHeader(words, payloadType, absSendTimeId, out, headerLength);
+  }
   const uint32_t timestamp = packet.timestamp + words[ENTRY_DELTA_TIMESTAMP];
   writeU16(out + 2, index);
   writeU32(out + 4, timestamp);
   writeU32(out + 8, words[ENTRY_SSRC]);
-  for (uint32_t i = 0; i < packet.csrcCount; i++) writeU32(out + 12 + 4 * i, packet.csrcs[i]);
-  if (!extensions.empty()) extensions.write(out + 12 + 4 * packet.csrcCount);
 
   const size_t length = peer->sender->protectRtp(out, headerLength, packet.payload, packet.payloadLength, index >> 16);
   if (length == 0) return Drop::SendError;
@@ -187,6 +204,22 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
   words[ENTRY_OCTETS] += packet.payloadLength;
   words[ENTRY_LAST_SENT_MICROS] = static_cast<uint32_t>(nowMicros_);
   return Drop::Count;
+}
+
+bool Forwarder::sharesHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId) const {
+  return sharedHeader_.length != 0 && payloadType == sharedHeader_.payloadType &&
+         absSendTimeId == sharedHeader_.absSendTimeId &&
+         memcmp(words + ENTRY_EXTENSION_IDS, sharedHeader_.ids, sizeof sharedHeader_.ids) == 0;
+}
+
+void Forwarder::shareHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId, const uint8_t* header,
+                            size_t length) {
+  if (length > SharedHeader::ROOM) return;
+  memcpy(sharedHeader_.bytes, header, length);
+  memcpy(sharedHeader_.ids, words + ENTRY_EXTENSION_IDS, sizeof sharedHeader_.ids);
+  sharedHeader_.payloadType = payloadType;
+  sharedHeader_.absSendTimeId = absSendTimeId;
+  sharedHeader_.length = static_cast<uint32_t>(length);
 }
 
 Drop Forwarder::sendRtcp(Peer* peer, const uint8_t* plain, size_t length) {

@@ -69,9 +69,14 @@ bool GcmSealer::init(const uint8_t* key, size_t keyBytes, GcmCode code) {
   return true;
 }
 
-void GcmSealer::prefetch() const {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(&key_);
-  for (size_t at = 0; at < sizeof key_; at += 64) TERTULIA_PREFETCH(bytes + at);
+void GcmSealer::prefetch(size_t bytes) const {
+  constexpr size_t LINE = 64, ROUND_KEY_LINES = 3;  // eleven round keys; a longer key finds its last four missing
+  const auto* key = reinterpret_cast<const uint8_t*>(&key_);
+  TERTULIA_PREFETCH(this);
+  for (size_t line = 0; line < ROUND_KEY_LINES; line++) TERTULIA_PREFETCH(key + line * LINE);
+  // A power for each block, the lengths' block, and one more because header and payload both end in a part.
+  const size_t powers = bytes / 16 + 3 < GcmKey::POWERS ? bytes / 16 + 3 : GcmKey::POWERS;
+  for (size_t back = LINE; back < powers * 16 + LINE; back += LINE) TERTULIA_PREFETCH(key + sizeof key_ - back);
 }
 
 }  // namespace tertulia

@@ -44,13 +44,16 @@ class EvpGcmSealer {
   EVP_CIPHER_CTX* context_ = nullptr;
 };
 
-/// Everything that the x86 codes read of a key, without pointers: eight cache lines.
+/// Everything that the x86 codes read of a key, without pointers: eight cache lines. What a short message needs lies at
+/// the two ends: round keys from the front, powers from the back.
 struct alignas(64) GcmKey {
   static constexpr size_t POWERS = 16;
-  uint8_t powers[POWERS][16];  // [i]: H to the power of 16 - i, times x, bytes reversed (see gcm_x86.h)
-  uint8_t roundKeys[15][16];
   uint32_t rounds;
+  uint32_t unused[3];
+  uint8_t roundKeys[15][16];
+  uint8_t powers[POWERS][16];  // [i]: H to the power of 16 - i, times x, bytes reversed (see gcm_x86.h)
 };
+static_assert(sizeof(GcmKey) == 512, "eight cache lines");
 
 class GcmSealer {
  public:
@@ -63,14 +66,14 @@ class GcmSealer {
   bool init(const uint8_t* key, size_t keyBytes, GcmCode code);
   /// @return false when libcrypto failed
   bool seal(const GcmMessage& message) { return code_ == GcmCode::Evp ? evp_.seal(message) : (seal_(key_, message), true); }
-  /// Asks the processor for the key's cache lines.
-  void prefetch() const;
+  /// Asks the processor for what a message of so many bytes, associated data included, needs of the key.
+  void prefetch(size_t bytes) const;
 
  private:
-  GcmKey key_ = {};
   void (*seal_)(const GcmKey& key, const GcmMessage& message) = nullptr;
   GcmCode code_ = GcmCode::Evp;
   EvpGcmSealer evp_;
+  GcmKey key_ = {};
 };
 
 // gcm_aesni.h, gcm_vaes.h

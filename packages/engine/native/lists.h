@@ -155,7 +155,16 @@ class EntryLists {
   bool isList(uint32_t list) const { return list < lists_.size() && lists_[list]; }
   /// Both only for what isEntry and isList confirm.
   EntryState& state(uint32_t entry) { return states_[entry]; }
-  void prefetch(uint32_t entry) const { TERTULIA_PREFETCH(states_ + entry); }
+  /// Asks the processor for an entry's state, and a moment later for what a packet of this number reads behind it.
+  void prefetch(uint32_t entry) const {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(states_ + entry);
+    TERTULIA_PREFETCH(bytes);
+    TERTULIA_PREFETCH(bytes + sizeof(EntryState) - 1);
+  }
+  void prefetchMoment(uint32_t entry, uint32_t index) const {
+    const SendMoments* moments = entry < everUsed_ ? states_[entry].moments : nullptr;
+    if (moments) TERTULIA_PREFETCH(moments->moments + index % SendMoments::COUNT);
+  }
   const std::vector<uint32_t>& members(uint32_t list) const { return *lists_[list]; }
   size_t entryCount() const { return entryCount_; }
   size_t listCount() const { return listCount_; }

@@ -88,12 +88,14 @@ class PeerReceiver {
   SourceStates rtp_, rtcp_;
 };
 
-struct Peer {
+struct alignas(64) Peer {
+  // What sending reads, in one cache line.
   uint32_t id = NO_PEER;
   uint32_t socket = 0;      // of `destination`
+  std::unique_ptr<SrtpSender> sender;
   Destination destination;  // length 0: nowhere yet
   uint16_t transportWideNumber = 0;
-  std::unique_ptr<SrtpSender> sender;
+
   std::unique_ptr<PeerReceiver> receiver;
   TokenBucket rate;
   std::vector<Tuple> tuples;
@@ -112,6 +114,11 @@ class PeerTable {
     if (index >= peers_.size()) return nullptr;
     Peer* peer = peers_[index].get();
     return peer && peer->id == id ? peer : nullptr;
+  }
+  /// Who has the place of this id now, for prefetching only: nothing of it is read.
+  const Peer* place(uint32_t id) const {
+    const uint32_t index = id & (INDEXES - 1);
+    return index < peers_.size() ? peers_[index].get() : nullptr;
   }
   size_t size() const { return size_; }
 

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <memory>
+#include "bytes.h"
 #include "gcm.h"
 #include "layout.h"
 
@@ -82,13 +83,18 @@ class SrtpSender {
   /// Index of the next SRTCP packet; one counter for all SSRCs of a peer keeps every one of them rising.
   uint32_t takeRtcpIndex() { return rtcpIndex_++ & SRTCP_INDEX_MASK; }
 
-  void prefetch() const { rtpGcm_.prefetch(); }
+  /// Asks the processor for what the next packet of so many bytes needs.
+  void prefetch(size_t bytes) const {
+    TERTULIA_PREFETCH(this);
+    rtpGcm_.prefetch(bytes);
+  }
 
  private:
   SrtpProfile profile_ = SrtpProfile::None;
   uint32_t rtcpIndex_ = 1;
+  SrtpSessionKeys rtp_;  // beside the profile: AEAD reads its salt for each packet
   GcmSealer rtpGcm_;
-  SrtpSessionKeys rtp_, rtcp_;
+  SrtpSessionKeys rtcp_;
   EvpGcmSealer rtcpGcm_;  // reports are few: they stay with libcrypto
 };
 

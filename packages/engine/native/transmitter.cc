@@ -32,7 +32,7 @@ void Transmitter::moveToFront(size_t length) {
 
 void Transmitter::kick() {
   const size_t count = used_;
-  used_ = 0;
+  used_ = stagedBytes_ = 0;
   if (count == 0) return;
   if (memory_) {
     for (size_t i = 0; i < count; i++) remember(outgoing_[i]);
