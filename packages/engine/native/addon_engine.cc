@@ -208,7 +208,11 @@ size_t EngineObject::onReadable() {
       while (core_->receive(i, nowMicros)) more = true;
     }
     total += core_->counters().received - before;
-    if (core_->rowCount() > 0 && !runBatch(nowMicros)) reportException();
+    if (core_->rowCount() == 0) {
+      sendNow();  // what was answered without a row
+    } else if (!runBatch(nowMicros)) {
+      reportException();
+    }
     if (!core_ || !more) break;
   }
   return total;
@@ -249,6 +253,7 @@ napi_value EngineObject::inject(const Call::Bytes& packed, uint32_t count, uint6
     if (core_->rowCount() > 0 && onBatch_ && !runBatch(nowMicros)) return nullptr;  // the exception is the caller's
     if (!core_) break;
     if (!onBatch_) core_->endBatch();
+    core_->kick();
   }
   return undefined(env_);
 }
@@ -381,6 +386,14 @@ napi_value setKeysFromDtls(EngineObject& engine, const Call& call) {
   return good ? nothing(call) : throwCode(call.env(), "BAD_KEYS", "libcrypto refuses the keys");
 }
 
+napi_value answerChecks(EngineObject& engine, const Call& call) {
+  Peer* peer = engine.core().peer(call.u32(0));
+  if (!peer) return noPeer(call);
+  const Call::Bytes password = call.bytes(2);
+  const auto refreshMicros = static_cast<uint64_t>(call.number(3));
+  return boolean(call, engine.core().answerChecks(*peer, call.text(1), password.data, password.length, refreshMicros));
+}
+
 napi_value setRateLimit(EngineObject& engine, const Call& call) {
   Peer* peer = engine.core().peer(call.u32(0));
   if (!peer) return noPeer(call);
@@ -496,6 +509,7 @@ void defineEngine(napi_env env, napi_value exports) {
                                    {"setKeys", bound<setKeys>},
                                    {"setKeysFromDtls", bound<setKeysFromDtls>},
                                    {"setRateLimit", bound<setRateLimit>},
+                                   {"answerChecks", bound<answerChecks>},
                                    {"sendRtcp", bound<sendRtcp>},
                                    {"createEntry", bound<createEntry>},
                                    {"freeEntry", bound<freeEntry>},

@@ -100,6 +100,8 @@ bool Core::process(uint32_t slot, uint32_t length, uint32_t socket, const Addres
     if (!peer->rate.take(nowMicros)) return refuse(Drop::RateLimit);
   }
 
+  if (classified.kind == KIND_STUN && handleCheck(peer, slot, length, socket, from, nowMicros)) return false;
+
   uint32_t* row = shared_.rows + static_cast<size_t>(rowCount_) * ROW_WORDS;
   memset(row, 0, ROW_WORDS * sizeof(uint32_t));
   row[ROW_KIND] = classified.kind;
@@ -114,7 +116,59 @@ bool Core::process(uint32_t slot, uint32_t length, uint32_t socket, const Addres
     if (drop != Drop::Count) return refuse(drop);
   }
   batchSlots_[rowCount_++] = slot;
+  batchMicros_ = nowMicros;
   return true;
+}
+
+bool Core::handleCheck(Peer* peer, uint32_t slot, uint32_t length, uint32_t socket, const Address& from,
+                       uint64_t nowMicros) {
+  const uint8_t* bytes = slots_.bytes(slot);
+  if (peer && peer->checks) {
+    PeerChecks& checks = *peer->checks;
+    switch (checks.consider(socket, from, bytes, length, nowMicros, transmitter_.stage())) {
+      case PeerChecks::Verdict::Answer: {
+        Destination destination;
+        if (!toDestination(from, destination)) return false;
+        transmitter_.commit(socket, destination, checks.replyBytes());
+        counters_.checksAnswered++;
+        return true;
+      }
+      case PeerChecks::Verdict::HandUp:
+        return false;
+      case PeerChecks::Verdict::Other:
+        break;
+    }
+  }
+  // From elsewhere, or something else: the owner hears it, and the next from the chosen address as well.
+  Peer* named = peers_.find(checkNames_.find(bytes, length));
+  if (!named || !named->checks) return false;
+  const bool fromSelected = named == peer && memcmp(from.bytes, named->selected.bytes, ADDRESS_BYTES) == 0 &&
+                            socket == named->socket;
+  if (!fromSelected && named->checks->answered(bytes)) {
+    // Recorded on the way and sent by somebody else: it must not move anything.
+    counters_.drop(Drop::StunReplayed);
+    return true;
+  }
+  named->checks->forget();
+  return false;
+}
+
+void Core::noteAnswer(uint32_t socket, const Address& to, const uint8_t* bytes, uint32_t length) {
+  constexpr uint32_t STUN_HEADER = 20;
+  if (rowCount_ == 0 || length < STUN_HEADER || bytes[0] != 1 || bytes[1] != 1) return;
+  Peer* peer = peers_.find(tuples_.find(socket, to));
+  if (!peer || !peer->checks || peer->socket != socket) return;
+  if (memcmp(peer->selected.bytes, to.bytes, ADDRESS_BYTES) != 0) return;
+  for (uint32_t i = 0; i < rowCount_; i++) {
+    const uint32_t* row = shared_.rows + static_cast<size_t>(i) * ROW_WORDS;
+    const uint8_t* request = slots_.bytes(batchSlots_[i]);
+    const uint32_t requestLength = row[ROW_LENGTH];
+    if (row[ROW_KIND] != KIND_STUN || requestLength < STUN_HEADER || requestLength > SLOT_BYTES) continue;
+    if (memcmp(request + 4, bytes + 4, STUN_HEADER - 4) != 0 || memcmp(row + ROW_ADDRESS, to.bytes, ADDRESS_BYTES) != 0)
+      continue;
+    peer->checks->learn(socket, to, request, requestLength, bytes, length, batchMicros_);
+    return;
+  }
 }
 
 Drop Core::openRtp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row) {
@@ -165,6 +219,7 @@ bool Core::sendTo(uint32_t socket, const Address& to, const uint8_t* bytes, uint
     counters_.drop(Drop::Mtu);
     return false;
   }
+  noteAnswer(socket, to, bytes, length);
   memcpy(transmitter_.stage(), bytes, length);
   transmitter_.commit(socket, destination, length);
   return true;
@@ -182,6 +237,7 @@ void Core::closePeer(uint32_t id) {
   Peer* peer = peers_.find(id);
   if (!peer) return;
   for (const Tuple& tuple : peer->tuples) tuples_.remove(tuple.socket, tuple.address);
+  checkNames_.remove(id);
   peers_.remove(peer);
 }
 
@@ -198,6 +254,7 @@ void Core::unbindAddress(Peer& peer, uint32_t socket, const Address& address) {
     const Tuple& tuple = peer.tuples[i];
     if (tuple.socket != socket || memcmp(tuple.address.bytes, address.bytes, ADDRESS_BYTES) != 0) continue;
     tuples_.remove(socket, address);
+    if (peer.checks) peer.checks->forget();
     peer.tuples.erase(peer.tuples.begin() + static_cast<std::ptrdiff_t>(i));
     return;
   }
@@ -205,7 +262,23 @@ void Core::unbindAddress(Peer& peer, uint32_t socket, const Address& address) {
 
 bool Core::selectAddress(Peer& peer, uint32_t socket, const Address& address) {
   peer.socket = socket;
+  peer.selected = address;
+  if (peer.checks) peer.checks->forget();
   return toDestination(address, peer.destination);
+}
+
+bool Core::answerChecks(Peer& peer, const std::string& fragment, const uint8_t* password, size_t length,
+                        uint64_t refreshMicros) {
+  if (fragment.empty() || fragment.size() > CHECK_FRAGMENT_MAX || length == 0 || length > CHECK_PASSWORD_MAX) return false;
+  // What was answered before a restart stays known: it may still be sent again.
+  if (peer.checks) {
+    peer.checks->setPassword(password, length);
+  } else {
+    peer.checks = std::make_unique<PeerChecks>(password, length);
+  }
+  if (refreshMicros > 0) peer.checks->setRefresh(refreshMicros);
+  checkNames_.add(fragment, peer.id);
+  return true;
 }
 
 bool Core::setKeys(Peer& peer, SrtpProfile profile, const MasterKeys& keys) {

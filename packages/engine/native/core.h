@@ -49,6 +49,9 @@ class Core {
   /// Replay lists start anew. @return false when libcrypto refuses
   bool setKeys(Peer& peer, SrtpProfile profile, const MasterKeys& keys);
   Peer* peer(uint32_t id) const { return peers_.find(id); }
+  /// Repeats of a check that the owner has answered are answered here from now on. `refreshMicros` 0: as before.
+  /// @return false when the password or the fragment is too long or empty
+  bool answerChecks(Peer& peer, const std::string& fragment, const uint8_t* password, size_t length, uint64_t refreshMicros);
 
   void setGcmCode(GcmCode code) { gcmCode_ = code; }
   GcmCode gcmCode() const { return gcmCode_; }
@@ -60,6 +63,10 @@ class Core {
  private:
   /// One datagram that lies in `slot`. @return whether it became a row
   bool process(uint32_t slot, uint32_t length, uint32_t socket, const Address& from, uint64_t nowMicros);
+  /// @return whether the check is done with: answered, or dropped
+  bool handleCheck(Peer* peer, uint32_t slot, uint32_t length, uint32_t socket, const Address& from, uint64_t nowMicros);
+  /// The owner answers a check of this batch: what it was, and with what.
+  void noteAnswer(uint32_t socket, const Address& to, const uint8_t* bytes, uint32_t length);
   Drop openRtp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row);
   Drop openRtcp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row);
   /// Slots that the next call reads into; filled up from the pool. @return how many there are
@@ -71,10 +78,12 @@ class Core {
   PeerTable peers_;
   EntryLists lists_;
   TupleTable tuples_;
+  CheckNames checkNames_;
   Transmitter transmitter_;
   Forwarder forwarder_;
   GcmCode gcmCode_ = bestGcmCode();
   uint32_t rowCount_ = 0;
+  uint64_t batchMicros_ = 0;
   uint32_t batchSlots_[BATCH_ROWS];  // what the rows say, where nobody else can write
   uint32_t prepared_[CALL_DATAGRAMS];
   size_t preparedCount_ = 0;

@@ -79,9 +79,9 @@ void Forwarder::sendList(uint32_t list, const Packet& packet) {
   const std::vector<uint32_t>& members = lists_.members(list);
   const size_t count = members.size();
   for (size_t i = 0; i < count; i++) {
-    if (i + 9 < count) prefetchEntry(members[i + 9]);
-    if (i + 6 < count) prefetchPeer(members[i + 6], packet);
-    if (i + 3 < count) prefetchKey(members[i + 3], packet);
+    if (i + 18 < count) prefetchEntry(members[i + 18]);
+    if (i + 12 < count) prefetchPeer(members[i + 12], packet);
+    if (i + 6 < count) prefetchKey(members[i + 6], packet);
     sendEntry(members[i], packet);
   }
 }

@@ -34,11 +34,11 @@
   X(CommandInvalid, "command-invalid") X(ListInvalid, "list-invalid") X(EntryDisabled, "entry-disabled") \
   X(EntryNoCodec, "entry-no-codec") X(EntryIndexReuse, "entry-index-reuse") \
   X(RetransmissionForgotten, "retransmission-forgotten") X(PeerNoAddress, "peer-no-address") \
-  X(PeerNoKeys, "peer-no-keys") X(SocketClosed, "socket-closed")
+  X(PeerNoKeys, "peer-no-keys") X(SocketClosed, "socket-closed") X(StunReplayed, "stun-replayed")
 
 #define TERTULIA_COUNTERS(X) \
   X(received) X(receivedBytes) X(sent) X(sentBytes) X(batches) X(receiveCalls) X(sendCalls) X(sendErrors) X(sendFull) \
-  X(queuedBytes) X(wakeups) X(peers) X(entries) X(lists)
+  X(queuedBytes) X(wakeups) X(checksAnswered) X(peers) X(entries) X(lists)
 // clang-format on
 
 namespace tertulia {

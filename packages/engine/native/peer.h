@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 #include "address.h"
+#include "checks.h"
 #include "replay.h"
 #include "rtp_header.h"
 #include "srtp.h"
@@ -99,6 +100,8 @@ struct alignas(64) Peer {
   std::unique_ptr<PeerReceiver> receiver;
   TokenBucket rate;
   std::vector<Tuple> tuples;
+  Address selected;                    // what `destination` was made of
+  std::unique_ptr<PeerChecks> checks;  // once its checks may be answered here
 };
 
 /// Peers by id. An id is index | generation << 16, so that the id of a closed peer never means its successor.

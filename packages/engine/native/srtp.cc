@@ -101,10 +101,10 @@ bool deriveSessionKeys(SrtpProfile profile, const uint8_t* key, const uint8_t* s
          derivePart(profile, key, salt, RTCP_LABELS, pair.rtcp);
 }
 
-void HmacSha1::setKey(const uint8_t key[20]) {
+void HmacSha1::setKey(const uint8_t* key, size_t length) {
   uint8_t pad[64];
   memset(pad, 0x36, sizeof pad);
-  for (int i = 0; i < 20; i++) pad[i] ^= key[i];
+  for (size_t i = 0; i < length && i < sizeof pad; i++) pad[i] ^= key[i];
   SHA1_Init(&inner_);
   SHA1_Update(&inner_, pad, sizeof pad);
   for (uint8_t& byte : pad) byte ^= 0x36 ^ 0x5c;

@@ -41,7 +41,8 @@ bool deriveSessionKey(const uint8_t* key, size_t keyBytes, const uint8_t* salt, 
 /// HMAC-SHA1 whose two padded keys are absorbed once.
 class HmacSha1 {
  public:
-  void setKey(const uint8_t key[20]);
+  /// @param length at most 64 bytes, SHA-1's block
+  void setKey(const uint8_t* key, size_t length = 20);
   /// The MAC of both pieces, as if they were one.
   void sign(const uint8_t* first, size_t firstLength, const uint8_t* second, size_t secondLength, uint8_t out[20]) const;
 

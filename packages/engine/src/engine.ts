@@ -187,6 +187,17 @@ export class Engine {
     this.#use((native) => native.setKeysFromDtls(peer, dtls.native));
   }
 
+  /**
+   * From now on the engine repeats answers to STUN checks by itself: when `sendTo` has answered one from the selected address
+   * with a success, the next from there that differs in transaction id and integrity only never reaches `onBatch`. One in
+   * `refreshMicros` does, and so does every other check. Again after a restart: other credentials, the same memory.
+   * @param refreshMicros 0 = as before
+   * @returns false when fragment or password are empty or too long; everything goes to `onBatch` then
+   */
+  answerChecks(peer: number, fragment: string, password: Uint8Array, refreshMicros: number): boolean {
+    return this.#use((native) => native.answerChecks(peer, fragment, password, refreshMicros));
+  }
+
   /** Packets beyond it are dropped before decryption. Default 5,000/s, burst 1,000. */
   setRateLimit(peer: number, packetsPerSecond: number, burst: number): void {
     this.#use((native) => native.setRateLimit(peer, packetsPerSecond, burst));
@@ -279,6 +290,7 @@ export class Engine {
       sendFull: value('sendFull'),
       queuedBytes: value('queuedBytes'),
       wakeups: value('wakeups'),
+      checksAnswered: value('checksAnswered'),
       peers: value('peers'),
       entries: value('entries'),
       lists: value('lists'),

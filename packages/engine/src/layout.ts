@@ -162,5 +162,6 @@ export const DROP = [
   'peer-no-address', // nowhere to send to yet
   'peer-no-keys', // nothing to encrypt with yet
   'socket-closed', // the peer's socket is gone
+  'stun-replayed', // a check that was answered before, now from another address
 ] as const;
 export type DropReason = (typeof DROP)[number];

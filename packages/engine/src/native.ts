@@ -50,6 +50,7 @@ export interface NativeEngine {
     sendSalt: Uint8Array,
   ): void;
   setKeysFromDtls(peer: number, dtls: NativeDtls): void;
+  answerChecks(peer: number, fragment: string, password: Uint8Array, refreshMicros: number): boolean;
   setRateLimit(peer: number, packetsPerSecond: number, burst: number): void;
   sendRtcp(peer: number, bytes: Uint8Array): boolean | undefined;
   createEntry(): number;

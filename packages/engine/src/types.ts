@@ -83,6 +83,8 @@ export interface EngineStats {
   queuedBytes: number;
   /** Wake-ups by the socket; the rest of the reading was done from the timer. */
   wakeups: number;
+  /** STUN checks answered without TypeScript. */
+  checksAnswered: number;
   peers: number;
   entries: number;
   lists: number;

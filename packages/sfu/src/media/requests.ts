@@ -2,10 +2,13 @@
  * What each request of the API process does: one line of the table each, the work is in the entities.
  * Elsewhere: shapes → channel/messages.ts · closing → closing.ts · statistics → rtpStats.ts
  */
+import type { Engine } from '@tertulia/engine';
 import { InvalidStateError, OptionError, UnsupportedError } from '../channel/errors.js';
 import type { Method, RequestOf, ResponseOf } from '../channel/messages.js';
+import type { IceParameters } from '../types.js';
 import { Consumer } from './consumer.js';
 import type { MediaCore } from './core.js';
+import { ICE_LIMITS } from './ice/types.js';
 import { Producer } from './producer.js';
 import { Router } from './router.js';
 import { consumerStat, producerStat } from './rtpStats.js';
@@ -75,7 +78,11 @@ export const REQUESTS: { readonly [M in Method]: Handler<M> } = {
     directory.transports.add(transport.id, transport);
     router.transports.set(transport.id, transport);
     server?.transports.add(transport);
-    return transport.created();
+    const created = transport.created();
+    const consentMicros =
+      data.iceConsentTimeout > 0 ? data.iceConsentTimeout * 1e6 : ICE_LIMITS.consentMicros;
+    answerChecks(context.engine, transport, created.iceParameters, consentMicros * ICE_LIMITS.refreshShare);
+    return created;
   },
 
   // ---- transport ----
@@ -91,8 +98,12 @@ export const REQUESTS: { readonly [M in Method]: Handler<M> } = {
   'transport.connect': ({ directory }, { transportId, dtlsParameters }, now) => ({
     dtlsLocalRole: directory.transports.get(transportId).connect(dtlsParameters, now),
   }),
-  'transport.restartIce': ({ directory }, { transportId }, now) =>
-    directory.transports.get(transportId).restartIce(now),
+  'transport.restartIce': ({ context, directory }, { transportId }, now) => {
+    const transport = directory.transports.get(transportId);
+    const parameters = transport.restartIce(now);
+    answerChecks(context.engine, transport, parameters, 0);
+    return parameters;
+  },
   'transport.injectKeys': ({ allowKeyInjection, directory }, data, now) => {
     if (!allowKeyInjection) throw new UnsupportedError('keys come from DTLS here', 'KEY_INJECTION_OFF');
     directory.transports.get(data.transportId).injectKeys(data, now);
@@ -275,6 +286,18 @@ export const REQUESTS: { readonly [M in Method]: Handler<M> } = {
     bufferedAmount: directory.transports.get(transportId).data.bufferedAmount(channelId),
   }),
 };
+
+const utf8 = new TextEncoder();
+
+/** The engine may repeat the answers that the transport has given to its peer's checks. */
+function answerChecks(
+  engine: Engine,
+  { peer }: WebRtcTransport,
+  { usernameFragment, password }: IceParameters,
+  refreshMicros: number,
+): void {
+  engine.answerChecks(peer, usernameFragment, utf8.encode(password), refreshMicros);
+}
 
 function scoreOf({ producer }: Consumer): { score: number; producerScore: number; producerScores: number[] } {
   return { score: 10, producerScore: producer.score, producerScores: [producer.score] };
