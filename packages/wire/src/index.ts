@@ -2,6 +2,13 @@
 export * from './classify.js';
 export * from './headerExtensions.js';
 export * from './opus.js';
+export * from './payload/dependencyDescriptor.js';
+export {
+  DECODE_TARGET_INDICATION,
+  type DependencyDecodeTarget,
+  type DependencyStructure,
+  type DependencyTemplate,
+} from './payload/dependencyStructure.js';
 export * from './payload/vp8.js';
 export * from './result.js';
 export * from './rtcp/ntp.js';

@@ -13,6 +13,8 @@ export interface Vector {
   key?: string;
   /** Header extensions: the profile of the extension header. */
   profile?: number;
+  /** Dependency descriptors: the one that was read before, with the structure. */
+  after?: string;
 }
 
 export const readVectors = (file: string): Vector[] =>
