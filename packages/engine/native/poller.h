@@ -1,5 +1,5 @@
 // Waits for an engine's sockets on Node's event loop and says when to read or write.
-// A quiet socket wakes the loop; a busy one is read from a 1 ms timer instead, because one wake-up per datagram costs more
+// A quiet socket wakes the loop; a busy one is read from a 2 ms timer instead, because one wake-up per datagram costs more
 // than the datagram. Knows libuv and the cleanup of a Node environment; does not know packets.
 // It outlives its owner until libuv has closed its handles, and then deletes itself.
 #pragma once
@@ -35,9 +35,10 @@ class Poller {
   void shutdown();
 
  private:
-  /// Two wake-ups within a millisecond: from then on the timer reads.
-  static constexpr uint64_t BUSY_GAP_NANOS = 1'000'000;
-  static constexpr uint64_t TIMER_MS = 1;
+  /// Two wake-ups within two milliseconds: from then on the timer reads.
+  static constexpr uint64_t BUSY_GAP_NANOS = 2'000'000;
+  /// What it costs in delay, half of it on average; a tenth of an audio packet.
+  static constexpr uint64_t TIMER_MS = 2;
   /// So many timer rounds with at most one datagram each: the sockets wake the loop again.
   static constexpr unsigned QUIET_ROUNDS = 4;
 

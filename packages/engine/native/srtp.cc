@@ -134,7 +134,7 @@ bool SrtpSender::init(SrtpProfile profile, const uint8_t* key, const uint8_t* sa
 bool SrtpSender::init(SrtpProfile profile, const SrtpSessionPair& keys, GcmCode code) {
   const SrtpProfileSizes& size = sizes(profile);
   if (!install(rtp_, profile, keys.rtp, false) || !install(rtcp_, profile, keys.rtcp, false)) return false;
-  if (size.aead && !(rtpGcm_.init(keys.rtp.key, size.key, code) && rtcpGcm_.init(keys.rtcp.key, size.key))) return false;
+  if (size.aead && !(rtpGcm_.init(keys.rtp.key, size.key, code) && rtcpGcm_.init(keys.rtcp.key, size.key, code))) return false;
   profile_ = profile;
   return true;
 }

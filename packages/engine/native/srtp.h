@@ -96,7 +96,7 @@ class SrtpSender {
   SrtpSessionKeys rtp_;  // beside the profile: AEAD reads its salt for each packet
   GcmSealer rtpGcm_;
   SrtpSessionKeys rtcp_;
-  EvpGcmSealer rtcpGcm_;  // reports are few: they stay with libcrypto
+  GcmSealer rtcpGcm_;
 };
 
 class SrtpReceiver {

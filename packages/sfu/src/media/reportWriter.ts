@@ -73,15 +73,10 @@ export class ReportWriter {
     for (const block of blocks) this.#block(block);
   }
 
-  /** @param chunks as `cnameChunk` makes them */
-  sourceDescription(chunks: readonly Uint8Array[]): void {
-    let end = this.#at + SOURCE_DESCRIPTION_HEAD_BYTES;
-    for (const chunk of chunks) {
-      this.#bytes.set(chunk, end);
-      end += chunk.length;
-    }
-    this.#header(chunks.length, SOURCE_DESCRIPTION, end - this.#at);
-    this.#at = end;
+  /** A whole packet, such as a `sourceDescription`. */
+  raw(packet: Uint8Array): void {
+    this.#bytes.set(packet, this.#at);
+    this.#at += packet.length;
   }
 
   /** @param words pairs of PID and BLP, see `nackWords` */
@@ -123,6 +118,20 @@ export function cnameChunk(ssrc: number, cname: string): Uint8Array {
   view.setUint8(4, CNAME_ITEM);
   view.setUint8(5, name.length);
   bytes.set(name, 6);
+  return bytes;
+}
+
+/** A source description, the same for the same streams. @param chunks at most 31, as `cnameChunk` makes them */
+export function sourceDescription(chunks: readonly Uint8Array[]): Uint8Array {
+  let end = SOURCE_DESCRIPTION_HEAD_BYTES;
+  for (const chunk of chunks) end += chunk.length;
+  const bytes = new Uint8Array(end);
+  bytes.set([0x80 | chunks.length, SOURCE_DESCRIPTION, (end / 4 - 1) >> 8, end / 4 - 1]);
+  let at = SOURCE_DESCRIPTION_HEAD_BYTES;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
   return bytes;
 }
 

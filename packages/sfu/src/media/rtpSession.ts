@@ -15,12 +15,15 @@ import { RTCP_BYTES_MAX } from './enginePort.js';
 import type { OutgoingStream, SenderReportNumbers } from './outgoing.js';
 import { ExtensionIds } from './packetReader.js';
 import type { Producer } from './producer.js';
+import { visitReports } from './reportReader.js';
+import type { ReportVisitor } from './reportReader.js';
 import {
   cnameChunk,
   nackWords,
   REPORT_BLOCKS_MAX,
   senderReportBytes,
   SOURCE_DESCRIPTION_HEAD_BYTES,
+  sourceDescription,
 } from './reportWriter.js';
 import { RtpListener } from './rtpListener.js';
 import { SourceClock } from './virtual/sourceClock.js';
@@ -67,9 +70,19 @@ export class RtpSession {
   readonly #cnames = new Map<number, Uint8Array>();
   readonly #ownSsrc: number;
   readonly #ownCname: Uint8Array;
+  readonly #ownDescription: Uint8Array;
   readonly #onDeadline: (deadlineMicros: number) => void;
   #reducedSize = false;
   #reportMicros: number | undefined;
+  /** Of the compound being read. */
+  #nowMicros = 0;
+  #middleNow = 0;
+  readonly #visitor: ReportVisitor = {
+    handleBlock: (block) => this.#handleReportBlock(block, this.#middleNow),
+    handleNack: (mediaSsrc, lost) => this.#handleNack(mediaSsrc, lost, this.#nowMicros),
+  };
+  /** The names that went with the last sender reports; mostly the same go again. */
+  #names: { readonly ssrcs: readonly number[]; readonly bytes: Uint8Array } | undefined;
 
   /** @param onDeadline called when `nextDeadline` may have come nearer */
   constructor(context: MediaContext, peer: number, onDeadline: (deadlineMicros: number) => void) {
@@ -79,6 +92,7 @@ export class RtpSession {
     this.drops = new DropCounters(context.drops);
     this.#ownSsrc = context.newSsrc();
     this.#ownCname = cnameChunk(this.#ownSsrc, context.secretText(16));
+    this.#ownDescription = sourceDescription([this.#ownCname]);
   }
 
   /** There are keys and an address. */
@@ -118,11 +132,13 @@ export class RtpSession {
   addOutgoing(stream: OutgoingStream, cname: string): void {
     this.#outgoing.set(stream.ssrc, stream);
     this.#cnames.set(stream.ssrc, cnameChunk(stream.ssrc, cname));
+    this.#names = undefined;
   }
 
   removeOutgoing(stream: OutgoingStream): void {
     this.#outgoing.delete(stream.ssrc);
     this.#cnames.delete(stream.ssrc);
+    this.#names = undefined;
   }
 
   // ---- in ----
@@ -150,11 +166,13 @@ export class RtpSession {
   /** @param bytes one compound, read during the call only */
   handleRtcp(bytes: Uint8Array, nowMicros: number): void {
     this.bytesReceived += bytes.length;
+    this.#nowMicros = nowMicros;
+    const now = toNtp(unixMs(this.#context, nowMicros));
+    this.#middleNow = middleNtp(now.seconds, now.fraction);
+    if (visitReports(bytes, this.#visitor)) return;
     const { packets, why } = parseRtcp(bytes);
     if (why !== undefined) this.drops.count('rtcp-malformed');
-    const now = toNtp(unixMs(this.#context, nowMicros));
-    const middle = middleNtp(now.seconds, now.fraction);
-    for (const packet of packets) this.#handlePacket(packet, middle, nowMicros);
+    for (const packet of packets) this.#handlePacket(packet, this.#middleNow, nowMicros);
   }
 
   // ---- out ----
@@ -214,13 +232,9 @@ export class RtpSession {
       case 'rr':
         this.#handleBlocks(packet.reports, middleNow);
         return;
-      case 'nack': {
-        const stream = this.#outgoing.get(packet.mediaSsrc);
-        if (!stream) this.drops.count('rtcp-foreign-ssrc');
-        else if (!stream.nackNegotiated) this.drops.count('rtcp-not-negotiated');
-        else stream.handleNack(packet.lost, nowMicros);
+      case 'nack':
+        this.#handleNack(packet.mediaSsrc, packet.lost, nowMicros);
         return;
-      }
       case 'bye':
         // The next SSRC of that section may take over at once.
         for (const ssrc of packet.ssrcs) {
@@ -239,16 +253,24 @@ export class RtpSession {
   }
 
   #handleBlocks(blocks: readonly ReportBlock[], middleNow: number): void {
-    for (const block of blocks) {
-      const stream = this.#outgoing.get(block.ssrc);
-      if (stream) this.#handleBlock(stream, block, middleNow);
-      else if (block.ssrc !== 0) this.drops.count('rtcp-foreign-ssrc');
-    }
+    for (const block of blocks) this.#handleReportBlock(block, middleNow);
   }
 
-  #handleBlock(stream: OutgoingStream, block: ReportBlock, middleNow: number): void {
+  #handleNack(mediaSsrc: number, lost: readonly number[], nowMicros: number): void {
+    const stream = this.#outgoing.get(mediaSsrc);
+    if (!stream) this.drops.count('rtcp-foreign-ssrc');
+    else if (!stream.nackNegotiated) this.drops.count('rtcp-not-negotiated');
+    else stream.handleNack(lost, nowMicros);
+  }
+
+  #handleReportBlock(block: ReportBlock, middleNow: number): void {
+    const stream = this.#outgoing.get(block.ssrc);
+    if (!stream) {
+      if (block.ssrc !== 0) this.drops.count('rtcp-foreign-ssrc');
+      return;
+    }
     stream.handleReport(block, middleNow);
-    if (!stream.measured) return;
+    if (!stream.measured || this.producers.size === 0) return;
     // The way is the same for what comes from there.
     for (const producer of this.producers.values()) {
       producer.stream?.nack?.setRoundTripTime(stream.roundTripMicros);
@@ -274,7 +296,7 @@ export class RtpSession {
   /** Whoever was sent something hears where each line is; whoever sent something hears how it arrived. */
   #sendReports(nowMicros: number): void {
     const { port, reports: writer } = this.#context;
-    const senders: SenderReportNumbers[] = [];
+    senders.length = 0;
     for (const consumer of this.consumers.values()) {
       const numbers = consumer.senderReport(nowMicros);
       if (numbers) senders.push(numbers);
@@ -293,20 +315,36 @@ export class RtpSession {
       blocks = NO_BLOCKS;
     }
     for (let at = 0; at < senders.length;) {
-      const names: Uint8Array[] = [];
+      const first = at;
       let bytes = SOURCE_DESCRIPTION_HEAD_BYTES;
       writer.begin(port.rtcpOffset());
-      for (; at < senders.length && names.length < SENDERS_PER_COMPOUND; at++) {
-        const name = this.#cnames.get(senders[at]!.ssrc) ?? this.#ownCname;
-        bytes += senderReportBytes(blocks.length) + name.length;
-        if (names.length > 0 && bytes > RTCP_BYTES_MAX) break;
+      for (; at < senders.length && at - first < SENDERS_PER_COMPOUND; at++) {
+        bytes += senderReportBytes(blocks.length) + this.#nameOf(senders[at]!.ssrc).length;
+        if (at > first && bytes > RTCP_BYTES_MAX) break;
         writer.senderReport(senders[at]!, now.seconds, now.fraction, blocks);
-        names.push(name);
         blocks = NO_BLOCKS;
       }
-      writer.sourceDescription(names);
+      writer.raw(this.#namesOf(first, at));
       this.#send();
     }
+  }
+
+  #nameOf(ssrc: number): Uint8Array {
+    return this.#cnames.get(ssrc) ?? this.#ownCname;
+  }
+
+  /** The source description of `senders` from `first` to before `end`. */
+  #namesOf(first: number, end: number): Uint8Array {
+    const known = this.#names;
+    if (known?.ssrcs.length === end - first) {
+      let same = true;
+      for (let i = first; i < end; i++) if (known.ssrcs[i - first] !== senders[i]!.ssrc) same = false;
+      if (same) return known.bytes;
+    }
+    const ssrcs = senders.slice(first, end).map(({ ssrc }) => ssrc);
+    const bytes = sourceDescription(ssrcs.map((ssrc) => this.#nameOf(ssrc)));
+    this.#names = { ssrcs, bytes };
+    return bytes;
   }
 
   #receptionBlocks(nowMicros: number): readonly ReportBlock[] {
@@ -320,7 +358,7 @@ export class RtpSession {
   #writeReceiverReport(blocks: readonly ReportBlock[]): void {
     const { reports: writer } = this.#context;
     writer.receiverReport(this.#ownSsrc, blocks);
-    writer.sourceDescription([this.#ownCname]);
+    writer.raw(this.#ownDescription);
   }
 
   #sendNack(mediaSsrc: number, lost: readonly number[]): void {
@@ -337,6 +375,9 @@ export class RtpSession {
     port.sendRtcp(this.#peer, reports.length);
   }
 }
+
+/** Who is owed a report, while it is written. */
+const senders: SenderReportNumbers[] = [];
 
 const onGrid = (micros: number): number =>
   Math.ceil(micros / REPORT_TIMES.gridMicros) * REPORT_TIMES.gridMicros;

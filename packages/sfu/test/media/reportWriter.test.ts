@@ -9,6 +9,7 @@ import {
   ReportWriter,
   receiverReportBytes,
   senderReportBytes,
+  sourceDescription,
 } from '../../src/media/reportWriter.js';
 
 const BLOCK: ReportBlock = {
@@ -30,7 +31,7 @@ test('sender reports with names', () => {
   writer.senderReport(first, 0xe000_0000, 0x8000_0000, [BLOCK]);
   expect(writer.length).toBe(senderReportBytes(1));
   writer.senderReport(second, 0xe000_0000, 0x8000_0000, []);
-  writer.sourceDescription([cnameChunk(first.ssrc, 'ada'), cnameChunk(second.ssrc, '')]);
+  writer.raw(sourceDescription([cnameChunk(first.ssrc, 'ada'), cnameChunk(second.ssrc, '')]));
   const { packets, why } = parseRtcp(buffer.subarray(40, 40 + writer.length));
   expect(why).toBeUndefined();
   const ntp = { ntpSeconds: 0xe000_0000, ntpFraction: 0x8000_0000 };

@@ -5,11 +5,14 @@
  */
 import type { AudioSource } from './audioSource.js';
 import { RECEIVER_LIMITS, ReceiverSlot, type SlotConstants } from './receiverSlot.js';
+import type { SlotReport } from './types.js';
 import type { View } from './view.js';
 import type { RoomContext, ViewSlot } from './viewSlot.js';
 
 export class Receiver {
   readonly slots: readonly ReceiverSlot[];
+  /** Filled anew for each sender report. */
+  readonly reports: SlotReport[];
   view: View | undefined;
   enabled: boolean;
   /** Where a source was last, and until when it was sent. */
@@ -27,6 +30,13 @@ export class Receiver {
     this.slots = slots.map(
       (constants, position) => new ReceiverSlot(context, this, position, constants, enabled),
     );
+    this.reports = slots.map(({ ssrc }) => ({
+      ssrc,
+      rtpTimestamp: 0,
+      packetCount: 0,
+      octetCount: 0,
+      active: false,
+    }));
   }
 
   /** Follows another view from now on. */

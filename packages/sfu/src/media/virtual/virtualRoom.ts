@@ -245,14 +245,23 @@ export class VirtualRoom {
     }
   }
 
-  /** For sender reports: one for each slot, all on the server's clock. */
+  /** For sender reports: one for each slot, all on the server's clock. Valid until the next call for this receiver. */
   senderReport(receiverId: string, nowMicros: number): SlotReport[] {
     const { port } = this.#context;
-    return (this.#receivers.get(receiverId)?.slots ?? []).map(({ ssrc, entry, baseTimestamp }) => {
+    const receiver = this.#receivers.get(receiverId);
+    if (receiver === undefined) return [];
+    const line = this.#line(nowMicros);
+    const { slots, reports } = receiver;
+    for (let i = 0; i < slots.length; i++) {
+      const { entry, baseTimestamp } = slots[i]!;
+      const report = reports[i]!;
       const { packets, octets } = port.entryCounters(entry);
-      const rtpTimestamp = (this.#line(nowMicros) + baseTimestamp) >>> 0;
-      return { ssrc, rtpTimestamp, packetCount: packets, octetCount: octets, active: packets > 0 };
-    });
+      report.rtpTimestamp = (line + baseTimestamp) >>> 0;
+      report.packetCount = packets;
+      report.octetCount = octets;
+      report.active = packets > 0;
+    }
+    return reports;
   }
 
   /** What each slot carries now, with anchors. */
