@@ -2,9 +2,10 @@
  * An SCTP association over DTLS: werift's, with a stricter entrance and our own receiving half. The only file that
  * knows werift, whose association is not a documented interface: its version is pinned, and what is used of it is
  * looked for when an association is made. Its timers and its clock are its own; none of them keeps the process alive.
- * Spec: RFC 9260 (SCTP), RFC 8261 (over DTLS), RFC 6525 (stream reset), RFC 3758 (partial reliability, inbound).
- * Ours instead of werift's: the check of packets, reassembly, acknowledgements and the answers to stream resets, because
- * its own throw on rubbish, sort numbers as text and know no limit to what they keep.
+ * Spec: RFC 9260 (SCTP), RFC 8261 (over DTLS), RFC 6525 (stream reset), RFC 3758 (partial reliability).
+ * Ours instead of werift's: the check of packets, reassembly, acknowledgements, the answers to stream resets and the choice of
+ * what is given up, because its own throw on rubbish, sort numbers as text, know no limit to what they keep, and give up the
+ * oldest message instead of the one whose time is over.
  * Elsewhere: what messages mean → dcep.ts, dataChannels.ts · encryption → ../dtls
  */
 import { randomInt } from 'node:crypto';
@@ -20,6 +21,7 @@ import type {
   AssociationState,
   AssociationStats,
   SctpDropReason,
+  SendOptions,
 } from './types.js';
 
 export interface AssociationOptions {
@@ -63,6 +65,20 @@ interface WeriftData {
   flags: number;
   userData: Buffer;
 }
+interface WeriftSent {
+  streamId: number;
+  flags: number;
+  sentCount: number;
+  abandoned: boolean;
+  acked: boolean;
+  retransmit: boolean;
+  maxRetransmits: number | undefined;
+  /** Seconds of Unix time. */
+  expiry: number | undefined;
+}
+interface WeriftForwardTsn {
+  streams: [number, number][];
+}
 interface WeriftSack {
   cumulativeTsn: number;
   gaps: [number, number][];
@@ -89,7 +105,8 @@ interface WeriftAssociation {
   sackPacketCount: number;
   _inboundStreamsMax: number;
   outboundQueue: { streamId: number; userData: Buffer }[];
-  sentQueue: { streamId: number }[];
+  sentQueue: WeriftSent[];
+  forwardTsnChunk: WeriftForwardTsn | undefined;
   /** Seconds, as the next three. */
   rto: number;
   srtt: number | undefined;
@@ -99,7 +116,14 @@ interface WeriftAssociation {
   onReconfigStreams: WeriftEvent<[number[]]>;
   stateChanged: { connected: WeriftEvent<[]>; closed: WeriftEvent<[]> };
   handleData(packet: Buffer): Promise<void>;
-  send(streamId: number, protocol: number, data: Buffer, options: { ordered: boolean }): Promise<void>;
+  send(
+    streamId: number,
+    protocol: number,
+    data: Buffer,
+    options: { ordered: boolean; maxRetransmits: number | undefined; expiry: number | undefined },
+  ): Promise<void>;
+  maybeAbandon(chunk: WeriftSent): boolean;
+  updateAdvancedPeerAckPoint(): void;
   stop(): Promise<void>;
   receiveDataChunk(chunk: WeriftData): void;
   receiveForwardTsnChunk(chunk: { cumulativeTsn: number; streams: [number, number][] }): void;
@@ -121,6 +145,8 @@ const TIMERS = [
 const METHODS = [
   'handleData',
   'send',
+  'maybeAbandon',
+  'updateAdvancedPeerAckPoint',
   'stop',
   'receiveDataChunk',
   'receiveForwardTsnChunk',
@@ -197,10 +223,12 @@ export class SctpAssociation implements Association {
     if (!this.#working) void this.#work();
   }
 
-  send(streamId: number, payloadProtocol: number, bytes: Uint8Array, options: { ordered: boolean }): boolean {
+  send(streamId: number, payloadProtocol: number, bytes: Uint8Array, options: SendOptions): boolean {
     if (this.#state !== 'connected' || bytes.length === 0) return false;
+    const { ordered, maxRetransmits, maxPacketLifeTimeMs: lifeTimeMs } = options;
+    const expiry = lifeTimeMs === undefined ? undefined : (Date.now() + lifeTimeMs) / 1000;
     this.#sctp
-      .send(streamId, payloadProtocol, Buffer.from(bytes), options)
+      .send(streamId, payloadProtocol, Buffer.from(bytes), { ordered, maxRetransmits, expiry })
       .catch(() => this.#drop('sctp-refused'));
     return true;
   }
@@ -301,6 +329,8 @@ export class SctpAssociation implements Association {
       updateTimeout(roundTrip);
       this.#setTimeout();
     };
+    sctp.maybeAbandon = (chunk) => abandonMessage(sctp.sentQueue, chunk);
+    this.#repeatForwardTsn();
     sctp.sendSack = () => this.#sendSack();
     sctp.flush.subscribe(() => this.on?.drained());
     sctp.onReconfigStreams.subscribe((streamIds) => this.on?.outgoingReset(streamIds));
@@ -310,6 +340,27 @@ export class SctpAssociation implements Association {
       this.on?.connected();
     });
     sctp.stateChanged.closed.subscribe(() => this.#ended(this.#ending ?? 'timeout'));
+  }
+
+  /** RFC 3758 §3.5 A5: what was given up is told until the peer has acknowledged it; werift tells it once. */
+  #repeatForwardTsn(): void {
+    const sctp = this.#sctp;
+    const update = sctp.updateAdvancedPeerAckPoint.bind(sctp);
+    let told: WeriftForwardTsn | undefined;
+    sctp.updateAdvancedPeerAckPoint = () => {
+      update();
+      const outstanding = tsnDelta(sctp.lastSackedTsn >>> 0, sctp.advancedPeerAckTsn >>> 0) > 0;
+      if (sctp.forwardTsnChunk) {
+        const streams = new Map([
+          ...(outstanding ? (told?.streams ?? []) : []),
+          ...sctp.forwardTsnChunk.streams,
+        ]);
+        sctp.forwardTsnChunk.streams = [...streams];
+        told = sctp.forwardTsnChunk;
+      } else if (outstanding) {
+        sctp.forwardTsnChunk = told;
+      }
+    };
   }
 
   #setTimeout(): void {
@@ -403,6 +454,28 @@ export class SctpAssociation implements Association {
   #drop(why: SctpDropReason): void {
     this.#drops.set(why, (this.#drops.get(why) ?? 0) + 1);
   }
+}
+
+const FRAGMENT = { first: 2, last: 1 } as const; // RFC 9260 §3.3.1, flags of a DATA chunk
+
+/** Gives up the message that the chunk belongs to, when its time or its number of repetitions is used up. */
+function abandonMessage(sent: WeriftSent[], chunk: WeriftSent): boolean {
+  // What the peer has, behind a gap, is neither given up nor sent again.
+  if (chunk.abandoned || chunk.acked) return true;
+  const { maxRetransmits, expiry, sentCount } = chunk;
+  const usedUp = maxRetransmits !== undefined && sentCount > maxRetransmits;
+  if (!usedUp && !(expiry !== undefined && expiry < Date.now() / 1000)) return false;
+  let first = sent.indexOf(chunk);
+  let last = first;
+  while (first > 0 && !(sent[first]!.flags & FRAGMENT.first)) first--;
+  while (last < sent.length && !(sent[last]!.flags & FRAGMENT.last)) last++;
+  // Its end was not sent yet: numbers that were never used cannot be skipped.
+  if (first < 0 || last === sent.length) return false;
+  for (const fragment of sent.slice(first, last + 1)) {
+    fragment.abandoned = true;
+    fragment.retransmit = false;
+  }
+  return true;
 }
 
 /** werift asks its DTLS transport for these things and no others. */

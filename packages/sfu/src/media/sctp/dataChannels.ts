@@ -2,7 +2,8 @@
  * The data channels of one association: who opened which, what goes in and out of them, when they end and why.
  * Knows streams, messages and limits; not what the messages say.
  * Spec: RFC 8831 §6 (channels, closing by stream reset), RFC 8832 §6 (in-band opening), W3C webrtc-pc §6.2.
- * Channels are sent on reliably, whatever the peer asked for at opening: more than asked, never less.
+ * Channels that the peer opens in-band are sent on reliably, whatever it asked for: more than asked, never less. Those that
+ * were agreed on elsewhere have the reliability that was agreed on.
  * Elsewhere: bytes of DCEP → dcep.ts · packets, loss, order → association.ts
  */
 import { parseDcep, PAYLOAD_PROTOCOL, writeDcepAck, writeDcepOpen } from './dcep.js';
@@ -45,6 +46,10 @@ export interface DataChannelEvents {
   message(id: number, data: string | Uint8Array, isBinary: boolean): void;
   /** Comes once for each channel that was opened, from either side. */
   close(id: number, why: ChannelEnd): void;
+  /** A message of a channel agreed on elsewhere, as it came. @returns false: nobody here wants it undecoded. */
+  bytes?(id: number, payloadProtocol: number, bytes: Uint8Array): boolean;
+  /** `bufferedAmount` fell. */
+  drained?(id: number, bufferedAmount: number): void;
   /** `bufferedAmount` fell to 0, after it had been more. */
   bufferedAmountLow(id: number): void;
   /** The association behind all of them. */
@@ -93,6 +98,7 @@ interface Channel {
   outgoingReset: boolean;
 }
 
+const RELIABLE: Pick<ChannelParameters, 'maxRetransmits' | 'maxPacketLifeTimeMs'> = {};
 const EMPTY = Uint8Array.of(0); // RFC 8831 §6.6: SCTP has no empty messages, so one zero byte stands for it
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -193,6 +199,21 @@ export class DataChannels {
     return 'ok';
   }
 
+  /**
+   * A message with its payload protocol, as it came from elsewhere. What does not fit into the backlog is refused; the channel
+   * stays. @param size what it counts for; an empty message is one byte on the wire
+   */
+  sendBytes(id: number, payloadProtocol: number, bytes: Uint8Array, size = bytes.length): SendResult {
+    const channel = this.#channels.get(id);
+    if (!channel) return 'channel-unknown';
+    if (channel.state === 'closing') return 'channel-closing';
+    if (bytes.length > this.#remoteMaxMessageSize) return 'message-too-large';
+    if (channel.buffered > 0 && channel.buffered + size > this.#maxBacklog) return 'backlog';
+    this.#enqueue(channel, { payloadProtocol, bytes, size });
+    this.#pump();
+    return 'ok';
+  }
+
   /** What was given to `send` before goes out first. */
   close(id: number): void {
     const channel = this.#channels.get(id);
@@ -243,6 +264,11 @@ export class DataChannels {
     if (!channel) return this.#drop('channel-unknown');
     if (channel.state === 'closing') return this.#drop('channel-closing');
     if (bytes.length > this.#maxMessageSize) return this.#abandon(channel, 'message-too-large');
+    if (channel.negotiated && this.#on.bytes?.(streamId, payloadProtocol, bytes)) {
+      this.#counters.messagesReceived++;
+      this.#counters.bytesReceived += bytes.length;
+      return;
+    }
     switch (payloadProtocol) {
       case PAYLOAD_PROTOCOL.text:
         return this.#deliver(channel, decoder.decode(bytes), bytes.length);
@@ -358,7 +384,12 @@ export class DataChannels {
       this.#counters.messagesSent++;
       this.#counters.bytesSent += message.size;
     }
-    this.#association.send(channel.info.id, message.payloadProtocol, message.bytes, { ordered });
+    const { maxRetransmits, maxPacketLifeTimeMs } = channel.negotiated ? channel.info : RELIABLE;
+    this.#association.send(channel.info.id, message.payloadProtocol, message.bytes, {
+      ordered,
+      ...(maxRetransmits === undefined ? {} : { maxRetransmits }),
+      ...(maxPacketLifeTimeMs === undefined ? {} : { maxPacketLifeTimeMs }),
+    });
     this.#settle();
   }
 
@@ -377,6 +408,7 @@ export class DataChannels {
       this.#handedBytes -= bytes;
       if (size === 0) continue;
       channel.buffered -= size;
+      if (channel.state !== 'closing') this.#on.drained?.(channel.info.id, channel.buffered);
       if (channel.buffered === 0 && channel.state !== 'closing') this.#on.bufferedAmountLow(channel.info.id);
     }
   }

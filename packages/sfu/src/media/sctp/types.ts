@@ -42,12 +42,20 @@ export interface AssociationEvents {
   drained(): void;
 }
 
+export interface SendOptions {
+  ordered: boolean;
+  /** Given up after so many repetitions; 0 = sent once. RFC 7496 §3.4.2 has the name. Default: never. */
+  maxRetransmits?: number;
+  /** ms after which it is not repeated any more. RFC 3758 §4.1. Default: never. */
+  maxPacketLifeTimeMs?: number;
+}
+
 export interface Association {
   readonly state: AssociationState;
   /** One packet as DTLS gave it. What it causes may come somewhat later, never after `close`. */
   handlePacket(bytes: Uint8Array): void;
-  /** Reliable. Empty messages are not possible in SCTP. @returns false when not connected. */
-  send(streamId: number, payloadProtocol: number, bytes: Uint8Array, options: { ordered: boolean }): boolean;
+  /** Reliable unless the options say otherwise. Empty messages are not possible in SCTP. @returns false when not connected. */
+  send(streamId: number, payloadProtocol: number, bytes: Uint8Array, options: SendOptions): boolean;
   /** Of user data, given to `send` and not sent a first time yet. */
   readonly unsentBytes: number;
   /** Whether there is user data for this stream that the peer has not acknowledged. */
