@@ -4,6 +4,7 @@
  * Nothing here runs. Elsewhere: classes → api/ · what crosses to the media process → channel/messages.ts
  */
 import type { MediaKind, RtpCapabilities, RtpCodecCapability, RtpParameters } from '@tertulia/wire';
+import type { ConsumerLayers } from './entityTypes.js';
 
 export type {
   MediaKind,
@@ -17,6 +18,7 @@ export type {
   RtpHeaderExtensionParameters,
   RtpParameters,
 } from '@tertulia/wire';
+export type * from './entityTypes.js';
 
 /** Whatever the application wants to keep beside an entity. */
 export type AppData = Record<string, unknown>;
@@ -209,6 +211,7 @@ export interface ProducerOptions<ProducerAppData extends AppData = AppData> {
   kind: MediaKind;
   rtpParameters: RtpParameters;
   paused?: boolean | undefined;
+  /** ms between key frame requests to the sender, video only. */
   keyFrameRequestDelay?: number | undefined;
   appData?: ProducerAppData | undefined;
 }
@@ -255,6 +258,14 @@ export interface ConsumerOptions<ConsumerAppData extends AppData = AppData> {
   rtpCapabilities: RtpCapabilities;
   paused?: boolean | undefined;
   mid?: string | undefined;
+  /** Default: the highest ones. */
+  preferredLayers?: ConsumerLayers | undefined;
+  /** NACK (and RTX, where negotiated). Default: for video. */
+  enableRtx?: boolean | undefined;
+  /** Opus only: packets of silence are not sent on. Default false. */
+  ignoreDtx?: boolean | undefined;
+  /** All streams of the producer, as they come. Default false. */
+  pipe?: boolean | undefined;
   appData?: ConsumerAppData | undefined;
 }
 export type ConsumerType = 'simple' | 'simulcast' | 'svc' | 'pipe';

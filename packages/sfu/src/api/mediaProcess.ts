@@ -155,14 +155,17 @@ export class MediaProcess {
       this.onLog(event);
       return;
     }
-    const id =
-      'transportId' in event
-        ? event.transportId
-        : 'virtualStreamsId' in event
-          ? event.virtualStreamsId
-          : 'consumerId' in event
-            ? event.consumerId
-            : event.producerId;
+    const id = entityOf(event);
     this.#handlers.get(id)?.(event);
   }
+}
+
+/** Whose event it is: the id in the event's own field. */
+function entityOf(event: Exclude<ChannelEvent, { event: 'log' }>): string {
+  if ('transportId' in event) return event.transportId;
+  if ('virtualStreamsId' in event) return event.virtualStreamsId;
+  if ('consumerId' in event) return event.consumerId;
+  if ('dataConsumerId' in event) return event.dataConsumerId;
+  if ('rtpObserverId' in event) return event.rtpObserverId;
+  return event.producerId;
 }

@@ -124,7 +124,8 @@ export class WebRtcTransport<TransportAppData extends AppData = AppData> extends
 
   async getStats(): Promise<WebRtcTransportStat[]> {
     this.assertOpen();
-    return [...(await this.#process.request('transport.getStats', { transportId: this.id }))];
+    const stats = await this.#process.request('transport.getStats', { transportId: this.id });
+    return stats.filter((stat): stat is WebRtcTransportStat => stat.type === 'webrtc-transport');
   }
 
   /**

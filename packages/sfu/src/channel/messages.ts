@@ -4,16 +4,20 @@
  * Ids are made by the API process. A method's name is `entity.verb`; the entity's id is in the data.
  * Elsewhere: sending and matching → channel.ts · what a method does → media/requests.ts
  */
-import type { MediaKind, RtpParameters } from '@tertulia/wire';
+import type { RtpParameters } from '@tertulia/wire';
 import type {
   ConsumerScore,
   ConsumerStat,
+  DirectTransportStat,
   DtlsParameters,
   DtlsRole,
   DtlsState,
   IceCandidate,
   IceParameters,
   IceState,
+  NumSctpStreams,
+  PipeTransportStat,
+  PlainTransportStat,
   ProducerScore,
   ProducerStat,
   SctpParameters,
@@ -24,6 +28,19 @@ import type {
   WebRtcTransportStat,
   WorkerLogLevel,
 } from '../types.js';
+import type {
+  ConsumeRequest,
+  ConsumeResponse,
+  EntityEvent,
+  EntityNotice,
+  EntityRequests,
+  ProduceRequest,
+} from './entityMessages.js';
+
+export type * from './entityMessages.js';
+
+export type TransportStat =
+  WebRtcTransportStat | PlainTransportStat | PipeTransportStat | DirectTransportStat;
 
 export interface ListenResult {
   readonly ip: string;
@@ -45,6 +62,17 @@ export interface WebRtcTransportCreation {
   /** Data channels opened in-band (RFC 8832) become `datachannel` events. */
   readonly enableDcep: boolean;
   readonly maxSctpMessageSize: number;
+  readonly numSctpStreams?: NumSctpStreams;
+  /** Bytes. */
+  readonly sctpSendBufferSize?: number;
+  /** Default true. */
+  readonly enableUdp?: boolean;
+  /** Default: as the listen infos say; false takes the TCP ones away. */
+  readonly enableTcp?: boolean;
+  readonly preferUdp?: boolean;
+  readonly preferTcp?: boolean;
+  /** bit/s. Default 600000. */
+  readonly initialAvailableOutgoingBitrate?: number;
 }
 
 export interface WebRtcTransportCreated {
@@ -77,7 +105,7 @@ export interface InjectedKeys {
 /** Free-form, for people: every entity's dump. */
 export type Dump = Record<string, unknown>;
 
-export interface ChannelRequests {
+export interface ChannelRequests extends EntityRequests {
   'worker.dump': { request: undefined; response: Dump };
   'worker.updateSettings': { request: { logLevel: WorkerLogLevel }; response: undefined };
   'worker.createWebRtcServer': {
@@ -92,32 +120,14 @@ export interface ChannelRequests {
   'router.createWebRtcTransport': { request: WebRtcTransportCreation; response: WebRtcTransportCreated };
   'transport.close': { request: { transportId: string }; response: undefined };
   'transport.dump': { request: { transportId: string }; response: Dump };
-  'transport.getStats': { request: { transportId: string }; response: readonly WebRtcTransportStat[] };
+  'transport.getStats': { request: { transportId: string }; response: readonly TransportStat[] };
   'transport.connect': {
     request: { transportId: string; dtlsParameters: DtlsParameters };
     response: { dtlsLocalRole: DtlsRole };
   };
   'transport.restartIce': { request: { transportId: string }; response: IceParameters };
-  'transport.produce': {
-    request: {
-      transportId: string;
-      producerId: string;
-      kind: MediaKind;
-      rtpParameters: RtpParameters;
-      paused: boolean;
-    };
-    response: undefined;
-  };
-  'transport.consume': {
-    request: {
-      transportId: string;
-      consumerId: string;
-      producerId: string;
-      rtpParameters: RtpParameters;
-      paused: boolean;
-    };
-    response: { paused: boolean; producerPaused: boolean; score: ConsumerScore };
-  };
+  'transport.produce': { request: ProduceRequest; response: undefined };
+  'transport.consume': { request: ConsumeRequest; response: ConsumeResponse };
   'transport.injectKeys': { request: InjectedKeys; response: undefined };
   'producer.close': { request: { producerId: string }; response: undefined };
   'producer.pause': { request: { producerId: string }; response: undefined };
@@ -176,14 +186,17 @@ export type RequestOf<M extends Method> = ChannelRequests[M]['request'];
 export type ResponseOf<M extends Method> = ChannelRequests[M]['response'];
 
 /** Without an answer: what goes wrong comes back as an event. */
-export type ChannelNotice = {
-  readonly notice: 'dataChannel.send';
-  readonly transportId: string;
-  readonly channelId: number;
-  readonly data: string | Uint8Array;
-};
+export type ChannelNotice =
+  | EntityNotice
+  | {
+      readonly notice: 'dataChannel.send';
+      readonly transportId: string;
+      readonly channelId: number;
+      readonly data: string | Uint8Array;
+    };
 
 export type ChannelEvent =
+  | EntityEvent
   | { readonly event: 'transport.iceState'; readonly transportId: string; readonly iceState: IceState }
   | { readonly event: 'transport.tuple'; readonly transportId: string; readonly tuple: TransportTuple }
   | {

@@ -107,9 +107,11 @@ export class MediaCore {
     }
   }
 
-  /** Without an answer; for a transport that is gone it means nothing. */
+  /** Without an answer; for an entity that is gone it means nothing. */
   handleNotice(notice: ChannelNotice): void {
-    this.directory.transports.find(notice.transportId)?.data.handleNotice(notice);
+    if (notice.notice === 'dataChannel.send') {
+      this.directory.transports.find(notice.transportId)?.data.handleNotice(notice);
+    }
     this.#port.flush();
   }
 

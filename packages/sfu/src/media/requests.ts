@@ -12,6 +12,7 @@ import { ICE_LIMITS } from './ice/types.js';
 import { Producer } from './producer.js';
 import { Router } from './router.js';
 import { consumerStat, producerStat } from './rtpStats.js';
+import { UNSERVED } from './requests/unserved.js';
 import { VirtualStreams } from './virtualStreams.js';
 import { WebRtcServer } from './webRtcServer.js';
 import { WebRtcTransport } from './webRtcTransport.js';
@@ -19,6 +20,7 @@ import { WebRtcTransport } from './webRtcTransport.js';
 type Handler<M extends Method> = (core: MediaCore, data: RequestOf<M>, nowMicros: number) => ResponseOf<M>;
 
 export const REQUESTS: { readonly [M in Method]: Handler<M> } = {
+  ...UNSERVED,
   // ---- worker ----
   'worker.dump': (core) => {
     const { directory } = core;

@@ -90,7 +90,7 @@ export class TransportData {
     this.#channels?.handlePacket(packet);
   }
 
-  handleNotice({ channelId, data }: ChannelNotice): void {
+  handleNotice({ channelId, data }: Extract<ChannelNotice, { notice: 'dataChannel.send' }>): void {
     const channels = this.#channels;
     if (!channels) return;
     const result = channels.send(channelId, data);
