@@ -5,7 +5,10 @@
  */
 import type { Consumer } from './consumer.js';
 import type { MediaContext } from './context.js';
+import type { DataConsumer } from './data/dataConsumer.js';
+import type { DataProducer } from './data/dataProducer.js';
 import type { Directory } from './directory.js';
+import type { RtpObserver } from './observers/rtpObserver.js';
 import type { Producer } from './producer.js';
 import type { Router } from './router.js';
 import type { VirtualStreams } from './virtualStreams.js';
@@ -39,11 +42,44 @@ export class Closing {
     producer.close(nowMicros);
   }
 
+  dataConsumer(consumer: DataConsumer): void {
+    const { sctpStreamParameters } = consumer.settings;
+    consumer.close();
+    if (sctpStreamParameters)
+      this.#directory.transports
+        .find(consumer.transportId)
+        ?.data.removeEnd(sctpStreamParameters.streamId, 'consumer');
+    this.#directory.dataConsumers.delete(consumer.id);
+  }
+
+  dataProducer(producer: DataProducer): void {
+    for (const consumer of [...producer.consumers]) {
+      this.dataConsumer(consumer);
+      this.#context.emit({ event: 'dataConsumer.dataProducerClose', dataConsumerId: consumer.id });
+    }
+    const { sctpStreamParameters } = producer.settings;
+    if (sctpStreamParameters)
+      this.#directory.transports
+        .find(producer.transportId)
+        ?.data.removeEnd(sctpStreamParameters.streamId, 'producer');
+    this.#directory.dataProducers.delete(producer.id);
+  }
+
+  rtpObserver(observer: RtpObserver): void {
+    observer.router.rtpObservers.delete(observer.id);
+    this.#directory.rtpObservers.delete(observer.id);
+    observer.close();
+  }
+
   transport(transport: WebRtcTransport, nowMicros: number): void {
     for (const streams of transport.router.virtualStreams.values())
       streams.closeReceiversOf(transport, nowMicros);
     for (const consumer of [...transport.rtp.consumers.values()]) this.consumer(consumer);
     for (const producer of [...transport.rtp.producers.values()]) this.producer(producer, nowMicros);
+    for (const consumer of this.#directory.dataConsumers.values())
+      if (consumer.transportId === transport.id) this.dataConsumer(consumer);
+    for (const producer of this.#directory.dataProducers.values())
+      if (producer.transportId === transport.id) this.dataProducer(producer);
     transport.router.transports.delete(transport.id);
     this.#directory.transports.delete(transport.id);
     transport.close(nowMicros);
@@ -57,6 +93,7 @@ export class Closing {
 
   router(router: Router, nowMicros: number): void {
     for (const streams of [...router.virtualStreams.values()]) this.virtualStreams(streams, nowMicros);
+    for (const observer of [...router.rtpObservers.values()]) this.rtpObserver(observer);
     for (const transport of [...router.transports.values()]) this.transport(transport, nowMicros);
     this.#directory.routers.delete(router.id);
   }

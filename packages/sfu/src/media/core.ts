@@ -31,7 +31,7 @@ import { localFragment, stunUsername } from './ice/index.js';
 import { hmacSha1, secretText, unixMicrosAtZero } from './machine.js';
 import { PacketReader } from './packetReader.js';
 import { ReportWriter } from './reportWriter.js';
-import { REQUESTS } from './requests.js';
+import { REQUESTS } from './requests/index.js';
 import { TimerQueue } from './timerQueue.js';
 import type { VirtualStreams } from './virtualStreams.js';
 import { rowAddress } from './webRtcTransport.js';
@@ -109,8 +109,12 @@ export class MediaCore {
 
   /** Without an answer; for an entity that is gone it means nothing. */
   handleNotice(notice: ChannelNotice): void {
+    const { transports, dataProducers } = this.directory;
     if (notice.notice === 'dataChannel.send') {
-      this.directory.transports.find(notice.transportId)?.data.handleNotice(notice);
+      transports.find(notice.transportId)?.data.handleNotice(notice);
+    } else if (notice.notice === 'dataProducer.send') {
+      const { ppid, data, ...addressees } = notice;
+      dataProducers.find(notice.dataProducerId)?.handleMessage(ppid, data, addressees);
     }
     this.#port.flush();
   }

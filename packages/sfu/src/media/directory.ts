@@ -4,6 +4,9 @@
  */
 import { InvalidStateError } from '../channel/errors.js';
 import type { Consumer } from './consumer.js';
+import type { DataConsumer } from './data/dataConsumer.js';
+import type { DataProducer } from './data/dataProducer.js';
+import type { RtpObserver } from './observers/rtpObserver.js';
 import type { Producer } from './producer.js';
 import type { Router } from './router.js';
 import type { VirtualStreams } from './virtualStreams.js';
@@ -62,6 +65,9 @@ export class Directory {
   readonly transports = new Registry<WebRtcTransport>('Transport');
   readonly producers = new Registry<Producer>('Producer');
   readonly consumers = new Registry<Consumer>('Consumer');
+  readonly dataProducers = new Registry<DataProducer>('DataProducer');
+  readonly dataConsumers = new Registry<DataConsumer>('DataConsumer');
+  readonly rtpObservers = new Registry<RtpObserver>('RtpObserver');
   readonly virtualStreams = new Registry<VirtualStreams>('VirtualStreams');
   readonly byPeer = new Map<number, WebRtcTransport>();
   readonly byFragment = new Map<string, WebRtcTransport>();

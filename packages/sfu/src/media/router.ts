@@ -1,10 +1,12 @@
 /** A room's media in one process: its transports and its virtual streams. Media never crosses from one router to another. */
+import type { RtpObserver } from './observers/rtpObserver.js';
 import type { VirtualStreams } from './virtualStreams.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 
 export class Router {
   readonly transports = new Map<string, WebRtcTransport>();
   readonly virtualStreams = new Map<string, VirtualStreams>();
+  readonly rtpObservers = new Map<string, RtpObserver>();
 
   constructor(readonly id: string) {}
 
@@ -19,6 +21,7 @@ export class Router {
     return {
       id: this.id,
       transportIds: [...this.transports.keys()],
+      rtpObserverIds: [...this.rtpObservers.keys()],
       virtualStreamsIds: [...this.virtualStreams.keys()],
       mapProducerIdConsumerIds: consumersByProducer,
     };

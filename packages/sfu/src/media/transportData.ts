@@ -1,12 +1,15 @@
 /**
- * Data channels of one transport: made when DTLS is up, told to the API process, gone with it.
- * Knows the channel messages; streams, packets and limits are elsewhere: sctp/.
+ * Messages of one transport: data channels that the peer opens in-band, and streams of data producers and consumers, all
+ * on one association, which is made when the way to the peer is there and gone with it.
+ * Knows the channel messages; streams, packets and limits are elsewhere: sctp/ · producers and consumers: data/
  */
-import type { ChannelNotice, WebRtcTransportCreation } from '../channel/messages.js';
+import type { ChannelNotice } from '../channel/messages.js';
 import type { SctpParameters, SctpState } from '../types.js';
 import type { MediaContext } from './context.js';
+import type { DataConsumer } from './data/dataConsumer.js';
+import type { DataProducer } from './data/dataProducer.js';
 import { DataChannels, SCTP_LIMITS, SctpAssociation } from './sctp/index.js';
-import type { ChannelEnd } from './sctp/index.js';
+import type { ChannelEnd, SendOptions, SendResult } from './sctp/index.js';
 
 export const DATA_LIMITS = {
   /** A backlog is told when it passes a multiple of this, not with each message. */
@@ -15,6 +18,21 @@ export const DATA_LIMITS = {
 
 /** RFC 8832 §5.1 and draft-ietf-mmusic-sctp-sdp: the port that everybody uses. */
 const SCTP_PORT = 5000;
+
+/** The options of a transport that concern its messages. */
+export interface DataCreation {
+  readonly enableSctp: boolean;
+  readonly enableDcep?: boolean;
+  readonly maxSctpMessageSize: number;
+  /** Bytes that wait in one stream at most. Default: as data channels. */
+  readonly sctpSendBufferSize?: number;
+}
+
+/** A stream can carry a producer's messages in and a consumer's messages out. */
+interface StreamEnds {
+  producer?: DataProducer;
+  consumer?: DataConsumer;
+}
 
 export class TransportData {
   bytesReceived = 0;
@@ -26,6 +44,9 @@ export class TransportData {
   readonly #maxMessageSize: number;
   readonly #send: (packet: Uint8Array) => void;
   readonly #bufferedSteps = new Map<number, number>();
+  /** What data producers and consumers have of the association's streams. */
+  readonly #streams = new Map<number, StreamEnds>();
+  readonly #maxBacklog: number | undefined;
   #channels: DataChannels | undefined;
   #state: SctpState = 'new';
   #closed = false;
@@ -34,14 +55,16 @@ export class TransportData {
   constructor(
     context: MediaContext,
     transportId: string,
-    creation: Pick<WebRtcTransportCreation, 'enableSctp' | 'enableDcep' | 'maxSctpMessageSize'>,
+    creation: DataCreation,
     send: (packet: Uint8Array) => void,
   ) {
     this.#context = context;
     this.#transportId = transportId;
-    this.#wanted = creation.enableSctp || creation.enableDcep;
-    this.#dcep = creation.enableDcep;
-    this.#maxMessageSize = creation.maxSctpMessageSize;
+    const { enableDcep = false } = creation;
+    this.#wanted = creation.enableSctp || enableDcep;
+    this.#dcep = enableDcep;
+    this.#maxMessageSize = Math.min(creation.maxSctpMessageSize, SCTP_LIMITS.messageBytes);
+    this.#maxBacklog = creation.sctpSendBufferSize;
     this.#send = send;
   }
 
@@ -73,15 +96,83 @@ export class TransportData {
       association,
       dcep: this.#dcep,
       maxMessageSize: this.#maxMessageSize,
+      ...(this.#maxBacklog === undefined ? {} : { maxBacklog: this.#maxBacklog }),
+      ...(this.#dcep ? {} : { maxChannels: SCTP_LIMITS.streams }),
       on: {
-        open: ({ id, label, protocol, ordered }) =>
-          emit({ event: 'dataChannel.open', transportId, channelId: id, label, protocol, ordered }),
+        open: ({ id, label, protocol, ordered }) => {
+          if (this.#streams.has(id)) return;
+          emit({ event: 'dataChannel.open', transportId, channelId: id, label, protocol, ordered });
+        },
         message: (id, data) => emit({ event: 'dataChannel.message', transportId, channelId: id, data }),
-        close: (id, why) => this.#tellClosed(id, why),
-        bufferedAmountLow: (id) => this.#tellBuffered(id, 0),
+        bytes: (id, payloadProtocol, bytes) => {
+          const ends = this.#streams.get(id);
+          if (!ends) return false;
+          ends.producer?.handleMessage(payloadProtocol, bytes);
+          return true;
+        },
+        drained: (id, bufferedAmount) => this.#streams.get(id)?.consumer?.handleDrained(bufferedAmount),
+        close: (id, why) => {
+          if (!this.#streams.has(id)) this.#tellClosed(id, why);
+        },
+        bufferedAmountLow: (id) => {
+          if (!this.#streams.has(id)) this.#tellBuffered(id, 0);
+        },
         state: (state) => this.#move(state),
       },
     });
+    for (const id of this.#streams.keys()) this.#openStream(id);
+  }
+
+  // ---- streams of data producers and consumers ----
+
+  /** @returns false: the stream has a producer already, or the transport carries no data. */
+  addProducer(streamId: number, producer: DataProducer): boolean {
+    return this.#attach(streamId, 'producer', producer);
+  }
+  /** @returns false: the stream has a consumer already, or the transport carries no data. */
+  addConsumer(streamId: number, consumer: DataConsumer): boolean {
+    return this.#attach(streamId, 'consumer', consumer);
+  }
+  /** The stream is reset when nobody uses it any more. */
+  removeEnd(streamId: number, end: keyof StreamEnds): void {
+    const ends = this.#streams.get(streamId);
+    if (!ends) return;
+    if (end === 'producer') delete ends.producer;
+    else delete ends.consumer;
+    if (ends.producer || ends.consumer) return;
+    this.#channels?.close(streamId);
+    this.#streams.delete(streamId);
+  }
+
+  /** A data consumer's message. */
+  sendMessage(
+    streamId: number,
+    payloadProtocol: number,
+    bytes: Uint8Array,
+    options: SendOptions,
+  ): SendResult {
+    return this.#channels?.sendBytes(streamId, payloadProtocol, bytes, options) ?? 'channel-unknown';
+  }
+
+  get producers(): DataProducer[] {
+    return [...this.#streams.values()].flatMap(({ producer }) => producer ?? []);
+  }
+  get consumers(): DataConsumer[] {
+    return [...this.#streams.values()].flatMap(({ consumer }) => consumer ?? []);
+  }
+
+  #attach(streamId: number, end: keyof StreamEnds, entity: DataProducer | DataConsumer): boolean {
+    const ends = this.#streams.get(streamId) ?? {};
+    if (!this.#wanted || ends[end]) return false;
+    const known = this.#streams.has(streamId);
+    this.#streams.set(streamId, { ...ends, [end]: entity });
+    if (!known) this.#openStream(streamId);
+    return true;
+  }
+
+  /** What one side sends on and the other hears was agreed on by the application: nothing is announced. */
+  #openStream(id: number): void {
+    this.#channels?.open({ id, label: '', protocol: '', ordered: true, priority: 0 }, false);
   }
 
   /** @param packet read during the call only */

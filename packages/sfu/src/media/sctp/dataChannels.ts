@@ -9,7 +9,7 @@
 import { parseDcep, PAYLOAD_PROTOCOL, writeDcepAck, writeDcepOpen } from './dcep.js';
 import type { ChannelParameters } from './dcep.js';
 import { SCTP_LIMITS } from './types.js';
-import type { Association, AssociationEnd } from './types.js';
+import type { Association, AssociationEnd, SendOptions } from './types.js';
 
 export interface DataChannelInfo extends ChannelParameters {
   /** The SCTP stream. */
@@ -84,6 +84,8 @@ interface Outgoing {
   readonly bytes: Uint8Array;
   /** What the application gave: an empty message is one byte on the wire. */
   readonly size: number;
+  /** Default: the channel's. */
+  readonly options?: SendOptions;
 }
 interface Channel {
   readonly info: DataChannelInfo;
@@ -201,15 +203,16 @@ export class DataChannels {
 
   /**
    * A message with its payload protocol, as it came from elsewhere. What does not fit into the backlog is refused; the channel
-   * stays. @param size what it counts for; an empty message is one byte on the wire
+   * stays.
    */
-  sendBytes(id: number, payloadProtocol: number, bytes: Uint8Array, size = bytes.length): SendResult {
+  sendBytes(id: number, payloadProtocol: number, bytes: Uint8Array, options: SendOptions): SendResult {
+    const size = bytes.length;
     const channel = this.#channels.get(id);
     if (!channel) return 'channel-unknown';
     if (channel.state === 'closing') return 'channel-closing';
     if (bytes.length > this.#remoteMaxMessageSize) return 'message-too-large';
     if (channel.buffered > 0 && channel.buffered + size > this.#maxBacklog) return 'backlog';
-    this.#enqueue(channel, { payloadProtocol, bytes, size });
+    this.#enqueue(channel, { payloadProtocol, bytes, size, options });
     this.#pump();
     return 'ok';
   }
@@ -383,6 +386,10 @@ export class DataChannels {
     if (message.payloadProtocol !== PAYLOAD_PROTOCOL.dcep) {
       this.#counters.messagesSent++;
       this.#counters.bytesSent += message.size;
+    }
+    if (message.options) {
+      this.#association.send(channel.info.id, message.payloadProtocol, message.bytes, message.options);
+      return this.#settle();
     }
     const { maxRetransmits, maxPacketLifeTimeMs } = channel.negotiated ? channel.info : RELIABLE;
     this.#association.send(channel.info.id, message.payloadProtocol, message.bytes, {

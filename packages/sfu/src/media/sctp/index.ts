@@ -19,4 +19,5 @@ export type {
   AssociationState,
   AssociationStats,
   SctpDropReason,
+  SendOptions,
 } from './types.js';

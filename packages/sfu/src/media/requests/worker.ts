@@ -1,0 +1,53 @@
+/** What each request of the worker and its WebRtcServers does. Elsewhere: all of them together → index.ts · shapes → channel/messages.ts */
+import { Router } from '../router.js';
+import { WebRtcServer } from '../webRtcServer.js';
+import type { Handlers } from './handler.js';
+
+export const WORKER_REQUESTS: Handlers<
+  | 'worker.dump'
+  | 'worker.updateSettings'
+  | 'worker.createWebRtcServer'
+  | 'worker.createRouter'
+  | 'webRtcServer.close'
+  | 'webRtcServer.dump'
+> = {
+  'worker.dump': (core) => {
+    const { directory } = core;
+    return {
+      webRtcServerIds: directory.webRtcServers.ids(),
+      routerIds: directory.routers.ids(),
+      transports: directory.transports.size,
+      producers: directory.producers.size,
+      consumers: directory.consumers.size,
+      cachedPackets: core.cachedPackets,
+      timers: core.timerCount,
+      drops: core.drops.toObject(),
+      engine: core.context.engine.stats(),
+    };
+  },
+  'worker.updateSettings': (core, { logLevel }) => {
+    core.logLevel = logLevel;
+    return undefined;
+  },
+  'worker.createWebRtcServer': ({ context, directory }, { webRtcServerId, listenInfos }) => {
+    const server = new WebRtcServer(context, webRtcServerId, listenInfos);
+    directory.webRtcServers.add(webRtcServerId, server);
+    return server.sockets.map(({ ip, port, sendBuffer, receiveBuffer }) => ({
+      ip,
+      port,
+      sendBuffer,
+      receiveBuffer,
+    }));
+  },
+  'worker.createRouter': ({ directory }, { routerId }) => {
+    directory.routers.add(routerId, new Router(routerId));
+    return undefined;
+  },
+  'webRtcServer.close': ({ closing, directory }, { webRtcServerId }, now) => {
+    const server = directory.webRtcServers.find(webRtcServerId);
+    if (server) closing.webRtcServer(server, now);
+    return undefined;
+  },
+  'webRtcServer.dump': ({ directory }, { webRtcServerId }) =>
+    directory.webRtcServers.get(webRtcServerId).dump(),
+};
