@@ -394,6 +394,16 @@ napi_value answerChecks(EngineObject& engine, const Call& call) {
   return boolean(call, engine.core().answerChecks(*peer, call.text(1), password.data, password.length, refreshMicros));
 }
 
+napi_value setReport(EngineObject& engine, const Call& call) {
+  Peer* peer = engine.core().peer(call.u32(0));
+  if (!peer) return noPeer(call);
+  const Call::Bytes bytes = call.bytes(1), places = call.bytes(2);
+  constexpr size_t PLACE = 3 * sizeof(uint32_t);
+  std::vector<uint32_t> words(places.length / PLACE * 3);
+  memcpy(words.data(), places.data, words.size() * sizeof(uint32_t));
+  return boolean(call, engine.core().setReport(*peer, bytes.data, bytes.length, words.data(), words.size() / 3));
+}
+
 napi_value setRateLimit(EngineObject& engine, const Call& call) {
   Peer* peer = engine.core().peer(call.u32(0));
   if (!peer) return noPeer(call);
@@ -508,6 +518,7 @@ void defineEngine(napi_env env, napi_value exports) {
                                    {"selectAddress", bound<selectAddress>},
                                    {"setKeys", bound<setKeys>},
                                    {"setKeysFromDtls", bound<setKeysFromDtls>},
+                                   {"setReport", bound<setReport>},
                                    {"setRateLimit", bound<setRateLimit>},
                                    {"answerChecks", bound<answerChecks>},
                                    {"sendRtcp", bound<sendRtcp>},

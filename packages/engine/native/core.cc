@@ -267,6 +267,20 @@ bool Core::selectAddress(Peer& peer, uint32_t socket, const Address& address) {
   return toDestination(address, peer.destination);
 }
 
+bool Core::setReport(Peer& peer, const uint8_t* bytes, size_t length, const uint32_t* places, size_t count) {
+  constexpr size_t SENDER_REPORT = 28;
+  peer.report.reset();
+  if (length > ReportTemplate::BYTES_MAX || count == 0 || count > ReportTemplate::PLACES_MAX) return false;
+  auto made = std::make_unique<ReportTemplate>();
+  for (size_t i = 0; i < count; i++, places += 3) {
+    if (places[0] > length || length - places[0] < SENDER_REPORT) return false;
+    made->places.push_back({places[0], places[1], places[2]});
+  }
+  made->bytes.assign(bytes, bytes + length);
+  peer.report = std::move(made);
+  return true;
+}
+
 bool Core::answerChecks(Peer& peer, const std::string& fragment, const uint8_t* password, size_t length,
                         uint64_t refreshMicros) {
   if (fragment.empty() || fragment.size() > CHECK_FRAGMENT_MAX || length == 0 || length > CHECK_PASSWORD_MAX) return false;

@@ -48,6 +48,8 @@ class Core {
   bool selectAddress(Peer& peer, uint32_t socket, const Address& address);
   /// Replay lists start anew. @return false when libcrypto refuses
   bool setKeys(Peer& peer, SrtpProfile profile, const MasterKeys& keys);
+  /// `places` are triples of offset, entry and base. @return false for one that does not fit the bytes
+  bool setReport(Peer& peer, const uint8_t* bytes, size_t length, const uint32_t* places, size_t count);
   Peer* peer(uint32_t id) const { return peers_.find(id); }
   /// Repeats of a check that the owner has answered are answered here from now on. `refreshMicros` 0: as before.
   /// @return false when the password or the fragment is too long or empty

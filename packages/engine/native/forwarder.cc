@@ -30,6 +30,11 @@ uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
       if (drop != Drop::Count) refuse(drop);
       continue;
     }
+    if (command[COMMAND_TYPE] == COMMAND_REPORT) {
+      const Drop drop = sendReport(peers_.find(target), command);
+      if (drop != Drop::Count) refuse(drop);
+      continue;
+    }
     Packet packet;
     sharedHeader_.length = 0;
     if (!read(command, packet)) {
@@ -220,6 +225,23 @@ void Forwarder::shareHeader(const uint32_t* words, uint8_t payloadType, uint8_t 
   sharedHeader_.payloadType = payloadType;
   sharedHeader_.absSendTimeId = absSendTimeId;
   sharedHeader_.length = static_cast<uint32_t>(length);
+}
+
+/// Fills in what RFC 3550 §6.4.1 has in a sender report behind the SSRC: NTP time, timestamp, packets, octets.
+Drop Forwarder::sendReport(Peer* peer, const uint32_t* command) {
+  if (!peer || !peer->report) return Drop::EntryInvalid;
+  for (const ReportTemplate::Place& place : peer->report->places) {
+    if (place.entry >= shared_.entryCapacity || !lists_.isEntry(place.entry)) return Drop::EntryInvalid;
+    const uint32_t* words = shared_.entries + static_cast<size_t>(place.entry) * ENTRY_WORDS;
+    if (words[ENTRY_PEER] != peer->id) return Drop::EntryInvalid;
+    uint8_t* report = peer->report->bytes.data() + place.offset;
+    writeU32(report + 8, command[COMMAND_NTP_SECONDS]);
+    writeU32(report + 12, command[COMMAND_NTP_FRACTION]);
+    writeU32(report + 16, command[COMMAND_TIMESTAMP] + place.base);
+    writeU32(report + 20, words[ENTRY_PACKETS]);
+    writeU32(report + 24, words[ENTRY_OCTETS]);
+  }
+  return sendRtcp(peer, peer->report->bytes.data(), peer->report->bytes.size());
 }
 
 Drop Forwarder::sendRtcp(Peer* peer, const uint8_t* plain, size_t length) {

@@ -45,6 +45,7 @@ class Forwarder {
   bool inMemory(uint32_t offset, uint32_t length) const {
     return static_cast<size_t>(offset) + length <= shared_.memoryBytes();
   }
+  Drop sendReport(Peer* peer, const uint32_t* command);
   void sendList(uint32_t list, const Packet& packet);
   // A thousand receivers do not fit the first caches. Three steps, each of which reads what the one before asked for.
   void prefetchEntry(uint32_t entry) const;

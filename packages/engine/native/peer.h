@@ -19,6 +19,18 @@ struct Tuple {
   Address address;
 };
 
+/// A compound of sender reports that differs from the one before in clock and counters only.
+struct ReportTemplate {
+  static constexpr size_t BYTES_MAX = 1400, PLACES_MAX = 31;
+  struct Place {
+    uint32_t offset;  // of a sender report in `bytes`
+    uint32_t entry;   // whose counters it has
+    uint32_t base;    // what is added to the command's timestamp
+  };
+  std::vector<uint8_t> bytes;
+  std::vector<Place> places;
+};
+
 /// Packets per second with a burst. Time comes in.
 class TokenBucket {
  public:
@@ -98,6 +110,7 @@ struct alignas(64) Peer {
   uint16_t transportWideNumber = 0;
 
   std::unique_ptr<PeerReceiver> receiver;
+  std::unique_ptr<ReportTemplate> report;
   TokenBucket rate;
   std::vector<Tuple> tuples;
   Address selected;                    // what `destination` was made of

@@ -15,6 +15,9 @@ import {
   COMMAND_MINIMUM_ADVANCE,
   COMMAND_PAYLOAD_LENGTH,
   COMMAND_PAYLOAD_OFFSET,
+  COMMAND_NTP_FRACTION,
+  COMMAND_NTP_SECONDS,
+  COMMAND_REPORT,
   COMMAND_RTCP,
   COMMAND_TARGET,
   COMMAND_TIMESTAMP,
@@ -65,4 +68,21 @@ export function writeRtcpCommand(
   commands[word + COMMAND_TARGET] = peer;
   commands[word + COMMAND_PAYLOAD_OFFSET] = offset;
   commands[word + COMMAND_PAYLOAD_LENGTH] = length;
+}
+
+/** @param timestamp each report of the template adds its own base to it */
+export function writeReportCommand(
+  commands: Uint32Array,
+  at: number,
+  peer: number,
+  ntpSeconds: number,
+  ntpFraction: number,
+  timestamp: number,
+): void {
+  const word = at * COMMAND_WORDS;
+  commands[word + COMMAND_TYPE] = COMMAND_REPORT;
+  commands[word + COMMAND_TARGET] = peer;
+  commands[word + COMMAND_NTP_SECONDS] = ntpSeconds;
+  commands[word + COMMAND_NTP_FRACTION] = ntpFraction;
+  commands[word + COMMAND_TIMESTAMP] = timestamp;
 }

@@ -198,6 +198,15 @@ export class Engine {
     return this.#use((native) => native.answerChecks(peer, fragment, password, refreshMicros));
   }
 
+  /**
+   * A compound of sender reports that COMMAND_REPORT sends with the time and counters of then.
+   * @param places triples: offset of a sender report in `bytes`, entry whose counters it has, what is added to the timestamp
+   * @returns false when a report does not lie inside `bytes`, or for too many; the peer has no template then
+   */
+  setReport(peer: number, bytes: Uint8Array, places: Uint32Array): boolean {
+    return this.#use((native) => native.setReport(peer, bytes, places));
+  }
+
   /** Packets beyond it are dropped before decryption. Default 5,000/s, burst 1,000. */
   setRateLimit(peer: number, packetsPerSecond: number, burst: number): void {
     this.#use((native) => native.setRateLimit(peer, packetsPerSecond, burst));

@@ -82,6 +82,10 @@ export const COMMAND_LIST = 1;
 export const COMMAND_ENTRY = 2;
 /** COMMAND_TYPE: a plain RTCP compound (PAYLOAD_OFFSET, PAYLOAD_LENGTH) to a peer. */
 export const COMMAND_RTCP = 3;
+/** The peer's template of sender reports: COMMAND_TIMESTAMP, and the words COMMAND_NTP_*. */
+export const COMMAND_REPORT = 4;
+export const COMMAND_NTP_SECONDS = 4;
+export const COMMAND_NTP_FRACTION = 6;
 
 /** COMMAND_FLAGS. */
 export const FLAG_MARKER = 1;

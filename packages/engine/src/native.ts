@@ -51,6 +51,7 @@ export interface NativeEngine {
   ): void;
   setKeysFromDtls(peer: number, dtls: NativeDtls): void;
   answerChecks(peer: number, fragment: string, password: Uint8Array, refreshMicros: number): boolean;
+  setReport(peer: number, bytes: Uint8Array, places: Uint32Array): boolean;
   setRateLimit(peer: number, packetsPerSecond: number, burst: number): void;
   sendRtcp(peer: number, bytes: Uint8Array): boolean | undefined;
   createEntry(): number;

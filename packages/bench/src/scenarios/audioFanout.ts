@@ -41,6 +41,7 @@ interface OursRound {
   received: number;
   notGenuine: number;
   nacks: number;
+  reports: number;
 }
 interface FloorRound {
   packets: number;
@@ -84,6 +85,7 @@ async function oursRound(
     received: load.rtp,
     notGenuine: load.notGenuine + load.unknownSsrc,
     nacks: load.nacks,
+    reports: load.rtcp,
   };
 }
 
@@ -200,6 +202,7 @@ async function measure(
       typeScriptMicrosPerPacketInMiddle: rounded(median(quiet.map((round) => round.middle)), 2),
       quietCpuMicrosPerPacketOut: rounded(median(quiet.map((round) => round.micros)), 3),
       nacksPerSecond: Math.round(median(ours.map((round) => round.nacks / settings.seconds))),
+      reportsOutPerSecond: Math.round(median(ours.map((round) => round.reports / settings.seconds))),
       coreBusyShare: rounded(median(ours.map((round) => round.coreBusy)), 3),
       stolenShare: rounded(median(ours.map((round) => round.stolen)), 3),
       generatorShare: rounded(median(ours.map((round) => round.generatorShare)), 3),

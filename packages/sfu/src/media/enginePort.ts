@@ -27,6 +27,7 @@ import {
   readEntryCounters,
   SCRATCH_BYTES,
   writeEntry,
+  writeReportCommand,
   writeRtcpCommand,
 } from '@tertulia/engine';
 import type { Engine } from '@tertulia/engine';
@@ -178,6 +179,12 @@ export class EnginePort implements ForwardPort {
     const at = this.#nextCommand();
     writeRtcpCommand(this.#commands, at, peer, this.#engine.scratchOffset + this.#scratchUsed, length);
     this.#scratchUsed += (length + 3) & ~3;
+  }
+
+  /** Sends the peer's template of reports, with the counters of when the commands are executed. */
+  sendReport(peer: number, ntpSeconds: number, ntpFraction: number, timestamp: number): void {
+    const at = this.#nextCommand();
+    writeReportCommand(this.#commands, at, peer, ntpSeconds, ntpFraction, timestamp);
   }
 
   #nextCommand(): number {

@@ -17,6 +17,8 @@ import { ExtensionIds } from './packetReader.js';
 import type { Producer } from './producer.js';
 import { visitReports } from './reportReader.js';
 import type { ReportVisitor } from './reportReader.js';
+import { ReportSchedule } from './reportSchedule.js';
+import type { Reporter } from './reportSchedule.js';
 import {
   cnameChunk,
   nackWords,
@@ -35,8 +37,6 @@ export const REPORT_TIMES = {
   /** After a switch: R5 wants it within 100 ms. */
   switchLeastMicros: 10_000,
   switchMostMicros: 70_000,
-  /** Deadlines are put on this grid: fifty wake-ups a second with twenty reports each instead of a thousand with one. */
-  gridMicros: 20_000,
 } as const;
 /** Blocks that may go with the first sender report; with more, a receiver report of their own carries them. */
 const BLOCKS_WITH_SENDERS = 8;
@@ -45,15 +45,22 @@ const SENDERS_PER_COMPOUND = 31; // five bits of count in the source description
 /** NACK words in one packet; more lost than this is not repaired by asking. */
 const NACK_WORDS_MAX = 64;
 
+/** Numbers of a slot. With the last three the engine can write the next report by itself. */
+export interface SlotReportNumbers extends SenderReportNumbers {
+  readonly entry?: number;
+  readonly baseTimestamp?: number;
+  readonly clockRate?: number;
+}
+
 /** The slots of one receiver, or whatever else sends more than one stream. */
 export interface SlotSender {
-  senderReports(nowMicros: number): readonly SenderReportNumbers[];
+  senderReports(nowMicros: number): readonly SlotReportNumbers[];
   /** What is sent can, or can no longer, reach the receiver: numbers that nobody sees must not be used up (R9). */
   setReady(ready: boolean, nowMicros: number): void;
   octetsSent(nowMicros: number): number;
 }
 
-export class RtpSession {
+export class RtpSession implements Reporter {
   readonly listener = new RtpListener();
   readonly extensionIds = new ExtensionIds();
   /** One for all sources of the transport: virtual streams R2. */
@@ -72,6 +79,7 @@ export class RtpSession {
   readonly #ownCname: Uint8Array;
   readonly #ownDescription: Uint8Array;
   readonly #onDeadline: (deadlineMicros: number) => void;
+  readonly #schedule: ReportSchedule;
   #reducedSize = false;
   #reportMicros: number | undefined;
   /** Of the compound being read. */
@@ -81,6 +89,8 @@ export class RtpSession {
     handleBlock: (block) => this.#handleReportBlock(block, this.#middleNow),
     handleNack: (mediaSsrc, lost) => this.#handleNack(mediaSsrc, lost, this.#nowMicros),
   };
+  /** Clock rate of a report that the engine has a template of: it differs from the last one in time and counters only. */
+  #templateRate: number | undefined;
   /** The names that went with the last sender reports; mostly the same go again. */
   #names: { readonly ssrcs: readonly number[]; readonly bytes: Uint8Array } | undefined;
 
@@ -89,6 +99,7 @@ export class RtpSession {
     this.#context = context;
     this.#peer = peer;
     this.#onDeadline = onDeadline;
+    this.#schedule = ReportSchedule.of(context.timers);
     this.drops = new DropCounters(context.drops);
     this.#ownSsrc = context.newSsrc();
     this.#ownCname = cnameChunk(this.#ownSsrc, context.secretText(16));
@@ -103,8 +114,13 @@ export class RtpSession {
   /** From now on slots send and reports are owed, or neither. */
   setReady(ready: boolean, nowMicros: number): void {
     if (ready === this.ready) return;
-    if (ready) this.#scheduleReport(nowMicros);
-    else this.#reportMicros = undefined;
+    if (ready) {
+      this.#schedule.join();
+      this.#scheduleReport(nowMicros);
+    } else {
+      this.#schedule.leave();
+      this.#reportMicros = undefined;
+    }
     for (const sender of this.slotSenders) sender.setReady(ready, nowMicros);
   }
 
@@ -132,13 +148,19 @@ export class RtpSession {
   addOutgoing(stream: OutgoingStream, cname: string): void {
     this.#outgoing.set(stream.ssrc, stream);
     this.#cnames.set(stream.ssrc, cnameChunk(stream.ssrc, cname));
-    this.#names = undefined;
+    this.#forgetReport();
   }
 
   removeOutgoing(stream: OutgoingStream): void {
     this.#outgoing.delete(stream.ssrc);
     this.#cnames.delete(stream.ssrc);
+    this.#forgetReport();
+  }
+
+  /** The streams are others: so is the next report. */
+  #forgetReport(): void {
     this.#names = undefined;
+    this.#templateRate = undefined;
   }
 
   // ---- in ----
@@ -181,22 +203,38 @@ export class RtpSession {
   hastenReport(nowMicros: number): void {
     if (this.#reportMicros === undefined) return;
     const { switchLeastMicros: least, switchMostMicros: most } = REPORT_TIMES;
-    const due = onGrid(nowMicros + least + this.#context.rng() * (most - least));
+    if (nowMicros + least >= this.#reportMicros) return;
+    const due = ReportSchedule.onGrid(nowMicros + least + this.#context.rng() * (most - least));
     if (due >= this.#reportMicros) return;
     this.#reportMicros = due;
-    this.#onDeadline(due);
+    this.#schedule.set(this, due);
   }
 
   poll(nowMicros: number): void {
     for (const producer of this.producers.values()) this.#askAgain(producer, nowMicros);
-    if (this.#reportMicros === undefined || nowMicros < this.#reportMicros) return;
+  }
+
+  get reportMicros(): number | undefined {
+    return this.#reportMicros;
+  }
+
+  /** Called by the schedule. */
+  report(nowMicros: number): void {
     for (const producer of this.producers.values()) producer.look(nowMicros);
-    this.#sendReports(nowMicros);
+    if (this.#templateRate === undefined || this.consumers.size > 0 || this.producers.size > 0) {
+      this.#sendReports(nowMicros);
+    } else {
+      this.reportsSent++;
+      const now = toNtp(unixMs(this.#context, nowMicros));
+      const line = Math.round((nowMicros * this.#templateRate) / 1e6);
+      this.#context.port.sendReport(this.#peer, now.seconds, now.fraction, line);
+    }
     this.#scheduleReport(nowMicros);
   }
 
+  /** Of what `poll` does; reports have a schedule of their own. */
   nextDeadline(): number | undefined {
-    let deadline = this.#reportMicros;
+    let deadline: number | undefined;
     for (const { stream } of this.producers.values()) {
       const wanted = stream?.nack?.nextDeadline();
       if (wanted !== undefined && (deadline === undefined || wanted < deadline)) deadline = wanted;
@@ -289,8 +327,9 @@ export class RtpSession {
 
   #scheduleReport(nowMicros: number): void {
     const { leastMicros, mostMicros } = REPORT_TIMES;
-    this.#reportMicros = onGrid(nowMicros + leastMicros + this.#context.rng() * (mostMicros - leastMicros));
-    this.#onDeadline(this.#reportMicros);
+    const spread = this.#context.rng() * (mostMicros - leastMicros);
+    this.#reportMicros = ReportSchedule.onGrid(nowMicros + leastMicros + spread);
+    this.#schedule.set(this, this.#reportMicros);
   }
 
   /** Whoever was sent something hears where each line is; whoever sent something hears how it arrived. */
@@ -305,6 +344,7 @@ export class RtpSession {
       for (const numbers of sender.senderReports(nowMicros))
         if (numbers.packetCount > 0) senders.push(numbers);
     }
+    const onlySlots = this.slotSenders.size === 1 && this.consumers.size === 0 && this.producers.size === 0;
     let blocks = this.producers.size > 0 ? this.#receptionBlocks(nowMicros) : NO_BLOCKS;
     if (senders.length === 0 && blocks.length === 0) return;
     const now = toNtp(unixMs(this.#context, nowMicros));
@@ -325,8 +365,24 @@ export class RtpSession {
         blocks = NO_BLOCKS;
       }
       writer.raw(this.#namesOf(first, at));
+      if (onlySlots && at - first === this.#outgoing.size) this.#makeTemplate();
       this.#send();
     }
+  }
+
+  /** What lies in the scratch is all that this receiver will ever be told, but for time and counters. */
+  #makeTemplate(): void {
+    const { engine, port, reports: writer } = this.#context;
+    const places = new Uint32Array(3 * senders.length);
+    for (let i = 0; i < senders.length; i++) {
+      const { entry, baseTimestamp, clockRate } = senders[i]!;
+      if (entry === undefined || baseTimestamp === undefined || clockRate === undefined) return;
+      if (clockRate !== senders[0]!.clockRate) return;
+      places.set([i * senderReportBytes(0), entry, baseTimestamp], 3 * i);
+    }
+    const offset = port.rtcpOffset();
+    const compound = engine.scratch.slice(offset, offset + writer.length);
+    if (engine.setReport(this.#peer, compound, places)) this.#templateRate = senders[0]!.clockRate;
   }
 
   #nameOf(ssrc: number): Uint8Array {
@@ -377,7 +433,4 @@ export class RtpSession {
 }
 
 /** Who is owed a report, while it is written. */
-const senders: SenderReportNumbers[] = [];
-
-const onGrid = (micros: number): number =>
-  Math.ceil(micros / REPORT_TIMES.gridMicros) * REPORT_TIMES.gridMicros;
+const senders: SlotReportNumbers[] = [];

@@ -30,8 +30,11 @@ export class Receiver {
     this.slots = slots.map(
       (constants, position) => new ReceiverSlot(context, this, position, constants, enabled),
     );
-    this.reports = slots.map(({ ssrc }) => ({
+    this.reports = this.slots.map(({ ssrc, entry, baseTimestamp }) => ({
       ssrc,
+      entry,
+      baseTimestamp,
+      clockRate: context.clockRate,
       rtpTimestamp: 0,
       packetCount: 0,
       octetCount: 0,

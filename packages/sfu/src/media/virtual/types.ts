@@ -54,6 +54,11 @@ export type VirtualEvent = SlotEvent | LoudestEvent;
 
 export interface SlotReport {
   ssrc: number;
+  /** Where the counters are counted. */
+  entry: number;
+  /** The line of every slot of the room is clock rate × server time; this is what is added. */
+  baseTimestamp: number;
+  clockRate: number;
   /** Of now, on the slot's one line (R2, R5). */
   rtpTimestamp: number;
   packetCount: number;
