@@ -2,6 +2,7 @@
 export * from './classify.js';
 export * from './headerExtensions.js';
 export * from './opus.js';
+export * from './payload/av1.js';
 export * from './payload/dependencyDescriptor.js';
 export {
   DECODE_TARGET_INDICATION,
@@ -9,7 +10,11 @@ export {
   type DependencyStructure,
   type DependencyTemplate,
 } from './payload/dependencyStructure.js';
+export * from './payload/h264.js';
+export * from './payload/h265.js';
+export * from './payload/red.js';
 export * from './payload/vp8.js';
+export * from './payload/vp9.js';
 export * from './result.js';
 export * from './rtcp/ntp.js';
 export * from './rtcp/packets.js';
