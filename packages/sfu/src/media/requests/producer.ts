@@ -1,6 +1,5 @@
 /** What each request of producers does. Elsewhere: all of them together → index.ts · shapes → channel/messages.ts */
 import { InvalidStateError, OptionError } from '../../channel/errors.js';
-import type { Consumer } from '../consumer.js';
 import { Producer } from '../producer.js';
 import { producerStat } from '../rtpStats.js';
 import { scoreOf } from './consumer.js';
