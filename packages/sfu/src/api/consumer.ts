@@ -1,9 +1,14 @@
 /** One producer's media to one receiver. Contract: mediasoup v3 Consumer. */
-import type { ChannelEvent } from '../channel/messages.js';
+import { OptionError } from '../channel/errors.js';
+import type { ChannelEvent, ConsumeResponse } from '../channel/messages.js';
 import type {
   AppData,
+  ConsumerDump,
+  ConsumerLayers,
   ConsumerScore,
   ConsumerStat,
+  ConsumerTraceEventData,
+  ConsumerTraceEventType,
   ConsumerType,
   MediaKind,
   ProducerStat,
@@ -11,21 +16,53 @@ import type {
 } from '../types.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
+import { asBuffer, knownTraceTypes } from './options.js';
 
-export type ConsumerEvents = { producerpause: []; producerresume: []; score: [score: ConsumerScore] };
+const TRACE_TYPES: readonly ConsumerTraceEventType[] = ['rtp', 'keyframe', 'nack', 'pli', 'fir'];
+const DEFAULT_PRIORITY = 1;
+const LAYER_MAX = 255;
+const PRIORITY_MAX = 255;
+
+export type ConsumerEvents = {
+  transportclose: [];
+  producerclose: [];
+  producerpause: [];
+  producerresume: [];
+  score: [score: ConsumerScore];
+  layerschange: [layers?: ConsumerLayers | undefined];
+  trace: [trace: ConsumerTraceEventData];
+  /** On a DirectTransport. */
+  rtp: [rtpPacket: Buffer];
+  listenererror: [eventName: string, error: Error];
+  '@close': [];
+  '@producerclose': [];
+};
+export type ConsumerObserverEvents = {
+  close: [];
+  pause: [];
+  resume: [];
+  score: [score: ConsumerScore];
+  layerschange: [layers?: ConsumerLayers | undefined];
+  trace: [trace: ConsumerTraceEventData];
+};
 
 export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
   ConsumerEvents,
-  ConsumerAppData
+  ConsumerAppData,
+  ConsumerObserverEvents
 > {
   readonly producerId: string;
   readonly kind: MediaKind;
+  readonly type: ConsumerType;
   readonly rtpParameters: RtpParameters;
   readonly #process: MediaProcess;
   readonly #onClosed: (consumer: unknown) => void;
   #paused: boolean;
   #producerPaused: boolean;
+  #priority = DEFAULT_PRIORITY;
   #score: ConsumerScore;
+  #preferredLayers: ConsumerLayers | undefined;
+  #currentLayers: ConsumerLayers | undefined;
 
   /** Not for applications: use `transport.consume`. */
   constructor(options: {
@@ -33,41 +70,55 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
     process: MediaProcess;
     producerId: string;
     kind: MediaKind;
+    type: ConsumerType;
     rtpParameters: RtpParameters;
-    state: { paused: boolean; producerPaused: boolean; score: ConsumerScore };
+    state: ConsumeResponse;
     appData: ConsumerAppData | undefined;
     onClosed: (consumer: unknown) => void;
   }) {
     super(options.id, options.appData);
     this.producerId = options.producerId;
     this.kind = options.kind;
+    this.type = options.type;
     this.rtpParameters = options.rtpParameters;
     this.#process = options.process;
     this.#paused = options.state.paused;
     this.#producerPaused = options.state.producerPaused;
     this.#score = options.state.score;
+    this.#preferredLayers = options.state.preferredLayers;
     this.#onClosed = options.onClosed;
     options.process.listen(this.id, (event) => this.#handle(event));
   }
 
-  get type(): ConsumerType {
-    return 'simple';
-  }
   get paused(): boolean {
     return this.#paused;
   }
   get producerPaused(): boolean {
     return this.#producerPaused;
   }
+  /** Among the consumers of its transport when there is not enough for all; higher is served first. */
+  get priority(): number {
+    return this.#priority;
+  }
   get score(): ConsumerScore {
     return this.#score;
   }
-
-  async dump(): Promise<Record<string, unknown>> {
-    this.assertOpen();
-    return this.#process.request('consumer.dump', { consumerId: this.id });
+  /** As the media process took them; undefined for consumers without layers. */
+  get preferredLayers(): ConsumerLayers | undefined {
+    return this.#preferredLayers;
+  }
+  /** Undefined while nothing is sent. */
+  get currentLayers(): ConsumerLayers | undefined {
+    return this.#currentLayers;
   }
 
+  async dump(): Promise<ConsumerDump> {
+    this.assertOpen();
+    const dump = await this.#process.request('consumer.dump', { consumerId: this.id });
+    return dump as unknown as ConsumerDump;
+  }
+
+  /** Its own stream's and, after it, that of the producer's stream it gets. */
   async getStats(): Promise<(ConsumerStat | ProducerStat)[]> {
     this.assertOpen();
     return [...(await this.#process.request('consumer.getStats', { consumerId: this.id }))];
@@ -75,18 +126,63 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
 
   async pause(): Promise<void> {
     this.assertOpen();
+    await this.#process.request('consumer.pause', { consumerId: this.id });
     const wasPaused = this.#paused;
     this.#paused = true;
-    await this.#process.request('consumer.pause', { consumerId: this.id });
-    if (!wasPaused) this.observer.safeEmit('pause');
+    if (!wasPaused && !this.#producerPaused) this.observer.safeEmit('pause');
   }
 
   async resume(): Promise<void> {
     this.assertOpen();
+    await this.#process.request('consumer.resume', { consumerId: this.id });
     const wasPaused = this.#paused;
     this.#paused = false;
-    await this.#process.request('consumer.resume', { consumerId: this.id });
-    if (wasPaused) this.observer.safeEmit('resume');
+    if (wasPaused && !this.#producerPaused) this.observer.safeEmit('resume');
+  }
+
+  /** What it gets at most. More than the producer has becomes its highest; on a consumer without layers it means nothing. */
+  async setPreferredLayers({ spatialLayer, temporalLayer }: ConsumerLayers): Promise<void> {
+    this.assertOpen();
+    checkLayer('spatialLayer', spatialLayer);
+    if (temporalLayer !== undefined) checkLayer('temporalLayer', temporalLayer);
+    const { preferredLayers } = await this.#process.request('consumer.setPreferredLayers', {
+      consumerId: this.id,
+      preferredLayers: temporalLayer === undefined ? { spatialLayer } : { spatialLayer, temporalLayer },
+    });
+    this.#preferredLayers = preferredLayers;
+  }
+
+  /** @param priority 1…255 */
+  async setPriority(priority: number): Promise<void> {
+    this.assertOpen();
+    if (!Number.isInteger(priority) || priority < 1 || priority > PRIORITY_MAX)
+      throw new OptionError(`priority: not an integer of 1…${PRIORITY_MAX}`);
+    const answer = await this.#process.request('consumer.setPriority', { consumerId: this.id, priority });
+    this.#priority = answer.priority;
+  }
+
+  async unsetPriority(): Promise<void> {
+    await this.setPriority(DEFAULT_PRIORITY);
+  }
+
+  /** Merged with the other consumers' wishes. Video only; for audio it means nothing. */
+  async requestKeyFrame(): Promise<void> {
+    this.assertOpen();
+    await this.#process.request('consumer.requestKeyFrame', { consumerId: this.id });
+  }
+
+  /** Which packets and requests become `trace` events from now on. Unknown types are left out. */
+  async enableTraceEvent(types: ConsumerTraceEventType[] = []): Promise<void> {
+    this.assertOpen();
+    await this.#process.request('consumer.enableTraceEvent', {
+      consumerId: this.id,
+      types: knownTraceTypes(types, TRACE_TYPES),
+    });
+  }
+
+  /** Not for applications. */
+  transportClosed(): void {
+    this.closeBy('transport');
   }
 
   protected release(cause: CloseCause): void {
@@ -117,7 +213,24 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
         this.safeEmit('score', event.score);
         this.observer.safeEmit('score', event.score);
         return;
+      case 'consumer.layerschange':
+        this.#currentLayers = event.layers;
+        this.safeEmit('layerschange', event.layers);
+        this.observer.safeEmit('layerschange', event.layers);
+        return;
+      case 'consumer.trace':
+        this.safeEmit('trace', event.trace);
+        this.observer.safeEmit('trace', event.trace);
+        return;
+      case 'consumer.rtp':
+        this.safeEmit('rtp', asBuffer(event.packet));
+        return;
       default:
     }
   }
+}
+
+function checkLayer(name: string, layer: unknown): void {
+  if (!Number.isInteger(layer) || (layer as number) < 0 || (layer as number) > LAYER_MAX)
+    throw new OptionError(`${name}: not an integer of 0…${LAYER_MAX}`);
 }

@@ -9,12 +9,25 @@ import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
 
 /** 'self' is the application; the others name the entity above (or beside) whose end took this one along. */
 export type CloseCause =
-  'self' | 'producer' | 'transport' | 'virtualstreams' | 'listenserver' | 'router' | 'worker';
+  | 'self'
+  | 'producer'
+  | 'dataproducer'
+  | 'transport'
+  | 'virtualstreams'
+  | 'listenserver'
+  | 'router'
+  | 'worker';
 export type CloseEvent =
-  'producerclose' | 'transportclose' | 'listenserverclose' | 'routerclose' | 'workerclose';
+  | 'producerclose'
+  | 'dataproducerclose'
+  | 'transportclose'
+  | 'listenserverclose'
+  | 'routerclose'
+  | 'workerclose';
 
 const EVENT_OF_CAUSE: Partial<Record<CloseCause, CloseEvent>> = {
   producer: 'producerclose',
+  dataproducer: 'dataproducerclose',
   transport: 'transportclose',
   listenserver: 'listenserverclose',
   router: 'routerclose',
@@ -29,9 +42,10 @@ export type EntityEvents = { [event in CloseEvent]: [] } & {
 export abstract class Entity<
   Events extends object,
   EntityAppData extends AppData,
+  Observed extends object = ObserverEvents,
 > extends EnhancedEventEmitter<Events & EntityEvents> {
   /** For tools beside the application: `close`, and `new…` events where something is made. */
-  readonly observer = new EnhancedEventEmitter<ObserverEvents>();
+  readonly observer = new EnhancedEventEmitter<Observed>();
   appData: EntityAppData;
   #closedBy: CloseCause | undefined;
 
@@ -59,7 +73,7 @@ export abstract class Entity<
     this.release(cause);
     const event = EVENT_OF_CAUSE[cause];
     if (event) (this as unknown as EnhancedEventEmitter<EntityEvents>).safeEmit(event);
-    this.observer.safeEmit('close');
+    (this.observer as unknown as EnhancedEventEmitter<ObserverEvents>).safeEmit('close');
   }
 
   /** Closes what is below, leaves the owner, and tells the media process when the cause is not one that it knows already. */

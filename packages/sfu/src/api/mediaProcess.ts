@@ -140,7 +140,10 @@ export class MediaProcess {
 
   #handle(message: FromMedia): void {
     if ('events' in message) {
-      for (const event of message.events) this.#dispatch(event);
+      // Not at once: whoever waits for an answer that came before must have seen it, and may listen by then.
+      setImmediate(() => {
+        for (const event of message.events) this.#dispatch(event);
+      });
       return;
     }
     if (!('id' in message)) return;

@@ -1,23 +1,48 @@
-/** Media that a client sends. Contract: mediasoup v3 Producer. */
+/** Media that a client, a pipe or the application sends. Contract: mediasoup v3 Producer. */
+import { OptionError } from '../channel/errors.js';
 import type { ChannelEvent } from '../channel/messages.js';
 import type {
   AppData,
   MediaKind,
+  ProducerDump,
   ProducerScore,
   ProducerStat,
+  ProducerTraceEventData,
+  ProducerTraceEventType,
   ProducerType,
+  ProducerVideoOrientation,
   RtpParameters,
 } from '../types.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
+import { knownTraceTypes } from './options.js';
 
-export type ProducerEvents = { score: [score: ProducerScore[]] };
+const TRACE_TYPES: readonly ProducerTraceEventType[] = ['rtp', 'keyframe', 'nack', 'pli', 'fir', 'sr'];
+
+export type ProducerEvents = {
+  transportclose: [];
+  score: [score: ProducerScore[]];
+  videoorientationchange: [videoOrientation: ProducerVideoOrientation];
+  trace: [trace: ProducerTraceEventData];
+  listenererror: [eventName: string, error: Error];
+  '@close': [];
+};
+export type ProducerObserverEvents = {
+  close: [];
+  pause: [];
+  resume: [];
+  score: [score: ProducerScore[]];
+  videoorientationchange: [videoOrientation: ProducerVideoOrientation];
+  trace: [trace: ProducerTraceEventData];
+};
 
 export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
   ProducerEvents,
-  ProducerAppData
+  ProducerAppData,
+  ProducerObserverEvents
 > {
   readonly kind: MediaKind;
+  readonly type: ProducerType;
   readonly rtpParameters: RtpParameters;
   /** What each consumer of it starts from. */
   readonly consumableRtpParameters: RtpParameters;
@@ -31,6 +56,7 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
     id: string;
     process: MediaProcess;
     kind: MediaKind;
+    type: ProducerType;
     rtpParameters: RtpParameters;
     consumableRtpParameters: RtpParameters;
     paused: boolean;
@@ -39,6 +65,7 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
   }) {
     super(options.id, options.appData);
     this.kind = options.kind;
+    this.type = options.type;
     this.rtpParameters = options.rtpParameters;
     this.consumableRtpParameters = options.consumableRtpParameters;
     this.#process = options.process;
@@ -47,9 +74,6 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
     options.process.listen(this.id, (event) => this.#handle(event));
   }
 
-  get type(): ProducerType {
-    return 'simple';
-  }
   get paused(): boolean {
     return this.#paused;
   }
@@ -57,11 +81,13 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
     return this.#score;
   }
 
-  async dump(): Promise<Record<string, unknown>> {
+  async dump(): Promise<ProducerDump> {
     this.assertOpen();
-    return this.#process.request('producer.dump', { producerId: this.id });
+    const dump = await this.#process.request('producer.dump', { producerId: this.id });
+    return dump as unknown as ProducerDump;
   }
 
+  /** One entry for each stream that was received so far. */
   async getStats(): Promise<ProducerStat[]> {
     this.assertOpen();
     return [...(await this.#process.request('producer.getStats', { producerId: this.id }))];
@@ -70,18 +96,39 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
   /** Its packets go no further; it leaves its virtual streams at once. */
   async pause(): Promise<void> {
     this.assertOpen();
+    await this.#process.request('producer.pause', { producerId: this.id });
     const wasPaused = this.#paused;
     this.#paused = true;
-    await this.#process.request('producer.pause', { producerId: this.id });
     if (!wasPaused) this.observer.safeEmit('pause');
   }
 
   async resume(): Promise<void> {
     this.assertOpen();
+    await this.#process.request('producer.resume', { producerId: this.id });
     const wasPaused = this.#paused;
     this.#paused = false;
-    await this.#process.request('producer.resume', { producerId: this.id });
     if (wasPaused) this.observer.safeEmit('resume');
+  }
+
+  /** Which packets and requests become `trace` events from now on. Unknown types are left out. */
+  async enableTraceEvent(types: ProducerTraceEventType[] = []): Promise<void> {
+    this.assertOpen();
+    await this.#process.request('producer.enableTraceEvent', {
+      producerId: this.id,
+      types: knownTraceTypes(types, TRACE_TYPES),
+    });
+  }
+
+  /** An RTP packet of the application. On a DirectTransport only; elsewhere, and once closed, it means nothing. */
+  send(rtpPacket: Buffer): void {
+    if (!Buffer.isBuffer(rtpPacket)) throw new OptionError('rtpPacket: not a Buffer');
+    if (this.closed) return;
+    this.#process.notify({ notice: 'producer.send', producerId: this.id, packet: rtpPacket });
+  }
+
+  /** Not for applications. */
+  transportClosed(): void {
+    this.closeBy('transport');
   }
 
   protected release(cause: CloseCause): void {
@@ -91,9 +138,21 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
   }
 
   #handle(event: ChannelEvent): void {
-    if (event.event !== 'producer.score') return;
-    this.#score = event.score;
-    this.safeEmit('score', event.score);
-    this.observer.safeEmit('score', event.score);
+    switch (event.event) {
+      case 'producer.score':
+        this.#score = event.score;
+        this.safeEmit('score', event.score);
+        this.observer.safeEmit('score', event.score);
+        return;
+      case 'producer.videoorientationchange':
+        this.safeEmit('videoorientationchange', event.videoOrientation);
+        this.observer.safeEmit('videoorientationchange', event.videoOrientation);
+        return;
+      case 'producer.trace':
+        this.safeEmit('trace', event.trace);
+        this.observer.safeEmit('trace', event.trace);
+        return;
+      default:
+    }
   }
 }

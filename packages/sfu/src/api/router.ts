@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { OptionError, UnsupportedError } from '../channel/errors.js';
 import type { AppData, RtpCapabilities, VirtualStreamsOptions, WebRtcTransportOptionsOf } from '../types.js';
+import type { DataProducer } from './dataProducer.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { canConsume } from './negotiation.js';
 import type { Producer } from './producer.js';
+import type { TransportRouter } from './transport.js';
 import { VirtualStreams } from './virtualStreams.js';
 import type { WebRtcServer } from './webRtcServer.js';
 import { WebRtcTransport } from './webRtcTransport.js';
@@ -27,6 +29,8 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<obje
   readonly #transports = new Set<WebRtcTransport>();
   readonly #virtualStreams = new Set<VirtualStreams>();
   readonly #producers = new Map<string, Producer>();
+  readonly #dataProducers = new Map<string, DataProducer>();
+  readonly #forTransports: TransportRouter;
 
   /** Not for applications: use `worker.createRouter`. */
   constructor(options: {
@@ -40,6 +44,19 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<obje
     this.#process = options.process;
     this.#rtpCapabilities = options.rtpCapabilities;
     this.#onClosed = options.onClosed;
+    this.#forTransports = {
+      rtpCapabilities: options.rtpCapabilities,
+      findProducer: (id) => this.#producers.get(id),
+      findDataProducer: (id) => this.#dataProducers.get(id),
+      onNewProducer: (producer) => {
+        this.#producers.set(producer.id, producer);
+        producer.observer.once('close', () => this.#producers.delete(producer.id));
+      },
+      onNewDataProducer: (dataProducer) => {
+        this.#dataProducers.set(dataProducer.id, dataProducer);
+        dataProducer.observer.once('close', () => this.#dataProducers.delete(dataProducer.id));
+      },
+    };
   }
 
   get rtpCapabilities(): RtpCapabilities {
@@ -81,14 +98,9 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<obje
     const transport = new WebRtcTransport<TransportAppData>({
       id: transportId,
       process: this.#process,
-      created,
-      routerRtpCapabilities: this.#rtpCapabilities,
+      router: this.#forTransports,
+      data: created,
       appData,
-      findProducer: (id) => this.#producers.get(id),
-      onNewProducer: (producer) => {
-        this.#producers.set(producer.id, producer);
-        producer.observer.once('close', () => this.#producers.delete(producer.id));
-      },
       onClosed: (closed) => this.#transports.delete(closed as WebRtcTransport),
     });
     const plain = transport as unknown as WebRtcTransport;
