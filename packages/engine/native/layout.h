@@ -16,12 +16,15 @@
   X(COMMAND_WORDS, 32) X(COMMAND_TYPE, 0) X(COMMAND_TARGET, 1) X(COMMAND_PAYLOAD_OFFSET, 2) X(COMMAND_PAYLOAD_LENGTH, 3) \
   X(COMMAND_INDEX, 4) X(COMMAND_TIMESTAMP, 5) X(COMMAND_FLAGS, 6) X(COMMAND_MINIMUM_ADVANCE, 7) X(COMMAND_CSRC_COUNT, 8) \
   X(COMMAND_CSRC0, 9) X(COMMAND_CSRC1, 10) X(COMMAND_NTP_SECONDS, 4) X(COMMAND_NTP_FRACTION, 6) X(COMMAND_EXTENSION_COUNT, 11) X(COMMAND_EXTENSIONS, 12) \
-  X(COMMAND_EXTENSIONS_MAX, 6) X(COMMAND_LIST, 1) X(COMMAND_ENTRY, 2) X(COMMAND_RTCP, 3) X(COMMAND_REPORT, 4) \
+  X(COMMAND_EXTENSIONS_MAX, 6) X(COMMAND_PATCH_COUNT, 24) X(COMMAND_PATCHES, 25) X(COMMAND_PATCHES_MAX, 3) \
+  X(PATCH_BITS_8, 0) X(PATCH_BITS_7, 1) X(PATCH_BITS_15, 2) X(PATCH_BITS_16, 3) X(COMMAND_LIST, 1) X(COMMAND_ENTRY, 2) X(COMMAND_RTCP, 3) X(COMMAND_REPORT, 4) \
   X(FLAG_MARKER, 1) X(FLAG_RETRANSMISSION, 2) X(FLAG_CODEC_SHIFT, 8) \
   X(ENTRY_WORDS, 32) X(ENTRY_PEER, 0) X(ENTRY_SSRC, 1) X(ENTRY_FLAGS, 2) X(ENTRY_PAYLOAD_TYPES, 3) X(ENTRY_DELTA_INDEX, 5) \
   X(ENTRY_DELTA_TIMESTAMP, 6) X(ENTRY_FIRST_INDEX, 7) X(ENTRY_EXTENSION_IDS, 8) X(ENTRY_SEND_EXTENSIONS, 12) \
   X(ENTRY_MID, 13) X(ENTRY_PACKETS, 17) X(ENTRY_OCTETS, 18) X(ENTRY_LAST_TIMESTAMP, 19) X(ENTRY_LAST_INDEX, 20) \
-  X(ENTRY_LAST_SENT_MICROS, 21) X(ENTRY_DROPS, 22) X(ENTRY_ENABLED, 1) X(ENTRY_SEND_MID, 2) \
+  X(ENTRY_LAST_SENT_MICROS, 21) X(ENTRY_DROPS, 22) X(ENTRY_PATCH_DELTAS, 23) X(ENTRY_RTX_SSRC, 25) \
+  X(ENTRY_RTX_PAYLOAD_TYPES, 26) X(ENTRY_RTX_LAST_INDEX, 28) X(ENTRY_RTX_PACKETS, 29) X(ENTRY_RTX_OCTETS, 30) \
+  X(ENTRY_ENABLED, 1) X(ENTRY_SEND_MID, 2) X(ENTRY_PACED, 16) \
   X(PAYLOAD_TYPE_NONE, 0xff) X(MID_BYTES, 16)
 
 // Order is the order of the counters; append only.
@@ -34,7 +37,8 @@
   X(CommandInvalid, "command-invalid") X(ListInvalid, "list-invalid") X(EntryDisabled, "entry-disabled") \
   X(EntryNoCodec, "entry-no-codec") X(EntryIndexReuse, "entry-index-reuse") \
   X(RetransmissionForgotten, "retransmission-forgotten") X(PeerNoAddress, "peer-no-address") \
-  X(PeerNoKeys, "peer-no-keys") X(SocketClosed, "socket-closed") X(StunReplayed, "stun-replayed")
+  X(PeerNoKeys, "peer-no-keys") X(SocketClosed, "socket-closed") X(StunReplayed, "stun-replayed") \
+  X(PacerFull, "pacer-full") X(RtxLimit, "rtx-limit") X(FeedbackMalformed, "feedback-malformed")
 
 #define TERTULIA_COUNTERS(X) \
   X(received) X(receivedBytes) X(sent) X(sentBytes) X(batches) X(receiveCalls) X(sendCalls) X(sendErrors) X(sendFull) \

@@ -13,6 +13,8 @@ import {
   COMMAND_INDEX,
   COMMAND_LIST,
   COMMAND_MINIMUM_ADVANCE,
+  COMMAND_PATCH_COUNT,
+  COMMAND_PATCHES,
   COMMAND_PAYLOAD_LENGTH,
   COMMAND_PAYLOAD_OFFSET,
   COMMAND_NTP_FRACTION,
@@ -26,8 +28,12 @@ import {
   FLAG_CODEC_SHIFT,
   FLAG_MARKER,
   FLAG_RETRANSMISSION,
+  PATCH_BITS_15,
+  PATCH_BITS_16,
+  PATCH_BITS_7,
+  PATCH_BITS_8,
 } from './layout.js';
-import type { ForwardCommand } from './types.js';
+import type { ForwardCommand, PacketPatch } from './types.js';
 
 /** @param at number of the command, from 0; it must be below the engine's number of commands. */
 export function writeCommand(commands: Uint32Array, at: number, command: ForwardCommand): void {
@@ -53,6 +59,19 @@ export function writeCommand(commands: Uint32Array, at: number, command: Forward
     commands[words] = extension.kind | (extension.length << 8);
     commands[words + 1] = extension.offset;
   });
+  commands[word + COMMAND_PATCH_COUNT] = command.patches?.length ?? 0;
+  command.patches?.forEach((patch, i) => {
+    commands[word + COMMAND_PATCHES + 2 * i] = patchDescriptor(patch);
+    commands[word + COMMAND_PATCHES + 2 * i + 1] = patch.value;
+  });
+}
+
+const PATCH_BITS = { 7: PATCH_BITS_7, 8: PATCH_BITS_8, 15: PATCH_BITS_15, 16: PATCH_BITS_16 };
+
+/** The first of a patch's two words; the second is the value. */
+export function patchDescriptor(patch: Omit<PacketPatch, 'value'>): number {
+  const target = patch.target === 'payload' ? 0 : patch.target + 1;
+  return (target | (PATCH_BITS[patch.bits] << 4) | (patch.delta << 8) | (patch.offset << 16)) >>> 0;
 }
 
 /** A plain RTCP compound to a peer; the bytes lie in the slab or the scratch behind it. */

@@ -15,9 +15,16 @@ import {
   ENTRY_LAST_TIMESTAMP,
   ENTRY_MID,
   ENTRY_OCTETS,
+  ENTRY_PACED,
   ENTRY_PACKETS,
+  ENTRY_PATCH_DELTAS,
   ENTRY_PAYLOAD_TYPES,
   ENTRY_PEER,
+  ENTRY_RTX_LAST_INDEX,
+  ENTRY_RTX_OCTETS,
+  ENTRY_RTX_PACKETS,
+  ENTRY_RTX_PAYLOAD_TYPES,
+  ENTRY_RTX_SSRC,
   ENTRY_SEND_EXTENSIONS,
   ENTRY_SEND_MID,
   ENTRY_SSRC,
@@ -30,6 +37,7 @@ import type { EntryConstants, EntryCounters } from './types.js';
 const utf8 = new TextEncoder();
 const CARRIED_KINDS = 16;
 const CODECS = 8;
+const PATCH_DELTAS = 4;
 
 /**
  * What is absent from `constants` stays as it is.
@@ -44,12 +52,14 @@ export function writeEntry(entries: Uint32Array, entry: number, constants: Parti
   if (c.deltaIndex !== undefined) entries[at + ENTRY_DELTA_INDEX] = c.deltaIndex;
   if (c.deltaTimestamp !== undefined) entries[at + ENTRY_DELTA_TIMESTAMP] = c.deltaTimestamp;
   if (c.firstIndex !== undefined) entries[at + ENTRY_FIRST_INDEX] = c.firstIndex;
-  if (c.payloadTypes !== undefined) {
-    for (let codec = 0; codec < CODECS; codec++) {
-      const type = c.payloadTypes[codec] ?? PAYLOAD_TYPE_NONE;
-      if (type !== PAYLOAD_TYPE_NONE && !(type >= 0 && type <= 127))
-        throw new RangeError(`payload type ${type}`);
-      bytes[ENTRY_PAYLOAD_TYPES * 4 + codec] = type;
+  if (c.payloadTypes !== undefined) writePayloadTypes(bytes, ENTRY_PAYLOAD_TYPES, c.payloadTypes);
+  if (c.rtxSsrc !== undefined) entries[at + ENTRY_RTX_SSRC] = c.rtxSsrc;
+  if (c.rtxPayloadTypes !== undefined) writePayloadTypes(bytes, ENTRY_RTX_PAYLOAD_TYPES, c.rtxPayloadTypes);
+  if (c.patchDeltas !== undefined) {
+    for (let i = 0; i < PATCH_DELTAS; i += 2) {
+      const low = (c.patchDeltas[i] ?? 0) & 0xffff;
+      const high = (c.patchDeltas[i + 1] ?? 0) & 0xffff;
+      entries[at + ENTRY_PATCH_DELTAS + (i >> 1)] = low | (high << 16);
     }
   }
   if (c.extensionIds !== undefined) {
@@ -71,6 +81,7 @@ export function writeEntry(entries: Uint32Array, entry: number, constants: Parti
   let flags = entries[at + ENTRY_FLAGS] ?? 0;
   if (c.enabled !== undefined) flags = c.enabled ? flags | ENTRY_ENABLED : flags & ~ENTRY_ENABLED;
   if (c.sendMid !== undefined) flags = c.sendMid ? flags | ENTRY_SEND_MID : flags & ~ENTRY_SEND_MID;
+  if (c.paced !== undefined) flags = c.paced ? flags | ENTRY_PACED : flags & ~ENTRY_PACED;
   entries[at + ENTRY_FLAGS] = flags;
 }
 
@@ -83,7 +94,19 @@ export function readEntryCounters(entries: Uint32Array, entry: number): EntryCou
     lastIndex: entries[at + ENTRY_LAST_INDEX] ?? 0,
     lastSentMicrosLow: entries[at + ENTRY_LAST_SENT_MICROS] ?? 0,
     drops: entries[at + ENTRY_DROPS] ?? 0,
+    rtxPackets: entries[at + ENTRY_RTX_PACKETS] ?? 0,
+    rtxOctets: entries[at + ENTRY_RTX_OCTETS] ?? 0,
+    rtxLastIndex: entries[at + ENTRY_RTX_LAST_INDEX] ?? 0,
   };
+}
+
+function writePayloadTypes(bytes: Uint8Array, word: number, types: readonly (number | undefined)[]): void {
+  for (let codec = 0; codec < CODECS; codec++) {
+    const type = types[codec] ?? PAYLOAD_TYPE_NONE;
+    if (type !== PAYLOAD_TYPE_NONE && !(type >= 0 && type <= 127))
+      throw new RangeError(`payload type ${type}`);
+    bytes[word * 4 + codec] = type;
+  }
 }
 
 function extensionId(id: number): number {

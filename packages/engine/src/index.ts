@@ -5,6 +5,6 @@ export { ENGINE_ERROR_CODES, EngineError } from './errors.js';
 export type { EngineErrorCode } from './errors.js';
 export { addressIp, addressPort, addressText, toAddress } from './address.js';
 export { readEntryCounters, writeEntry } from './entries.js';
-export { writeCommand, writeReportCommand, writeRtcpCommand } from './commands.js';
+export { patchDescriptor, writeCommand, writeReportCommand, writeRtcpCommand } from './commands.js';
 export * from './layout.js';
 export * from './types.js';

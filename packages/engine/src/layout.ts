@@ -75,6 +75,20 @@ export const COMMAND_EXTENSION_COUNT = 11;
 /** Two words each: kind (4 bits) | length << 8, then the value's absolute offset. */
 export const COMMAND_EXTENSIONS = 12;
 export const COMMAND_EXTENSIONS_MAX = 6;
+/** 0…COMMAND_PATCHES_MAX: numbers inside payload or extensions that each entry shifts by a delta of its own. */
+export const COMMAND_PATCH_COUNT = 24;
+/**
+ * Two words each. Descriptor: target (bits 0…3: 0 = payload, k + 1 = carried extension of kind k), width PATCH_BITS_*
+ * (bits 4…7), which of the entry's deltas (bits 8…9), byte offset in the target (bits 16…31). Then the value: what is
+ * written is (value + delta) modulo the width; the other bits stay.
+ */
+export const COMMAND_PATCHES = 25;
+export const COMMAND_PATCHES_MAX = 3;
+/** Widths of a patch: a byte, its lower 7 bits, the lower 15 bits of two bytes, two bytes (big endian). */
+export const PATCH_BITS_8 = 0;
+export const PATCH_BITS_7 = 1;
+export const PATCH_BITS_15 = 2;
+export const PATCH_BITS_16 = 3;
 
 /** COMMAND_TYPE: to every entry of a list. */
 export const COMMAND_LIST = 1;
@@ -90,14 +104,14 @@ export const COMMAND_NTP_FRACTION = 6;
 /** COMMAND_FLAGS. */
 export const FLAG_MARKER = 1;
 /**
- * COMMAND_FLAGS of COMMAND_ENTRY: a repetition of an index that was sent, byte for byte, or a probe under a new one.
- * Counts as packet and octets; the last timestamp stays.
+ * COMMAND_FLAGS of COMMAND_ENTRY: a repetition. With ENTRY_RTX_SSRC it goes out as RFC 4588 says, under RTX numbers.
+ * Without, it is an index that was sent, byte for byte, or a new one. Counts as packet and octets; the last timestamp stays.
  */
 export const FLAG_RETRANSMISSION = 2;
 /** COMMAND_FLAGS: bits 8…10, which of the entry's eight payload types. */
 export const FLAG_CODEC_SHIFT = 8;
 
-// An entry: one outgoing stream. TypeScript writes the constants (words 0…16), the engine the counters (17…22).
+// An entry: one outgoing stream. TypeScript writes the constants (words 0…16, 23…27), the engine the counters (17…22, 28…30).
 export const ENTRY_WORDS = 32;
 export const ENTRY_PEER = 0;
 export const ENTRY_SSRC = 1;
@@ -126,11 +140,24 @@ export const ENTRY_LAST_INDEX = 20;
 export const ENTRY_LAST_SENT_MICROS = 21;
 /** Packets of this entry that were not sent, for whatever reason but ENTRY_ENABLED being off. */
 export const ENTRY_DROPS = 22;
+/** Four halves of words: what patches add. Delta i is in bits 16 * (i & 1) of word i >> 1. */
+export const ENTRY_PATCH_DELTAS = 23;
+/** 0 = retransmissions go out as they were. */
+export const ENTRY_RTX_SSRC = 25;
+/** Eight bytes by codec number of the original; PAYLOAD_TYPE_NONE where not negotiated. */
+export const ENTRY_RTX_PAYLOAD_TYPES = 26;
+/** Highest extended sequence number of the RTX stream; only meaningful when ENTRY_RTX_PACKETS is not 0. */
+export const ENTRY_RTX_LAST_INDEX = 28;
+export const ENTRY_RTX_PACKETS = 29;
+/** Payload bytes with the original number's two, without padding (RFC 3550 §6.4.1); wraps at 2^32. */
+export const ENTRY_RTX_OCTETS = 30;
 
 /** ENTRY_FLAGS. */
 export const ENTRY_ENABLED = 1;
 /** ENTRY_FLAGS: put the MID extension into the packets. */
 export const ENTRY_SEND_MID = 2;
+/** ENTRY_FLAGS: packets wait for the peer's pacer, and so do those of the RTX stream. */
+export const ENTRY_PACED = 16;
 
 export const PAYLOAD_TYPE_NONE = 0xff;
 /** Longest MID an entry can hold. */
@@ -167,5 +194,8 @@ export const DROP = [
   'peer-no-keys', // nothing to encrypt with yet
   'socket-closed', // the peer's socket is gone
   'stun-replayed', // a check that was answered before, now from another address
+  'pacer-full', // waited too long for the pacer, or too much waits
+  'rtx-limit', // more RTX streams than one peer may have
+  'feedback-malformed', // transport-wide feedback that claims more than there is
 ] as const;
 export type DropReason = (typeof DROP)[number];

@@ -149,6 +149,14 @@ export interface EntryConstants {
   /** 0 = not negotiated. */
   transportWideCcId: number;
   enabled: boolean;
+  /** What patches of a command add to their value, by delta slot, at most 4, modulo 2^16. Absent: 0. */
+  patchDeltas?: readonly number[];
+  /** 0 or absent = none: a retransmission repeats the packet as it was. */
+  rtxSsrc?: number;
+  /** By codec number of the original, at most 8. */
+  rtxPayloadTypes?: readonly (number | undefined)[];
+  /** Wait for `Engine.setPacing`'s budget. */
+  paced?: boolean;
 }
 export interface EntryCounters {
   packets: number;
@@ -159,6 +167,11 @@ export interface EntryCounters {
   lastIndex: number;
   lastSentMicrosLow: number;
   drops: number;
+  rtxPackets: number;
+  /** Payload bytes with the two of the original number, wraps at 2^32. */
+  rtxOctets: number;
+  /** Highest extended sequence number of the RTX stream. */
+  rtxLastIndex: number;
 }
 
 /** One packet for `writeCommand`. */
@@ -174,4 +187,19 @@ export interface ForwardCommand {
   codec?: number;
   csrcs?: readonly number[];
   extensions?: readonly { kind: number; offset: number; length: number }[];
+  /** At most 3. */
+  patches?: readonly PacketPatch[];
+}
+
+/** A number in payload or extension that becomes (value + the entry's delta) modulo its width; other bits stay. */
+export interface PacketPatch {
+  /** 'payload', or the kind of a carried extension. */
+  target: 'payload' | number;
+  /** 8: a byte; 7: its lower bits; 15: the lower bits of two bytes; 16: two bytes, big endian. */
+  bits: 7 | 8 | 15 | 16;
+  /** Bytes from the target's first one. */
+  offset: number;
+  value: number;
+  /** Which of `EntryConstants.patchDeltas`, 0…3. */
+  delta: number;
 }

@@ -313,6 +313,9 @@ describe('counters', () => {
       lastIndex: 9,
       lastSentMicrosLow: 5,
       drops: 0,
+      rtxPackets: 0,
+      rtxOctets: 0,
+      rtxLastIndex: 0,
     });
     forward(bench, { list, index: 11, timestamp: 3 }, Buffer.alloc(1)); // late: the newest stays
     forward(bench, { entry, index: 10, timestamp: 1, retransmission: true }, Buffer.alloc(100));
