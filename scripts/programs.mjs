@@ -1,0 +1,50 @@
+/**
+ * Finds the programs that the tests drive: browsers, FFmpeg, GStreamer, tools for sound. What is missing is installed from
+ * Debian's packages where that is allowed; anything else ends with a sentence that says what to do.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+
+const TOOLS = [
+  { file: '/usr/bin/chromium', package: 'chromium' },
+  { file: '/usr/bin/firefox-esr', package: 'firefox-esr' },
+  { file: '/usr/bin/espeak-ng', package: 'espeak-ng' },
+  { file: '/usr/bin/sox', package: 'sox' },
+  { file: '/usr/bin/ffmpeg', package: 'ffmpeg' },
+  { file: '/usr/bin/gst-launch-1.0', package: 'gstreamer1.0-tools' },
+  // opus and its like; vpx; srtp; x264; FFmpeg's H.264 decoder
+  { plugin: 'libgstopus.so', package: 'gstreamer1.0-plugins-base' },
+  { plugin: 'libgstvpx.so', package: 'gstreamer1.0-plugins-good' },
+  { plugin: 'libgstsrtp.so', package: 'gstreamer1.0-plugins-bad' },
+  { plugin: 'libgstx264.so', package: 'gstreamer1.0-plugins-ugly' },
+  { plugin: 'libgstlibav.so', package: 'gstreamer1.0-libav' },
+];
+
+/** Debian keeps GStreamer's plugins in a folder named after the machine's kind. */
+const PLUGIN_FOLDERS = existsSync('/usr/lib')
+  ? readdirSync('/usr/lib').map((folder) => `/usr/lib/${folder}/gstreamer-1.0`)
+  : [];
+const isThere = ({ file, plugin }) =>
+  file ? existsSync(file) : PLUGIN_FOLDERS.some((folder) => existsSync(`${folder}/${plugin}`));
+
+export function ensurePrograms() {
+  const missing = TOOLS.filter((tool) => !isThere(tool)).map((tool) => tool.package);
+  if (missing.length === 0) return;
+
+  const mayInstall = existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
+  if (!mayInstall) {
+    console.error(`The tests need: ${missing.join(', ')}. Install them as root with:`);
+    console.error(`  apt-get install ${missing.join(' ')}`);
+    process.exit(1);
+  }
+  console.log(`installing ${missing.join(', ')}`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...missing]]) {
+    const { status, stderr } = spawnSync('apt-get', args, { env: environment, encoding: 'utf8' });
+    if (status !== 0 && args[0] === 'install') {
+      console.error(stderr);
+      console.error(`apt-get could not install ${missing.join(', ')}; install them by hand.`);
+      process.exit(1);
+    }
+  }
+}
