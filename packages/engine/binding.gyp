@@ -7,6 +7,7 @@
         "native/addon_dtls.cc",
         "native/addon_engine.cc",
         "native/addon_tests.cc",
+        "native/arena.cc",
         "native/checks.cc",
         "native/core.cc",
         "native/dtls.cc",

@@ -55,7 +55,7 @@ struct Stream {  // what an entry of the engine holds: constants and counters
   uint32_t ssrc, deltaIndex, deltaTimestamp, packets = 0, octets = 0, lastTimestamp = 0;
 };
 
-struct Receiver {
+struct Receiver : InArena<Receiver> {  // on large pages, as the engine's peers
   sockaddr_in address;
   SrtpSender sender;
   std::vector<Stream> streams;

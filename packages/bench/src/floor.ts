@@ -39,7 +39,7 @@ export class Floor {
   private constructor(private readonly program: LineProgram) {}
 
   static async start(configuration: FloorConfiguration, core: number | undefined): Promise<Floor> {
-    const module = buildNative({ name: 'floor', engineSources: ['srtp.cc', 'gcm.cc'] });
+    const module = buildNative({ name: 'floor', engineSources: ['arena.cc', 'srtp.cc', 'gcm.cc'] });
     return withPrivateFile(floorLines(configuration), async (path) => {
       const program = new LineProgram(core, module, path);
       const line = await program.nextLine();

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <memory>
 #include <vector>
+#include "arena.h"
 #include "bytes.h"
 #include "layout.h"
 
@@ -14,7 +15,7 @@ constexpr uint32_t NO_LIST = 0xffffffff;
 
 /// What was written into a packet at the moment of sending, so that a retransmission has the same bytes: AES-GCM must not
 /// see two different headers under one number.
-struct SendMoments {
+struct alignas(64) SendMoments : InArena<SendMoments> {
   static constexpr uint32_t COUNT = 128;  // 1.3 s of 10 ms audio packets; NACKs come within 1 s
   struct Moment {
     uint32_t index;

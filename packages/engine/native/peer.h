@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 #include "address.h"
+#include "arena.h"
 #include "checks.h"
 #include "replay.h"
 #include "rtp_header.h"
@@ -101,7 +102,7 @@ class PeerReceiver {
   SourceStates rtp_, rtcp_;
 };
 
-struct alignas(64) Peer {
+struct alignas(64) Peer : InArena<Peer> {
   // What sending reads, in one cache line.
   uint32_t id = NO_PEER;
   uint32_t socket = 0;      // of `destination`

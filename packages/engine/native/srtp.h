@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <memory>
+#include "arena.h"
 #include "bytes.h"
 #include "gcm.h"
 #include "layout.h"
@@ -67,7 +68,7 @@ struct SrtpSessionKeys {
   EvpContext cipher;  // AES-CM in both directions; AES-GCM for opening
 };
 
-class SrtpSender {
+class SrtpSender : public InArena<SrtpSender> {
  public:
   /// @return false when libcrypto refuses (out of memory, FIPS rules).
   bool init(SrtpProfile profile, const uint8_t* key, const uint8_t* salt, GcmCode code);

@@ -23,7 +23,7 @@ const NACK_SHARE = 0.01;
 /** After a change of load, before anything is counted: queues, caches and the noise floors of the ranker settle. */
 const SETTLE_MS = 700;
 /** JavaScript is compiled and the ranker has heard everybody. */
-const WARM_UP_MS = 10_000;
+const WARM_UP_MS = 30_000;
 /** Rounds with receivers that send nothing, for TypeScript's share; well below the 30 s after which consent ends. */
 const QUIET_ROUNDS = 3;
 const PART_ROUNDS = 3;
