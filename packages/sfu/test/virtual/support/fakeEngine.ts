@@ -101,7 +101,17 @@ export class FakeEngine implements ForwardPort {
   }
   entryCounters(entry: number): EntryCounters {
     const { packets, octets, lastTimestamp, highest } = this.entries.get(entry)!;
-    return { packets, octets, lastTimestamp, lastIndex: highest, lastSentMicrosLow: 0, drops: 0 };
+    return {
+      packets,
+      octets,
+      lastTimestamp,
+      lastIndex: highest,
+      lastSentMicrosLow: 0,
+      drops: 0,
+      rtxPackets: 0,
+      rtxOctets: 0,
+      rtxLastIndex: 0,
+    };
   }
 
   forward(
