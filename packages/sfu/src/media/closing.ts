@@ -25,10 +25,8 @@ export class Closing {
   }
 
   consumer(consumer: Consumer): void {
-    const { transport } = consumer;
+    consumer.transport.rtp.removeConsumer(consumer);
     consumer.close();
-    transport.rtp.consumers.delete(consumer.id);
-    transport.rtp.removeOutgoing(consumer.stream);
     this.#directory.consumers.delete(consumer.id);
   }
 

@@ -1,15 +1,23 @@
 /**
- * One producer, sent to one transport: a member of the producer's fan-out. The stream's numbers are its own and have no
- * hole over pauses. Elsewhere: forwarding → fanOut.ts · the same for slots that change source → virtual/
+ * One producer, sent to one transport: which of its streams and layers, and the outgoing streams' state. The four types are
+ * settings: `simple` follows one stream, `simulcast` and `svc` one variant at a time, `pipe` all streams as they are.
+ * Elsewhere: packets → forward/ · choice of layers → forward/layerSelection.ts · statistics → rtpStats.ts
  */
 import type { MediaKind, RtpParameters } from '@tertulia/wire';
+import type { ConsumerLayers, ConsumerScore, ConsumerType } from '../types.js';
+import { layerCounts } from './codecs.js';
+import type { MediaContext } from './context.js';
 import { entryConstants } from './entryParameters.js';
-import { FanOutMember } from './fanOut.js';
+import { lowerLayers, sameLayers, selectSpatialLayer } from './forward/layerSelection.js';
+import type { Layers, SpatialLayerState } from './forward/layerSelection.js';
+import { ALL_LAYERS } from './forward/layers.js';
+import type { VariantList } from './forward/variantList.js';
+import { VariantMember } from './forward/variantMember.js';
 import { OutgoingStream } from './outgoing.js';
 import type { OutgoingOwner, SenderReportNumbers } from './outgoing.js';
-import type { EntryCounters, ForwardPort } from './packet.js';
-import { offersNack } from './producer.js';
-import type { Producer } from './producer.js';
+import type { EntryCounters } from './packet.js';
+import type { Encoding, Producer } from './producer.js';
+import { offersNack } from './codecs.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 
 export interface ConsumerSettings {
@@ -17,7 +25,27 @@ export interface ConsumerSettings {
   readonly producer: Producer;
   readonly transport: WebRtcTransport;
   readonly rtpParameters: RtpParameters;
+  /** Default: the producer's. */
+  readonly type?: ConsumerType | undefined;
   readonly paused: boolean;
+  readonly preferredLayers?: ConsumerLayers | undefined;
+  readonly ignoreDtx?: boolean | undefined;
+}
+
+export const CONSUMER_LIMITS = {
+  /** Of a spatial layer of one SSRC: how long it may be silent before it counts as not sent. */
+  layerSilenceMicros: 1_000_000,
+} as const;
+
+/** A report's loss becomes part of the score by this name. */
+const FULL_SCORE = 10;
+
+/** One outgoing SSRC. */
+export interface ConsumerStream {
+  readonly outgoing: OutgoingStream;
+  readonly member: VariantMember;
+  /** Of pipes: whose packets it always has. */
+  readonly encoding: Encoding | undefined;
 }
 
 export class Consumer implements OutgoingOwner {
@@ -25,79 +53,385 @@ export class Consumer implements OutgoingOwner {
   readonly producer: Producer;
   readonly transport: WebRtcTransport;
   readonly kind: MediaKind;
+  readonly type: ConsumerType;
   readonly rtpParameters: RtpParameters;
-  readonly stream: OutgoingStream;
+  readonly streams: readonly ConsumerStream[];
+  readonly spatialLayers: number;
+  readonly temporalLayers: number;
   paused: boolean;
+  priority = 1;
   resent = 0;
-  readonly #port: ForwardPort;
-  readonly #member: FanOutMember;
-  readonly #deltaTimestamp: number;
+  readonly #context: MediaContext;
+  readonly #ignoresDtx: boolean;
+  #preferred: Layers;
+  /** What the bandwidth bears; undefined: no limit known. */
+  #allowed: Layers | 'none' | undefined;
+  #current: Layers | undefined;
+  #ready: boolean;
+  #score: ConsumerScore;
 
-  constructor(settings: ConsumerSettings, port: ForwardPort, rng: () => number) {
-    const { id, producer, transport, rtpParameters, paused } = settings;
+  constructor(settings: ConsumerSettings, context: MediaContext) {
+    const { id, producer, transport, rtpParameters } = settings;
     this.id = id;
     this.transport = transport;
     this.producer = producer;
     this.kind = producer.kind;
+    this.type = settings.type ?? producer.type;
     this.rtpParameters = rtpParameters;
-    this.paused = paused;
-    this.#port = port;
-    const ssrc = rtpParameters.encodings?.[0]?.ssrc ?? 0;
-    this.stream = new OutgoingStream(ssrc, offersNack(rtpParameters), this);
-    this.#deltaTimestamp = Math.floor(rng() * 2 ** 32) >>> 0;
-    this.#member = new FanOutMember(
-      port.createEntry({
-        ...entryConstants(transport.peer, ssrc, rtpParameters),
-        deltaTimestamp: this.#deltaTimestamp,
-      }),
-    );
-    if (this.stream.nackNegotiated) producer.fanOut.keep(true);
-    if (!paused) producer.fanOut.join(this.#member);
+    this.paused = settings.paused;
+    this.#context = context;
+    this.#ignoresDtx = settings.ignoreDtx === true && producer.kind === 'audio';
+    this.#ready = transport.rtp.ready;
+    const { encodings = [] } = producer.rtpParameters;
+    const layers = encodings.map(({ scalabilityMode }) => layerCounts(scalabilityMode));
+    this.temporalLayers = Math.max(1, ...layers.map(({ temporal }) => temporal));
+    this.spatialLayers = producer.type === 'simulcast' ? encodings.length : (layers[0]?.spatial ?? 1);
+    this.#preferred = { spatial: this.spatialLayers - 1, temporal: this.temporalLayers - 1 };
+    if (settings.preferredLayers) this.#preferred = this.#clamp(settings.preferredLayers);
+    const outgoing = rtpParameters.encodings ?? [];
+    const count = this.type === 'pipe' ? producer.encodings.length : 1;
+    this.streams = Array.from({ length: count }, (_, i) => this.#createStream(outgoing[i]?.ssrc ?? 0, i));
+    this.#score = this.score;
     producer.consumers.add(this);
+    this.#resume();
   }
 
-  setPaused(paused: boolean): void {
+  // ---- what the application sees and wants ----
+
+  /** The first stream. */
+  get stream(): OutgoingStream {
+    return this.streams[0]!.outgoing;
+  }
+
+  get isLayered(): boolean {
+    return this.type === 'simulcast' || this.type === 'svc';
+  }
+
+  get score(): ConsumerScore {
+    const producerScores = this.producer.encodings.map(({ score }) => score);
+    const producerScore =
+      this.type === 'pipe' || this.type === 'svc'
+        ? Math.max(...producerScores)
+        : (this.#encodingInUse()?.score ?? 0);
+    const { score } = this.stream;
+    return { score: score.value === 0 ? FULL_SCORE : score.value, producerScore, producerScores };
+  }
+
+  get preferredLayers(): ConsumerLayers | undefined {
+    if (!this.isLayered) return undefined;
+    return { spatialLayer: this.#preferred.spatial, temporalLayer: this.#preferred.temporal };
+  }
+
+  get currentLayers(): ConsumerLayers | undefined {
+    const current = this.#current;
+    return current && { spatialLayer: current.spatial, temporalLayer: current.temporal };
+  }
+
+  setPreferredLayers(layers: ConsumerLayers, nowMicros: number): ConsumerLayers | undefined {
+    if (!this.isLayered) return undefined;
+    this.#preferred = this.#clamp(layers);
+    this.#select(nowMicros);
+    return this.preferredLayers;
+  }
+
+  setPaused(paused: boolean, nowMicros: number): void {
     if (this.paused === paused) return;
     this.paused = paused;
-    if (paused) this.producer.fanOut.leave(this.#member);
-    else this.producer.fanOut.join(this.#member);
+    this.#activityChanged(nowMicros);
   }
 
+  requestKeyFrame(nowMicros: number): void {
+    if (!this.#active) return;
+    for (const { member, encoding } of this.streams) {
+      const wanted = encoding ?? this.#encodingOf(member.awaited ?? member.variant);
+      if (wanted) this.producer.requestKeyFrame(wanted, nowMicros);
+    }
+  }
+
+  // ---- news from others ----
+
+  /** The transport can, or can no longer, send: numbers that nobody sees must not be used up (R9). */
+  setReady(ready: boolean, nowMicros: number): void {
+    this.#ready = ready;
+    this.#activityChanged(nowMicros);
+  }
+
+  producerPaused(nowMicros: number): void {
+    this.#activityChanged(nowMicros);
+  }
+
+  /** Streams of the producer began, ended, or got better or worse. */
+  producerScoreChanged(nowMicros: number): void {
+    this.#select(nowMicros);
+    this.#tellScore();
+  }
+
+  /** @param layers what the bandwidth bears; 'none': not even the lowest */
+  setAllowed(layers: Layers | 'none' | undefined, nowMicros: number): void {
+    this.#allowed = layers;
+    this.#select(nowMicros);
+  }
+
+  // ---- feedback of the receiver ----
+
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void {
+    const member = this.streams.find(({ outgoing }) => outgoing === stream)?.member;
     let unanswerable = 0;
     for (const sequence of lost) {
-      if (this.producer.fanOut.resend(this.#member, sequence, stream.roundTripMicros, nowMicros))
-        this.resent++;
+      if (member?.resend(sequence, stream.roundTripMicros, nowMicros)) this.resent++;
       else unanswerable++;
     }
     if (unanswerable > 0) this.transport.rtp.drops.count('nack-unanswerable', unanswerable);
   }
 
-  stopSendingMid(): void {
-    this.#port.updateEntry(this.#member.entry, { sendMid: false });
+  handleKeyFrameRequest(stream: OutgoingStream, nowMicros: number): void {
+    if (!this.#active) return;
+    const { member, encoding } = this.streams.find(({ outgoing }) => outgoing === stream) ?? this.streams[0]!;
+    const shown = encoding ?? this.#encodingOf(member.variant ?? member.awaited);
+    if (shown) this.producer.requestKeyFrame(shown, nowMicros);
+    else this.transport.rtp.drops.count('key-frame-no-source');
   }
 
-  counters(): EntryCounters {
-    return this.#port.entryCounters(this.#member.entry);
+  handleReport(stream: OutgoingStream): void {
+    const { packets } = this.#counters(stream);
+    const changed = stream.score.handleTotals({
+      expected: packets,
+      received: packets - stream.packetsLost,
+      repaired: 0,
+      retransmitted: 0,
+    });
+    if (changed) this.#tellScore();
   }
 
-  /** undefined while nothing was sent. */
-  senderReport(nowMicros: number): SenderReportNumbers | undefined {
-    const { packets, octets } = this.counters();
-    const onLine = this.producer.fanOut.timestampAt(nowMicros, this.producer.clockRate);
-    if (packets === 0 || onLine === undefined) return undefined;
-    return {
-      ssrc: this.stream.ssrc,
-      rtpTimestamp: (onLine + this.#deltaTimestamp) >>> 0,
-      packetCount: packets,
-      octetCount: octets,
-    };
+  stopSendingMid(stream: OutgoingStream): void {
+    const member = this.streams.find(({ outgoing }) => outgoing === stream)?.member;
+    if (member) this.#context.port.updateEntry(member.entry, { sendMid: false });
+  }
+
+  // ---- reports ----
+
+  counters(stream: ConsumerStream = this.streams[0]!): EntryCounters {
+    return this.#context.port.entryCounters(stream.member.entry);
+  }
+
+  /** Of those streams that have sent something. */
+  addSenderReports(nowMicros: number, reports: SenderReportNumbers[]): void {
+    for (const stream of this.streams) {
+      const { packets, octets } = this.counters(stream);
+      const rtpTimestamp = packets === 0 ? undefined : stream.member.timestampAt(nowMicros);
+      if (rtpTimestamp === undefined) continue;
+      reports.push({ ssrc: stream.outgoing.ssrc, rtpTimestamp, packetCount: packets, octetCount: octets });
+    }
+  }
+
+  /** From the transport's report timer. */
+  look(nowMicros: number): void {
+    if (this.type === 'svc') this.#select(nowMicros);
   }
 
   close(): void {
     this.producer.consumers.delete(this);
-    this.producer.fanOut.leave(this.#member);
-    if (this.stream.nackNegotiated) this.producer.fanOut.keep(false);
-    this.#port.freeEntry(this.#member.entry);
+    for (const { member, outgoing } of this.streams) {
+      member.leave();
+      if (outgoing.nackNegotiated) {
+        for (const { source } of this.producer.encodings) source.history.removeKeeper();
+      }
+      this.#context.port.freeEntry(member.entry);
+    }
+  }
+
+  dump(): Record<string, unknown> {
+    const { id, kind, type, rtpParameters, paused, producer, priority } = this;
+    return {
+      id,
+      kind,
+      type,
+      rtpParameters,
+      paused,
+      producerId: producer.id,
+      producerPaused: producer.paused,
+      priority,
+      consumableRtpEncodings: producer.rtpParameters.encodings,
+      supportedCodecPayloadTypes: rtpParameters.codecs.map(({ payloadType }) => payloadType),
+      ...(this.isLayered
+        ? {
+            preferredSpatialLayer: this.#preferred.spatial,
+            preferredTemporalLayer: this.#preferred.temporal,
+            currentSpatialLayer: this.#current?.spatial ?? -1,
+            currentTemporalLayer: this.#current?.temporal ?? -1,
+          }
+        : {}),
+      rtpStreams: this.streams.map((stream) => ({
+        ssrc: stream.outgoing.ssrc,
+        ...this.counters(stream),
+        resent: this.resent,
+      })),
+    };
+  }
+
+  // ---- inside ----
+
+  get #active(): boolean {
+    return this.#ready && !this.paused && !this.producer.paused;
+  }
+
+  #createStream(ssrc: number, position: number): ConsumerStream {
+    const { producer, rtpParameters, type } = this;
+    const { port, rng } = this.#context;
+    const outgoing = new OutgoingStream(
+      ssrc,
+      offersNack(rtpParameters),
+      this,
+      rtpParameters.encodings?.[position]?.rtx?.ssrc,
+    );
+    if (outgoing.nackNegotiated) for (const { source } of producer.encodings) source.history.addKeeper();
+    const entry = port.createEntry(
+      entryConstants(this.transport.peer, ssrc, rtpParameters, this.kind, position),
+    );
+    const member = new VariantMember(port, rng, entry, {
+      keepTimestamps: type === 'pipe',
+      onEntered: (variant) => this.#entered(variant),
+    });
+    return { outgoing, member, encoding: type === 'pipe' ? producer.encodings[position] : undefined };
+  }
+
+  #counters(stream: OutgoingStream): EntryCounters {
+    return this.counters(this.streams.find(({ outgoing }) => outgoing === stream));
+  }
+
+  #clamp({ spatialLayer, temporalLayer }: ConsumerLayers): Layers {
+    const within = (layer: number, count: number): number => Math.max(0, Math.min(layer, count - 1));
+    return {
+      spatial: within(spatialLayer, this.spatialLayers),
+      temporal: within(temporalLayer ?? this.temporalLayers - 1, this.temporalLayers),
+    };
+  }
+
+  #encodingOf(variant: VariantList | undefined): Encoding | undefined {
+    return variant && this.producer.encodings.find(({ source }) => source === variant.source);
+  }
+
+  #encodingInUse(): Encoding | undefined {
+    const { member } = this.streams[0]!;
+    return this.#encodingOf(member.variant ?? member.awaited) ?? this.producer.encodings[0];
+  }
+
+  #activityChanged(nowMicros: number): void {
+    if (this.#active) {
+      this.#resume(nowMicros);
+      return;
+    }
+    for (const { member } of this.streams) member.leave();
+    this.#setCurrent(undefined);
+  }
+
+  #resume(nowMicros = this.#context.engine.now()): void {
+    if (!this.#active) return;
+    if (this.isLayered) {
+      this.#select(nowMicros);
+      return;
+    }
+    for (const { member, encoding = this.producer.encodings[0]! } of this.streams) {
+      const variant = encoding.source.variant(ALL_LAYERS, this.#ignoresDtx ? 0 : ALL_LAYERS);
+      if (member.variant === variant || member.awaited === variant) continue;
+      if (!encoding.source.hasKeyFrames) member.follow(variant, 'any');
+      else {
+        member.follow(variant, 'key-frame');
+        this.producer.requestKeyFrame(encoding, nowMicros);
+      }
+    }
+  }
+
+  /** Where a layered consumer should be now, and the next step to there. */
+  #select(nowMicros: number): void {
+    if (!this.isLayered || !this.#active) return;
+    const target = this.#target(nowMicros);
+    const { member } = this.streams[0]!;
+    if (!target) {
+      member.leave();
+      this.#setCurrent(undefined);
+      return;
+    }
+    this.#step(member, target, nowMicros);
+  }
+
+  #target(nowMicros: number): Layers | undefined {
+    if (this.#allowed === 'none') return undefined;
+    const wanted = this.#allowed ? lowerLayers(this.#preferred, this.#allowed) : this.#preferred;
+    const spatial = selectSpatialLayer(this.#spatialStates(nowMicros), wanted.spatial);
+    if (spatial === undefined) return undefined;
+    return { spatial, temporal: spatial > wanted.spatial ? this.temporalLayers - 1 : wanted.temporal };
+  }
+
+  #spatialStates(nowMicros: number): SpatialLayerState[] {
+    const { encodings } = this.producer;
+    if (this.type === 'simulcast')
+      return encodings.map(({ current, score }) => ({ active: current !== undefined && score > 0, score }));
+    const { score, source } = encodings[0]!;
+    return Array.from({ length: this.spatialLayers }, (_, spatial) => ({
+      active: score > 0 && nowMicros - source.layerMicros[spatial]! < CONSUMER_LIMITS.layerSilenceMicros,
+      score,
+    }));
+  }
+
+  #step(member: VariantMember, { spatial, temporal }: Layers, nowMicros: number): void {
+    const isSimulcast = this.type === 'simulcast';
+    const encoding = this.producer.encodings[isSimulcast ? spatial : 0]!;
+    const { source } = encoding;
+    const spatialLimit = isSimulcast || this.spatialLayers === 1 ? ALL_LAYERS : spatial;
+    const variantOf = (limit: number): VariantList =>
+      source.variant(spatialLimit, limit >= this.temporalLayers - 1 ? ALL_LAYERS : limit);
+    const { variant } = member;
+    if (variant?.source === source && variant.spatial === spatialLimit) {
+      const now = Math.min(variant.temporal, this.temporalLayers - 1);
+      if (temporal > now) member.follow(variantOf(now + 1), 'layer');
+      else if (temporal < now) member.follow(variantOf(temporal), 'picture');
+      else member.follow(variant, 'any');
+      return;
+    }
+    if (variant?.source === source && source.layering === 'full' && spatialLimit < variant.spatial) {
+      member.follow(variantOf(Math.min(temporal, variant.temporal)), 'picture');
+      return;
+    }
+    const wanted = variantOf(temporal);
+    if (member.awaited === wanted) return;
+    member.follow(wanted, 'key-frame');
+    this.producer.requestKeyFrame(encoding, nowMicros);
+  }
+
+  #entered(variant: VariantList): void {
+    const { outgoing } = this.streams[0]!;
+    if (outgoing.score.value === 0) outgoing.score.begin();
+    if (!this.isLayered) return;
+    const encoding = this.#encodingOf(variant)!;
+    this.#setCurrent({
+      spatial: this.type === 'simulcast' ? encoding.index : Math.min(variant.spatial, this.spatialLayers - 1),
+      temporal: Math.min(variant.temporal, this.temporalLayers - 1),
+    });
+    // Layers in time are taken one after the other.
+    this.#select(encoding.source.lastMicros);
+  }
+
+  #setCurrent(layers: Layers | undefined): void {
+    if (sameLayers(this.#current, layers)) return;
+    this.#current = layers;
+    const current = this.currentLayers;
+    this.#context.emit({
+      event: 'consumer.layerschange',
+      consumerId: this.id,
+      ...(current ? { layers: current } : {}),
+    });
+  }
+
+  #tellScore(): void {
+    const { score } = this;
+    const before = this.#score;
+    const same =
+      score.score === before.score &&
+      score.producerScore === before.producerScore &&
+      score.producerScores.every((each, i) => each === before.producerScores[i]);
+    if (same) return;
+    this.#score = score;
+    this.#context.emit({ event: 'consumer.score', consumerId: this.id, score });
   }
 }

@@ -25,6 +25,11 @@ export const MEDIA_DROP = [
   'cache-full', // too few slots are free to keep a packet
   'dtls-queue-full', // more handshakes at once than can be spread; DTLS repeats its flights
   'ice-bind-refused', // the address belongs to another transport
+  'rtp-payload-malformed', // a payload descriptor that ends early or contradicts itself
+  'rtx-on-media-ssrc', // a retransmission's payload type on an SSRC of media
+  'rtx-no-stream', // a retransmission of a stream that has sent nothing itself
+  'rtx-not-missing', // a retransmission of a packet that is there, or of none
+  'key-frame-no-source', // a request for a key frame of a stream that carries nothing now
 ] as const;
 export type MediaDropReason = (typeof MEDIA_DROP)[number];
 

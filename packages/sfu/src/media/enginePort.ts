@@ -33,8 +33,18 @@ import {
 import type { Engine } from '@tertulia/engine';
 import type { DropCounters } from './dropCounters.js';
 import { CARRIED_KINDS } from './packet.js';
-import type { CachedPacket, EntryConstants, EntryCounters, ForwardPort, ReceivedPacket } from './packet.js';
+import type {
+  CachedPacket,
+  EntryConstants,
+  EntryCounters,
+  ForwardPort,
+  PacketPatches,
+  ReceivedPacket,
+} from './packet.js';
 
+/** Words of a command: how many patches, then two words each: descriptor and value. */
+const COMMAND_PATCH_COUNT = 24;
+const COMMAND_PATCHES = 25;
 /** The longest compound that fits a path of 1,200 bytes with SRTCP's trailer. */
 export const RTCP_BYTES_MAX = 1180;
 
@@ -130,8 +140,9 @@ export class EnginePort implements ForwardPort {
     timestamp: number,
     marker: boolean,
     csrcs: readonly number[],
+    patches?: PacketPatches,
   ): void {
-    this.#write(COMMAND_LIST, list, packet, index, timestamp, marker ? FLAG_MARKER : 0, csrcs);
+    this.#write(COMMAND_LIST, list, packet, index, timestamp, marker ? FLAG_MARKER : 0, csrcs, patches);
   }
 
   resend(
@@ -141,9 +152,10 @@ export class EnginePort implements ForwardPort {
     timestamp: number,
     marker: boolean,
     csrcs: readonly number[],
+    patches?: PacketPatches,
   ): void {
     const flags = FLAG_RETRANSMISSION | (marker ? FLAG_MARKER : 0);
-    this.#write(COMMAND_ENTRY, entry, packet, index, timestamp, flags, csrcs);
+    this.#write(COMMAND_ENTRY, entry, packet, index, timestamp, flags, csrcs, patches);
   }
 
   retain(packet: ReceivedPacket): CachedPacket | undefined {
@@ -208,6 +220,7 @@ export class EnginePort implements ForwardPort {
     timestamp: number,
     flags: number,
     csrcs: readonly number[],
+    patches: PacketPatches | undefined,
   ): void {
     const commands = this.#commands;
     const word = this.#nextCommand() * COMMAND_WORDS;
@@ -232,6 +245,12 @@ export class EnginePort implements ForwardPort {
       commands[at + 1] = offsets[kind]!;
     }
     commands[word + COMMAND_EXTENSION_COUNT] = count;
+    const patchCount = patches ? patches.count : 0;
+    commands[word + COMMAND_PATCH_COUNT] = patchCount;
+    for (let i = 0; i < patchCount; i++) {
+      commands[word + COMMAND_PATCHES + 2 * i] = patches!.descriptors[i]!;
+      commands[word + COMMAND_PATCHES + 2 * i + 1] = patches!.values[i]!;
+    }
   }
 }
 

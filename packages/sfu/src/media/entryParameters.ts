@@ -3,13 +3,22 @@
  * Knows no engine call. Elsewhere: words of an entry → engine entries.ts
  */
 import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
-import type { RtpParameters } from '@tertulia/wire';
+import type { MediaKind, RtpParameters } from '@tertulia/wire';
+import { mediaCodecs, rtxPayloadTypes } from './codecs.js';
 import type { CarriedKind, EntryConstants } from './packet.js';
 import { carriedKind } from './packetReader.js';
-import { mediaCodecs } from './producer.js';
 
-/** Everything but the deltas and the SSRC's owner: those are decided when the entry begins to send. */
-export function entryConstants(peer: number, ssrc: number, rtpParameters: RtpParameters): EntryConstants {
+/**
+ * Everything but the deltas: those are decided when the entry begins to send.
+ * @param position of the encoding
+ */
+export function entryConstants(
+  peer: number,
+  ssrc: number,
+  rtpParameters: RtpParameters,
+  kind: MediaKind = 'audio',
+  position = 0,
+): EntryConstants {
   const extensionIds: Partial<Record<CarriedKind, number>> = {};
   let midId = 0;
   let absSendTimeId = 0;
@@ -22,6 +31,7 @@ export function entryConstants(peer: number, ssrc: number, rtpParameters: RtpPar
     else if (uri === HEADER_EXTENSION_URIS.transportWideCc) transportWideCcId = id;
   }
   const { mid = '' } = rtpParameters;
+  const rtxSsrc = rtpParameters.encodings?.[position]?.rtx?.ssrc;
   return {
     peer,
     ssrc,
@@ -36,5 +46,8 @@ export function entryConstants(peer: number, ssrc: number, rtpParameters: RtpPar
     absSendTimeId,
     transportWideCcId,
     enabled: true,
+    paced: kind === 'video',
+    patchDeltas: [0, 0, 0, 0],
+    ...(rtxSsrc === undefined ? {} : { rtxSsrc, rtxPayloadTypes: rtxPayloadTypes(rtpParameters) }),
   };
 }

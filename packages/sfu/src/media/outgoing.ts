@@ -5,6 +5,7 @@
  * Elsewhere: parsing of RTCP → rtcpInput.ts
  */
 import type { ReportBlock } from '@tertulia/wire';
+import { StreamScore } from './receive/streamScore.js';
 
 /** Until the first report tells it: a NACK asked twice within it is one loss. */
 const ROUND_TRIP_DEFAULT_MICROS = 100_000;
@@ -21,6 +22,9 @@ export interface SenderReportNumbers {
 
 export interface OutgoingOwner {
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void;
+  /** It cannot go on with what it has got (PLI, FIR). */
+  handleKeyFrameRequest?(stream: OutgoingStream, nowMicros: number): void;
+  handleReport?(stream: OutgoingStream): void;
   /** The receiver knows by now which section the SSRC belongs to. */
   stopSendingMid(stream: OutgoingStream): void;
 }
@@ -36,12 +40,16 @@ export class OutgoingStream {
   nackPackets = 0;
   plis = 0;
   firs = 0;
+  /** Of who asks for it to be told; counted by the owner. */
+  readonly score = new StreamScore();
   #midKnown = false;
 
   constructor(
     readonly ssrc: number,
     readonly nackNegotiated: boolean,
     readonly owner: OutgoingOwner,
+    /** Of its repetitions, where they go over an SSRC of their own. */
+    readonly rtxSsrc?: number | undefined,
   ) {}
 
   /** @param middleNow the middle 32 bits of our NTP clock */
@@ -58,6 +66,7 @@ export class OutgoingStream {
         this.measured = true;
       }
     }
+    this.owner.handleReport?.(this);
     if (this.#midKnown) return;
     this.#midKnown = true;
     this.owner.stopSendingMid(this);

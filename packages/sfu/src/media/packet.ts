@@ -4,9 +4,17 @@
  * Spec: virtual streams R6 (which header extensions are carried), RFC 3550 §5.1.
  * Elsewhere: rows and commands of the engine → enginePort.ts · who decides what is forwarded → virtual/, consumer.ts
  */
-import type { EntryConstants, EntryCounters } from '@tertulia/engine';
+import type { EntryConstants as EngineEntryConstants, EntryCounters } from '@tertulia/engine';
 
-export type { EntryConstants, EntryCounters };
+export type { EntryCounters };
+
+/** What only video needs may be absent. */
+export type EntryConstants = EngineEntryConstants & {
+  readonly patchDeltas?: readonly number[];
+  readonly rtxSsrc?: number;
+  readonly rtxPayloadTypes?: readonly (number | undefined)[];
+  readonly paced?: boolean;
+};
 
 /** Header extensions that go from a source to its receivers unchanged, with the receiver's id. Append only. */
 export const CarriedKind = {
@@ -54,6 +62,16 @@ export interface ReceivedPacket {
   readonly extensions: CarriedExtensions;
 }
 
+/**
+ * Numbers inside a packet that the copy for each receiver gets anew: written value = (value + the entry's delta) in the
+ * field's width. Descriptors as in the engine's command. The object is reused: good until the next packet.
+ */
+export interface PacketPatches {
+  count: number;
+  readonly descriptors: Uint32Array;
+  readonly values: Uint32Array;
+}
+
 /** A packet whose slot is kept until `ForwardPort.release`. */
 export interface CachedPacket extends ReceivedPacket {
   readonly cached: true;
@@ -76,7 +94,7 @@ export interface ForwardPort {
    * The packet to every entry of the list. One command, whatever the number of entries.
    * @param index extended sequence number in the list's own numbering, u32
    * @param timestamp on the list's own line, u32
-   * @param csrcs one or two
+   * @param csrcs at most two
    */
   forward(
     list: number,
@@ -85,6 +103,7 @@ export interface ForwardPort {
     timestamp: number,
     marker: boolean,
     csrcs: readonly number[],
+    patches?: PacketPatches,
   ): void;
   /** The same packet to one entry once more, with the numbers of then. */
   resend(
@@ -94,6 +113,7 @@ export interface ForwardPort {
     timestamp: number,
     marker: boolean,
     csrcs: readonly number[],
+    patches?: PacketPatches,
   ): void;
   /** Keeps a packet's bytes beyond the call. undefined when the engine has too few slots left; counted. */
   retain(packet: ReceivedPacket): CachedPacket | undefined;

@@ -25,6 +25,10 @@ import type { ReceivedPacket } from './packet.js';
 
 /** Kinds of ExtensionIds beyond the carried ones. */
 const MID = 32;
+const RID = 33;
+const REPAIRED_RID = 34;
+const TRANSPORT_WIDE = 35;
+const ABS_SEND_TIME = 36;
 const NOTHING = 0xff;
 const KIND_BY_URI: Readonly<Record<string, number>> = {
   [HEADER_EXTENSION_URIS.audioLevel]: CarriedKind.audioLevel,
@@ -35,7 +39,12 @@ const KIND_BY_URI: Readonly<Record<string, number>> = {
   [HEADER_EXTENSION_URIS.videoContentType]: CarriedKind.videoContentType,
   [HEADER_EXTENSION_URIS.absCaptureTime]: CarriedKind.absCaptureTime,
   [HEADER_EXTENSION_URIS.mid]: MID,
+  [HEADER_EXTENSION_URIS.rid]: RID,
+  [HEADER_EXTENSION_URIS.repairedRid]: REPAIRED_RID,
+  [HEADER_EXTENSION_URIS.transportWideCc]: TRANSPORT_WIDE,
+  [HEADER_EXTENSION_URIS.absSendTime]: ABS_SEND_TIME,
 };
+const RTX_HEADER_BYTES = 2;
 /** Longest value that is carried: what a two-byte element can say. */
 const CARRIED_BYTES_MAX = 255;
 
@@ -73,12 +82,17 @@ export class PacketReader implements ReceivedPacket {
   arrivalMicros = 0;
   audioLevel = -1;
   voice = false;
+  /** 16 bits, -1 absent. */
+  transportWideNumber = -1;
+  /** 24 bits: seconds in 6.18 fixed point, -1 absent. */
+  absSendTime = -1;
   readonly extensions = { offsets: new Uint32Array(CARRIED_KINDS), lengths: new Uint8Array(CARRIED_KINDS) };
   readonly #slab: Uint8Array;
   readonly #rows: Uint32Array;
   #ids: ExtensionIds | undefined;
-  #midOffset = 0;
-  #midLength = 0;
+  /** Where MID, RID and repaired RID lie, and how long they are; 0 = absent. */
+  readonly #nameOffsets = [0, 0, 0];
+  readonly #nameLengths = [0, 0, 0];
 
   constructor(slab: Uint8Array, rows: Uint32Array) {
     this.#slab = slab;
@@ -102,7 +116,9 @@ export class PacketReader implements ReceivedPacket {
     this.audioLevel = -1;
     this.voice = false;
     this.extensions.lengths.fill(0);
-    this.#midLength = 0;
+    this.transportWideNumber = -1;
+    this.absSendTime = -1;
+    this.#nameLengths[0] = this.#nameLengths[1] = this.#nameLengths[2] = 0;
     const profile = rows[at + ROW_EXTENSION_PROFILE]!;
     if (profile === 0) return true;
     this.#ids = ids;
@@ -119,18 +135,47 @@ export class PacketReader implements ReceivedPacket {
 
   /** What the packet says of its section; text only when somebody asks. */
   mid(): string | undefined {
-    if (this.#midLength === 0) return undefined;
+    return this.#name(MID);
+  }
+
+  rid(): string | undefined {
+    return this.#name(RID);
+  }
+
+  /** Of a retransmission: the RID of what it repeats. */
+  repairedRid(): string | undefined {
+    return this.#name(REPAIRED_RID);
+  }
+
+  /** A retransmission becomes what it repeats: RFC 4588 §4, the original number is in front of the payload. */
+  becomeOriginal(extendedSequence: number, ssrc: number, payloadType: number): void {
+    this.payloadOffset += RTX_HEADER_BYTES;
+    this.payloadLength -= RTX_HEADER_BYTES;
+    this.extendedSequence = extendedSequence;
+    this.ssrc = ssrc;
+    this.payloadType = payloadType;
+  }
+
+  /** Of a retransmission: the 16-bit number of what it repeats; undefined when there is nothing in it. */
+  originalSequence(): number | undefined {
+    if (this.payloadLength < RTX_HEADER_BYTES) return undefined;
+    return (this.#slab[this.payloadOffset]! << 8) | this.#slab[this.payloadOffset + 1]!;
+  }
+
+  #name(kind: number): string | undefined {
+    const length = this.#nameLengths[kind - MID]!;
+    if (length === 0) return undefined;
+    const offset = this.#nameOffsets[kind - MID]!;
     let text = '';
-    for (let i = 0; i < this.#midLength; i++) text += String.fromCharCode(this.#slab[this.#midOffset + i]!);
+    for (let i = 0; i < length; i++) text += String.fromCharCode(this.#slab[offset + i]!);
     return text;
   }
 
   readonly #visit = (id: number, offset: number, length: number): void => {
     const kind = this.#ids!.kindOf(id);
     if (kind === NOTHING || length === 0) return;
-    if (kind === MID) {
-      this.#midOffset = offset;
-      this.#midLength = length;
+    if (kind >= MID) {
+      this.#visitOther(kind, offset, length);
       return;
     }
     if (length > CARRIED_BYTES_MAX) return;
@@ -142,4 +187,16 @@ export class PacketReader implements ReceivedPacket {
       this.voice = byte >= 0x80;
     }
   };
+
+  #visitOther(kind: number, offset: number, length: number): void {
+    const slab = this.#slab;
+    if (kind <= REPAIRED_RID) {
+      this.#nameOffsets[kind - MID] = offset;
+      this.#nameLengths[kind - MID] = length;
+    } else if (kind === TRANSPORT_WIDE) {
+      if (length >= 2) this.transportWideNumber = (slab[offset]! << 8) | slab[offset + 1]!;
+    } else if (length >= 3) {
+      this.absSendTime = (slab[offset]! << 16) | (slab[offset + 1]! << 8) | slab[offset + 2]!;
+    }
+  }
 }

@@ -1,26 +1,41 @@
 /**
- * One source of a transport: its streams (SSRCs), what is known of their reception, and who is handed its packets.
- * Audio is one stream at a time; another SSRC of the same MID takes its place. Time comes as an argument.
- * Spec: RFC 3550 §6.4 (reports), RFC 4585 (NACK, where negotiated).
- * Elsewhere: which packet is whose → rtpListener.ts · counting → receive/ · plain consumers → fanOut.ts · slots → virtual/
+ * One source of a transport: its encodings, what is known of their reception, and who is handed their packets. An encoding
+ * is one SSRC at a time; another SSRC of the same place takes over. Time comes as an argument.
+ * Spec: RFC 3550 §6.4 (reports), RFC 4585 (NACK, where negotiated), RFC 4588 (retransmissions).
+ * Elsewhere: which packet is whose → rtpListener.ts · counting → receive/ · consumers → forward/ · slots → virtual/
  */
-import type { MediaKind, RtpCodecParameters, RtpParameters } from '@tertulia/wire';
+import type { MediaKind, RtpParameters } from '@tertulia/wire';
+import type { ProducerScore, ProducerType } from '../types.js';
+import { canSvc, layerCounts, mediaCodecs, offersFeedback, offersNack, rtxPayloadTypes } from './codecs.js';
 import type { Consumer } from './consumer.js';
+import type { MediaContext } from './context.js';
 import type { MediaDropReason } from './dropCounters.js';
-import { FanOut } from './fanOut.js';
-import type { ForwardPort, ReceivedPacket } from './packet.js';
+import type { SpatialLayering } from './forward/layers.js';
+import { HISTORY_LIMITS } from './forward/packetHistory.js';
+import { payloadReader } from './forward/payloadReaders.js';
+import { SourceStream } from './forward/sourceStream.js';
+import type { ReceivedPacket } from './packet.js';
 import type { PacketReader } from './packetReader.js';
-import { NackGenerator } from './receive/nackGenerator.js';
-import { ReceiveStream } from './receive/receiveStream.js';
+import { Encoding } from './receive/encoding.js';
+import type { MediaStream, RetransmissionStream } from './receive/encoding.js';
+import { NACK_LIMITS, VIDEO_NACK_LIMITS } from './receive/nackGenerator.js';
+import { SCORE } from './receive/streamScore.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
+
+export { mediaCodecs, offersNack } from './codecs.js';
+export { Encoding, MediaStream, RetransmissionStream } from './receive/encoding.js';
+export type { IncomingStream } from './receive/encoding.js';
 
 export const PRODUCER_LIMITS = {
   /** A microphone in DTX still sends every 400 ms (RFC 7587 §3.1.3); longer means that nothing comes. */
   inactiveMicros: 1_500_000,
+  /** A screen that stands still may send a frame every few seconds only. */
+  screenInactiveMicros: 5_000_000,
+  /** A repetition may be of a packet that never came at all, but not of one far ahead. */
+  repairAheadPackets: 100,
 } as const;
-const SCORE = { whole: 10, nothing: 0 } as const;
 
-/** Who else is handed a producer's packets: virtual streams. */
+/** Who else is handed a producer's packets: virtual streams, observers. */
 export interface PacketSink {
   handlePacket(packet: ReceivedPacket): void;
   handleSenderReport(ntpMicros: number, rtpTimestamp: number, nowMicros: number): void;
@@ -28,138 +43,261 @@ export interface PacketSink {
   producerClosed(nowMicros: number): void;
 }
 
-export interface ProducerStream {
-  readonly producer: Producer;
-  readonly ssrc: number;
-  readonly receive: ReceiveStream;
-  readonly nack: NackGenerator | undefined;
-  packets: number;
-  octets: number;
-  lastMicros: number;
-  score: number;
-  nacks: number;
-  nackPackets: number;
-}
-
-export interface ProducerOwner {
-  /** Its consumers have to be told. */
-  scoreChanged(producer: Producer): void;
+export interface ProducerSettings {
+  readonly id: string;
+  readonly kind: MediaKind;
+  readonly rtpParameters: RtpParameters;
+  readonly transport: WebRtcTransport;
+  readonly paused: boolean;
+  /** ms */
+  readonly keyFrameRequestDelay?: number | undefined;
 }
 
 export class Producer {
+  readonly id: string;
+  readonly kind: MediaKind;
+  readonly type: ProducerType;
+  readonly rtpParameters: RtpParameters;
+  readonly transport: WebRtcTransport;
   readonly consumers = new Set<Consumer>();
-  readonly fanOut: FanOut;
+  readonly encodings: readonly Encoding[];
   readonly sinks = new Set<PacketSink>();
   paused: boolean;
+  /** How requests for key frames are worded; undefined: there is no way to ask. */
+  readonly keyFrameWords: 'pli' | 'fir' | undefined;
+  readonly #context: MediaContext;
   /** Codec number (which of an entry's payload types) by payload type, -1 = not announced. */
   readonly #codecs = new Int8Array(128).fill(-1);
-  readonly #clockRates: number[] = [];
-  readonly #nackNegotiated: boolean;
-  #current: ProducerStream | undefined;
+  /** Codec number that a payload type repeats, -1 = none. */
+  readonly #repeated = new Int8Array(128).fill(-1);
+  readonly #payloadTypes: number[];
+  readonly #inactiveMicros: number;
 
-  constructor(
-    readonly id: string,
-    readonly kind: MediaKind,
-    readonly rtpParameters: RtpParameters,
-    readonly transport: WebRtcTransport,
-    paused: boolean,
-    port: ForwardPort,
-    rng: () => number,
-    readonly owner: ProducerOwner,
-  ) {
-    this.paused = paused;
-    this.fanOut = new FanOut(port, rng);
-    mediaCodecs(rtpParameters).forEach(({ payloadType, clockRate }, number) => {
-      this.#codecs[payloadType] = number;
-      this.#clockRates[number] = clockRate;
+  constructor(settings: ProducerSettings, context: MediaContext) {
+    const { id, kind, rtpParameters, transport } = settings;
+    this.id = id;
+    this.kind = kind;
+    this.rtpParameters = rtpParameters;
+    this.transport = transport;
+    this.paused = settings.paused;
+    this.#context = context;
+    const codecs = mediaCodecs(rtpParameters);
+    this.#payloadTypes = codecs.map(({ payloadType }) => payloadType);
+    this.#payloadTypes.forEach((payloadType, number) => (this.#codecs[payloadType] = number));
+    rtxPayloadTypes(rtpParameters).forEach((payloadType, number) => {
+      if (payloadType !== undefined) this.#repeated[payloadType] = number;
     });
-    this.#nackNegotiated = offersNack(rtpParameters);
+    this.type = typeOf(rtpParameters);
+    this.keyFrameWords =
+      kind === 'audio'
+        ? undefined
+        : offersFeedback(rtpParameters, 'nack', 'pli')
+          ? 'pli'
+          : offersFeedback(rtpParameters, 'ccm', 'fir')
+            ? 'fir'
+            : undefined;
+    const { encodings = [{}] } = rtpParameters;
+    const isScreen = encodings.some(({ scalabilityMode = '' }) => scalabilityMode.startsWith('S'));
+    const delayMs = settings.keyFrameRequestDelay ?? 0;
+    this.#inactiveMicros = isScreen ? PRODUCER_LIMITS.screenInactiveMicros : PRODUCER_LIMITS.inactiveMicros;
+    const clockRates = codecs.map(({ clockRate }) => clockRate);
+    this.encodings = (encodings.length === 0 ? [{}] : encodings).map((encoding, index) => {
+      const layers = layerCounts(encoding.scalabilityMode);
+      const layering: SpatialLayering =
+        this.type !== 'svc' || layers.spatial === 1 ? 'none' : layers.keyOnly ? 'key' : 'full';
+      const source = new SourceStream({
+        port: context.port,
+        clock: transport.rtp.clock,
+        clockRates,
+        readers: codecs.map(({ mimeType }) => payloadReader(mimeType)),
+        layering,
+        history: HISTORY_LIMITS[kind],
+      });
+      return new Encoding(this, index, encoding.rid, source, {
+        clockRate: clockRates[0] ?? 48_000,
+        nackLimits: !offersNack(rtpParameters)
+          ? undefined
+          : kind === 'audio'
+            ? NACK_LIMITS
+            : VIDEO_NACK_LIMITS,
+        keyFrameWindowMicros: delayMs > 0 ? delayMs * 1000 : undefined,
+      });
+    });
   }
 
-  get clockRate(): number {
-    return this.#clockRates[0] ?? 48_000;
+  /** The first encoding's stream whose packets go on; undefined before the first packet. */
+  get stream(): MediaStream | undefined {
+    return this.encodings[0]!.current;
   }
 
-  /** The stream whose packets go on; undefined before the first. */
-  get stream(): ProducerStream | undefined {
-    return this.#current;
-  }
-
-  get score(): number {
-    return this.#current?.score ?? SCORE.nothing;
-  }
-
-  addStream(ssrc: number): ProducerStream {
-    return {
-      producer: this,
-      ssrc,
-      receive: new ReceiveStream({ ssrc, clockRate: this.clockRate }),
-      nack: this.#nackNegotiated ? new NackGenerator() : undefined,
-      packets: 0,
-      octets: 0,
-      lastMicros: 0,
-      score: SCORE.nothing,
-      nacks: 0,
-      nackPackets: 0,
-    };
+  /** By encoding, those that have sent. */
+  get scores(): ProducerScore[] {
+    return this.encodings.flatMap(({ index, rid, current, score }) =>
+      current
+        ? [{ encodingIdx: index, ssrc: current.ssrc, ...(rid === undefined ? {} : { rid }), score }]
+        : [],
+    );
   }
 
   /** @returns why the packet goes no further, or undefined. */
-  handlePacket(stream: ProducerStream, packet: PacketReader, nowMicros: number): MediaDropReason | undefined {
+  handlePacket(stream: MediaStream, packet: PacketReader, nowMicros: number): MediaDropReason | undefined {
     const codec = this.#codecs[packet.payloadType]!;
-    if (codec < 0) return 'rtp-payload-type';
+    if (codec < 0) {
+      if (this.#repeated[packet.payloadType]! >= 0) return 'rtx-on-media-ssrc';
+      return 'rtp-payload-type';
+    }
+    const { encoding } = stream;
+    const { source } = encoding;
     const outcome = stream.receive.handlePacket(packet.extendedSequence, packet.timestamp, nowMicros);
-    if (outcome === 'duplicate') return 'rtp-duplicate';
+    if (outcome === 'duplicate') {
+      stream.discarded++;
+      return 'rtp-duplicate';
+    }
     stream.nack?.handlePacket(packet.extendedSequence, nowMicros);
     packet.codec = codec;
     stream.packets++;
     stream.octets += packet.payloadLength;
     stream.lastMicros = nowMicros;
-    if (stream !== this.#current && !this.#take(stream, nowMicros)) return 'rtp-superseded';
-    if (outcome === 'restart') this.fanOut.startAnew();
-    if (stream.score !== SCORE.whole) this.#setScore(stream, SCORE.whole);
-    if (this.paused) return 'rtp-paused';
-    if (this.fanOut.size > 0) this.fanOut.forward(packet, this.#clockRates[codec]!);
-    for (const sink of this.sinks) sink.handlePacket(packet);
-    return undefined;
+    if (stream !== encoding.current && !this.#take(stream, nowMicros)) return 'rtp-superseded';
+    if (outcome === 'restart') source.startAnew();
+    if (stream.nack?.takeOverflow()) this.requestKeyFrame(encoding, nowMicros);
+    if (stream.score.value === SCORE.nothing) {
+      stream.score.begin();
+      this.#tellScores(nowMicros);
+    }
+    return this.#forward(encoding, packet);
+  }
+
+  /** @returns why the repetition goes no further, or undefined. */
+  handleRetransmission(
+    rtx: RetransmissionStream,
+    packet: PacketReader,
+    nowMicros: number,
+  ): MediaDropReason | undefined {
+    const codec = this.#repeated[packet.payloadType]!;
+    if (codec < 0) return 'rtp-payload-type';
+    if (rtx.receive.handlePacket(packet.extendedSequence, packet.timestamp, nowMicros) === 'duplicate')
+      return 'rtp-duplicate';
+    rtx.packets++;
+    rtx.octets += packet.payloadLength;
+    rtx.lastMicros = nowMicros;
+    const original = packet.originalSequence();
+    // Nothing but padding: the sender probes for bandwidth.
+    if (original === undefined) return undefined;
+    const stream = rtx.encoding.current;
+    const extended = stream?.receive.extend(original);
+    if (!stream || extended === undefined) return 'rtx-no-stream';
+    stream.retransmitted++;
+    if (!stream.receive.handleRepair(extended)) {
+      stream.discarded++;
+      return 'rtx-not-missing';
+    }
+    packet.becomeOriginal(extended, stream.ssrc, this.#payloadTypes[codec]!);
+    packet.codec = codec;
+    stream.nack?.handlePacket(extended, nowMicros);
+    stream.repaired++;
+    stream.packets++;
+    stream.octets += packet.payloadLength;
+    stream.lastMicros = nowMicros;
+    return this.#forward(rtx.encoding, packet);
   }
 
   handleSenderReport(
-    stream: ProducerStream,
+    stream: MediaStream,
     ntpMicros: number,
     ntpMiddle: number,
     rtpTimestamp: number,
     nowMicros: number,
   ): void {
     stream.receive.handleSenderReport({ ntpMiddle, arrivalMicros: nowMicros });
-    if (stream !== this.#current) return;
+    const { encoding } = stream;
+    if (stream !== encoding.current) return;
+    encoding.source.handleSenderReport(ntpMicros, rtpTimestamp, nowMicros);
     for (const sink of this.sinks) sink.handleSenderReport(ntpMicros, rtpTimestamp, nowMicros);
   }
 
-  /** From the transport's report timer. */
+  /** From the transport's report timer, after the report's interval was closed. */
   look(nowMicros: number): void {
-    const stream = this.#current;
-    if (!stream || stream.score === SCORE.nothing || this.paused) return;
-    if (nowMicros - stream.lastMicros > PRODUCER_LIMITS.inactiveMicros) this.#setScore(stream, SCORE.nothing);
+    if (this.paused) return;
+    let changed = false;
+    for (const { current: stream } of this.encodings) {
+      if (!stream || stream.score.value === SCORE.nothing) continue;
+      if (nowMicros - stream.lastMicros > this.#inactiveMicros) {
+        stream.score.end();
+        changed = true;
+        continue;
+      }
+      const { expected, received } = stream.receive.stats();
+      const { repaired, retransmitted } = stream;
+      const totals = { expected, received: received - repaired, repaired, retransmitted };
+      if (stream.score.handleTotals(totals)) changed = true;
+    }
+    if (changed) this.#tellScores(nowMicros);
   }
 
   setPaused(paused: boolean, nowMicros: number): void {
     if (this.paused === paused) return;
     this.paused = paused;
     // What comes after the pause is not what its numbers say was lost.
-    if (!paused) this.fanOut.startAnew();
+    if (!paused) for (const { source } of this.encodings) source.startAnew();
+    for (const consumer of this.consumers) consumer.producerPaused(nowMicros);
     for (const sink of this.sinks) sink.setPaused(paused, nowMicros);
+  }
+
+  /** Somebody cannot go on without one; the transport asks the sender when it is time. */
+  requestKeyFrame(encoding: Encoding, nowMicros: number): void {
+    if (this.paused || this.keyFrameWords === undefined) return;
+    encoding.keyFrames.want();
+    this.transport.rtp.askForKeyFrame(encoding, nowMicros);
   }
 
   close(nowMicros: number): void {
     for (const sink of [...this.sinks]) sink.producerClosed(nowMicros);
     this.sinks.clear();
-    this.fanOut.close();
+    for (const { source } of this.encodings) source.close();
+  }
+
+  dump(): Record<string, unknown> {
+    const { id, kind, type, rtpParameters, paused } = this;
+    return {
+      id,
+      kind,
+      type,
+      rtpParameters,
+      paused,
+      ssrc: this.stream?.ssrc,
+      rtpStreams: this.encodings.flatMap(({ index, rid, current, retransmissions, source }) =>
+        current
+          ? [
+              {
+                encodingIdx: index,
+                ssrc: current.ssrc,
+                rid,
+                rtxSsrc: retransmissions?.ssrc,
+                score: current.score.value,
+                ...source.dump(),
+              },
+            ]
+          : [],
+      ),
+    };
+  }
+
+  #forward(encoding: Encoding, packet: PacketReader): MediaDropReason | undefined {
+    if (this.paused) return 'rtp-paused';
+    const { source } = encoding;
+    const keyFrames = source.keyFrames;
+    const why = source.handlePacket(this.#context.engine.slab, packet);
+    if (why !== undefined) return 'rtp-payload-malformed';
+    if (source.keyFrames !== keyFrames) encoding.keyFrames.handleKeyFrame();
+    for (const sink of this.sinks) sink.handlePacket(packet);
+    return undefined;
   }
 
   /** A stream of which packets come takes over, unless the one before was heard of in the meantime. */
-  #take(stream: ProducerStream, nowMicros: number): boolean {
-    const before = this.#current;
+  #take(stream: MediaStream, nowMicros: number): boolean {
+    const { encoding } = stream;
+    const before = encoding.current;
     if (
       before &&
       before.packets > 0 &&
@@ -167,26 +305,23 @@ export class Producer {
       nowMicros - before.lastMicros < PRODUCER_LIMITS.inactiveMicros
     )
       return false;
-    this.#current = stream;
-    if (before) this.fanOut.startAnew();
+    encoding.current = stream;
+    if (before) encoding.source.startAnew();
     return true;
   }
 
-  #setScore(stream: ProducerStream, score: number): void {
-    stream.score = score;
-    this.owner.scoreChanged(this);
+  #tellScores(nowMicros: number): void {
+    this.#context.emit({ event: 'producer.score', producerId: this.id, score: this.scores });
+    for (const consumer of this.consumers) consumer.producerScoreChanged(nowMicros);
   }
 }
 
-/** Without RTX, FEC and their like. The order is the entries' codec numbers; eight are what an entry holds. */
-export function mediaCodecs(rtpParameters: RtpParameters): RtpCodecParameters[] {
-  return rtpParameters.codecs
-    .filter(({ mimeType }) => !/\/(rtx|red|ulpfec|flexfec-03|cn|telephone-event)$/i.test(mimeType))
-    .slice(0, 8);
-}
-
-export function offersNack(rtpParameters: RtpParameters): boolean {
-  return mediaCodecs(rtpParameters).some(({ rtcpFeedback = [] }) =>
-    rtcpFeedback.some(({ type, parameter = '' }) => type === 'nack' && parameter === ''),
-  );
+/** One SSRC with layers is SVC where the codec can; several encodings, or layers in time only, are simulcast. */
+function typeOf(rtpParameters: RtpParameters): ProducerType {
+  const { encodings = [] } = rtpParameters;
+  if (encodings.length > 1) return 'simulcast';
+  const { spatial, temporal } = layerCounts(encodings[0]?.scalabilityMode);
+  if (spatial === 1 && temporal === 1) return 'simple';
+  const mimeType = mediaCodecs(rtpParameters)[0]?.mimeType ?? '';
+  return canSvc(mimeType) ? 'svc' : /^video\//i.test(mimeType) ? 'simulcast' : 'simple';
 }

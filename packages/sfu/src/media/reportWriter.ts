@@ -1,7 +1,8 @@
 /**
  * Writes compounds of reports straight into a given buffer: a thousand receivers are owed one each second, so nothing is
  * built in between. Everything else of RTCP is written by @tertulia/wire.
- * Spec: RFC 3550 §6.4.1 (SR), §6.4.2 (RR), §6.5 (SDES), RFC 4585 §6.2.1 (NACK).
+ * Spec: RFC 3550 §6.4.1 (SR), §6.4.2 (RR), §6.5 (SDES), RFC 4585 §6.2.1 (NACK), §6.3.1
+ * (PLI), RFC 5104 §4.3.1 (FIR).
  */
 import type { ReportBlock } from '@tertulia/wire';
 import type { SenderReportNumbers } from './outgoing.js';
@@ -11,6 +12,9 @@ const RECEIVER_REPORT = 201;
 const SOURCE_DESCRIPTION = 202;
 const TRANSPORT_FEEDBACK = 205;
 const NACK_FORMAT = 1;
+const PAYLOAD_FEEDBACK = 206;
+const PICTURE_LOSS_FORMAT = 1;
+const FULL_INTRA_FORMAT = 4;
 const CNAME_ITEM = 1;
 const REPORT_BLOCK_BYTES = 24;
 const SENDER_REPORT_BYTES = 28;
@@ -87,6 +91,24 @@ export class ReportWriter {
     view.setUint32(this.#at + 8, mediaSsrc);
     words.forEach((word, i) => view.setUint32(this.#at + 12 + 4 * i, word));
     this.#at += 12 + 4 * words.length;
+  }
+
+  pictureLoss(senderSsrc: number, mediaSsrc: number): void {
+    this.#header(PICTURE_LOSS_FORMAT, PAYLOAD_FEEDBACK, 12);
+    this.#view.setUint32(this.#at + 4, senderSsrc);
+    this.#view.setUint32(this.#at + 8, mediaSsrc);
+    this.#at += 12;
+  }
+
+  /** @param sequence one more with each new request, 8 bits */
+  fullIntraRequest(senderSsrc: number, mediaSsrc: number, sequence: number): void {
+    const view = this.#view;
+    this.#header(FULL_INTRA_FORMAT, PAYLOAD_FEEDBACK, 20);
+    view.setUint32(this.#at + 4, senderSsrc);
+    view.setUint32(this.#at + 8, 0); // unused, RFC 5104 §4.3.1.2
+    view.setUint32(this.#at + 12, mediaSsrc);
+    view.setUint32(this.#at + 16, (sequence & 0xff) << 24);
+    this.#at += 20;
   }
 
   #header(count: number, type: number, bytes: number): void {

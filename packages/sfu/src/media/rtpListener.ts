@@ -1,63 +1,126 @@
 /**
- * Which producer of a transport a packet belongs to: by its SSRC, else by the MID in it, which then binds the SSRC.
- * Spec: RFC 8843 §9.2 (association by MID), RFC 3550 §8. RIDs come with simulcast.
+ * Which producer and which of its encodings a packet belongs to: by its SSRC, else by what the packet says of itself (MID
+ * and RID, repaired RID for retransmissions), else by its payload type where nothing else was negotiated. What was found
+ * once binds the SSRC.
+ * Spec: RFC 8843 §9.2 (association by MID), RFC 8852 (RID, repaired RID), RFC 4588 (retransmissions), RFC 3550 §8.
  * Knows tables only. Elsewhere: bytes → packetReader.ts · what happens with the packet → producer.ts
  */
-import type { Producer, ProducerStream } from './producer.js';
+import { isRtx } from './codecs.js';
+import type { Encoding, IncomingStream, Producer } from './producer.js';
 
 export const RTP_LISTENER_LIMITS = {
-  /** SSRCs bound by MID over a transport's life; a browser changes one at a restart of its sender, not sixteen times. */
+  /** SSRCs bound to one encoding by what packets say, over its life. A browser changes one at a restart of its sender, and
+   *  has another for retransmissions; not sixteen times. */
   boundSsrcs: 16,
 } as const;
 
 export type ListenRefusal = 'rtp-no-stream' | 'rtp-stream-limit';
 
+/** What a packet says of itself; `PacketReader`. */
+export interface SelfDescription {
+  readonly payloadType: number;
+  mid(): string | undefined;
+  rid(): string | undefined;
+  repairedRid(): string | undefined;
+}
+
 export class RtpListener {
-  readonly #streams = new Map<number, ProducerStream>();
+  readonly #streams = new Map<number, IncomingStream>();
   readonly #byMid = new Map<string, Producer>();
-  #bound = 0;
+  /** Without a MID: by RID alone. */
+  readonly #byRid = new Map<string, Encoding>();
+  /** Without MID, RID and SSRC: by payload type, retransmissions too. */
+  readonly #byPayloadType = new Map<number, Producer>();
+  readonly #bound = new Map<Encoding, number>();
 
   /** @returns what clashes with another producer of the transport, or undefined when it was added. */
   add(producer: Producer): string | undefined {
-    const { mid, encodings = [] } = producer.rtpParameters;
+    const { mid, codecs, encodings = [] } = producer.rtpParameters;
     if (mid !== undefined && this.#byMid.has(mid)) return `MID '${mid}' is already in use`;
-    const ssrcs = encodings.flatMap(({ ssrc }) => (ssrc === undefined ? [] : [ssrc]));
+    const ssrcs = encodings.flatMap(({ ssrc, rtx }) =>
+      [ssrc, rtx?.ssrc].filter((each) => each !== undefined),
+    );
     for (const ssrc of ssrcs) if (this.#streams.has(ssrc)) return `SSRC ${ssrc} is already in use`;
-    if (mid === undefined && ssrcs.length === 0) return 'neither a MID nor an SSRC in rtpParameters';
+    const rids = encodings.flatMap(({ rid }) => (rid === undefined ? [] : [rid]));
+    if (mid === undefined)
+      for (const rid of rids) if (this.#byRid.has(rid)) return `RID '${rid}' is already in use`;
+    const byPayloadType = mid === undefined && ssrcs.length === 0 && rids.length === 0;
+    if (byPayloadType) {
+      for (const { payloadType } of codecs)
+        if (this.#byPayloadType.has(payloadType)) return `payload type ${payloadType} is already in use`;
+      for (const { payloadType } of codecs) this.#byPayloadType.set(payloadType, producer);
+    }
     if (mid !== undefined) this.#byMid.set(mid, producer);
-    for (const ssrc of ssrcs) this.#streams.set(ssrc, producer.addStream(ssrc));
+    producer.encodings.forEach((encoding, i) => {
+      const { ssrc, rid, rtx } = encodings[i] ?? {};
+      if (ssrc !== undefined) this.#streams.set(ssrc, encoding.addStream(ssrc));
+      if (rtx !== undefined) this.#streams.set(rtx.ssrc, encoding.addRetransmissions(rtx.ssrc));
+      if (mid === undefined && rid !== undefined) this.#byRid.set(rid, encoding);
+    });
     return undefined;
   }
 
   remove(producer: Producer): void {
-    for (const [ssrc, stream] of this.#streams) if (stream.producer === producer) this.#streams.delete(ssrc);
+    for (const [ssrc, { encoding }] of this.#streams)
+      if (encoding.producer === producer) this.#streams.delete(ssrc);
+    for (const encoding of producer.encodings) this.#bound.delete(encoding);
     for (const [mid, owner] of this.#byMid) if (owner === producer) this.#byMid.delete(mid);
+    for (const [rid, encoding] of this.#byRid) if (encoding.producer === producer) this.#byRid.delete(rid);
+    for (const [type, owner] of this.#byPayloadType) if (owner === producer) this.#byPayloadType.delete(type);
   }
 
-  find(ssrc: number): ProducerStream | undefined {
+  find(ssrc: number): IncomingStream | undefined {
     return this.#streams.get(ssrc);
   }
 
-  /** A packet of an unknown SSRC: its MID, if it has one, says whose it is. */
-  bind(ssrc: number, mid: string | undefined): ProducerStream | ListenRefusal {
-    const producer = mid === undefined ? undefined : this.#byMid.get(mid);
-    if (!producer) return 'rtp-no-stream';
-    if (this.#bound >= RTP_LISTENER_LIMITS.boundSsrcs) return 'rtp-stream-limit';
-    this.#bound++;
-    const stream = producer.addStream(ssrc);
+  /** A packet of an unknown SSRC. */
+  bind(ssrc: number, packet: SelfDescription): IncomingStream | ListenRefusal {
+    const mid = packet.mid();
+    const rid = packet.rid();
+    const repairedRid = packet.repairedRid();
+    let producer = mid === undefined ? undefined : this.#byMid.get(mid);
+    let encoding: Encoding | undefined;
+    const anyRid = rid ?? repairedRid;
+    if (anyRid !== undefined) {
+      encoding = producer
+        ? producer.encodings.find((each) => each.rid === anyRid)
+        : mid === undefined
+          ? this.#byRid.get(anyRid)
+          : undefined;
+      if (!encoding && producer?.encodings.length === 1 && producer.encodings[0]!.rid === undefined)
+        encoding = producer.encodings[0];
+    } else {
+      if (!producer && mid === undefined) producer = this.#byPayloadType.get(packet.payloadType);
+      // Several layers and not a word about which: nobody can tell.
+      if (producer?.encodings.length === 1) encoding = producer.encodings[0];
+    }
+    if (!encoding) return 'rtp-no-stream';
+    const bound = this.#bound.get(encoding) ?? 0;
+    if (bound >= RTP_LISTENER_LIMITS.boundSsrcs) return 'rtp-stream-limit';
+    this.#bound.set(encoding, bound + 1);
+    const retransmissions =
+      (rid === undefined && repairedRid !== undefined) ||
+      isRtx(encoding.producer.rtpParameters, packet.payloadType);
+    const stream = retransmissions ? encoding.addRetransmissions(ssrc) : encoding.addStream(ssrc);
     this.#streams.set(ssrc, stream);
     return stream;
   }
 
-  *streams(): Iterable<ProducerStream> {
-    yield* this.#streams.values();
+  streams(): Iterable<IncomingStream> {
+    return this.#streams.values();
   }
 
   dump(): Record<string, unknown> {
+    const byProducer = <K>(table: Map<K, Producer>): Record<string, string> =>
+      Object.fromEntries([...table].map(([key, { id }]) => [String(key), id]));
     return {
-      ssrcTable: Object.fromEntries([...this.#streams].map(([ssrc, { producer }]) => [ssrc, producer.id])),
-      midTable: Object.fromEntries([...this.#byMid].map(([mid, { id }]) => [mid, id])),
-      boundSsrcs: this.#bound,
+      ssrcTable: Object.fromEntries(
+        [...this.#streams].map(([ssrc, { encoding }]) => [ssrc, encoding.producer.id]),
+      ),
+      midTable: byProducer(this.#byMid),
+      ridTable: Object.fromEntries([...this.#byRid].map(([rid, { producer }]) => [rid, producer.id])),
+      payloadTypeTable: byProducer(this.#byPayloadType),
+      boundSsrcs: [...this.#bound.values()].reduce((sum, count) => sum + count, 0),
     };
   }
 }

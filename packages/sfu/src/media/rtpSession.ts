@@ -14,7 +14,7 @@ import { DropCounters } from './dropCounters.js';
 import { RTCP_BYTES_MAX } from './enginePort.js';
 import type { OutgoingStream, SenderReportNumbers } from './outgoing.js';
 import { ExtensionIds } from './packetReader.js';
-import type { Producer } from './producer.js';
+import type { Encoding, Producer } from './producer.js';
 import { visitReports } from './reportReader.js';
 import type { ReportVisitor } from './reportReader.js';
 import { ReportSchedule } from './reportSchedule.js';
@@ -74,6 +74,8 @@ export class RtpSession implements Reporter {
   readonly #context: MediaContext;
   readonly #peer: number;
   readonly #outgoing = new Map<number, OutgoingStream>();
+  /** Of repetitions: reports about them say nothing that is used. */
+  readonly #outgoingRtx = new Set<number>();
   readonly #cnames = new Map<number, Uint8Array>();
   readonly #ownSsrc: number;
   readonly #ownCname: Uint8Array;
@@ -122,6 +124,7 @@ export class RtpSession implements Reporter {
       this.#reportMicros = undefined;
     }
     for (const sender of this.slotSenders) sender.setReady(ready, nowMicros);
+    for (const consumer of this.consumers.values()) consumer.setReady(ready, nowMicros);
   }
 
   // ---- what is sent and received ----
@@ -145,14 +148,30 @@ export class RtpSession implements Reporter {
     return this.#outgoing.has(ssrc);
   }
 
+  /** @returns an SSRC of the consumer that is in use already, or undefined when it was added */
+  addConsumer(consumer: Consumer): number | undefined {
+    for (const { outgoing } of consumer.streams) if (this.#outgoing.has(outgoing.ssrc)) return outgoing.ssrc;
+    this.consumers.set(consumer.id, consumer);
+    const cname = consumer.rtpParameters.rtcp?.cname ?? '';
+    for (const { outgoing } of consumer.streams) this.addOutgoing(outgoing, cname);
+    return undefined;
+  }
+
+  removeConsumer(consumer: Consumer): void {
+    if (!this.consumers.delete(consumer.id)) return;
+    for (const { outgoing } of consumer.streams) this.removeOutgoing(outgoing);
+  }
+
   addOutgoing(stream: OutgoingStream, cname: string): void {
     this.#outgoing.set(stream.ssrc, stream);
+    if (stream.rtxSsrc !== undefined) this.#outgoingRtx.add(stream.rtxSsrc);
     this.#cnames.set(stream.ssrc, cnameChunk(stream.ssrc, cname));
     this.#forgetReport();
   }
 
   removeOutgoing(stream: OutgoingStream): void {
     this.#outgoing.delete(stream.ssrc);
+    if (stream.rtxSsrc !== undefined) this.#outgoingRtx.delete(stream.rtxSsrc);
     this.#cnames.delete(stream.ssrc);
     this.#forgetReport();
   }
@@ -172,14 +191,17 @@ export class RtpSession implements Reporter {
     if (!reader.read(at, this.extensionIds, nowMicros)) this.drops.count('rtp-extension-malformed');
     let stream = this.listener.find(reader.ssrc);
     if (!stream) {
-      const bound = this.listener.bind(engine.rows[at + ROW_SSRC]!, reader.mid());
+      const bound = this.listener.bind(engine.rows[at + ROW_SSRC]!, reader);
       if (typeof bound === 'string') {
         this.drops.count(bound);
         return;
       }
       stream = bound;
     }
-    const why = stream.producer.handlePacket(stream, reader, nowMicros);
+    const { producer } = stream.encoding;
+    const why = stream.isRetransmission
+      ? producer.handleRetransmission(stream, reader, nowMicros)
+      : producer.handlePacket(stream, reader, nowMicros);
     if (why !== undefined) this.drops.count(why);
     const nackDeadline = stream.nack?.nextDeadline();
     if (nackDeadline !== undefined) this.#onDeadline(nackDeadline);
@@ -210,8 +232,20 @@ export class RtpSession implements Reporter {
     this.#schedule.set(this, due);
   }
 
+  /** The producer wants one for this encoding; now, or when it is time. */
+  askForKeyFrame(encoding: Encoding, nowMicros: number): void {
+    this.#pollKeyFrames(encoding, nowMicros);
+    const deadline = encoding.keyFrames.nextDeadline();
+    if (deadline !== undefined) this.#onDeadline(deadline);
+  }
+
   poll(nowMicros: number): void {
-    for (const producer of this.producers.values()) this.#askAgain(producer, nowMicros);
+    for (const producer of this.producers.values()) {
+      for (const encoding of producer.encodings) {
+        this.#askAgain(encoding, nowMicros);
+        this.#pollKeyFrames(encoding, nowMicros);
+      }
+    }
   }
 
   get reportMicros(): number | undefined {
@@ -220,7 +254,6 @@ export class RtpSession implements Reporter {
 
   /** Called by the schedule. */
   report(nowMicros: number): void {
-    for (const producer of this.producers.values()) producer.look(nowMicros);
     if (this.#templateRate === undefined || this.consumers.size > 0 || this.producers.size > 0) {
       this.#sendReports(nowMicros);
     } else {
@@ -229,15 +262,21 @@ export class RtpSession implements Reporter {
       const line = Math.round((nowMicros * this.#templateRate) / 1e6);
       this.#context.port.sendReport(this.#peer, now.seconds, now.fraction, line);
     }
+    for (const producer of this.producers.values()) producer.look(nowMicros);
+    for (const consumer of this.consumers.values()) consumer.look(nowMicros);
     this.#scheduleReport(nowMicros);
   }
 
   /** Of what `poll` does; reports have a schedule of their own. */
   nextDeadline(): number | undefined {
     let deadline: number | undefined;
-    for (const { stream } of this.producers.values()) {
-      const wanted = stream?.nack?.nextDeadline();
-      if (wanted !== undefined && (deadline === undefined || wanted < deadline)) deadline = wanted;
+    for (const { encodings } of this.producers.values()) {
+      for (const { current, keyFrames } of encodings) {
+        const wanted = current?.nack?.nextDeadline();
+        if (wanted !== undefined && (deadline === undefined || wanted < deadline)) deadline = wanted;
+        const due = keyFrames.nextDeadline();
+        if (due !== undefined && (deadline === undefined || due < deadline)) deadline = due;
+      }
     }
     return deadline;
   }
@@ -264,7 +303,16 @@ export class RtpSession implements Reporter {
         }
         const ntpMicros = fromNtp(packet.ntpSeconds, packet.ntpFraction) * 1000;
         const middle = middleNtp(packet.ntpSeconds, packet.ntpFraction);
-        stream.producer.handleSenderReport(stream, ntpMicros, middle, packet.rtpTimestamp, nowMicros);
+        if (stream.isRetransmission)
+          stream.receive.handleSenderReport({ ntpMiddle: middle, arrivalMicros: nowMicros });
+        else
+          stream.encoding.producer.handleSenderReport(
+            stream,
+            ntpMicros,
+            middle,
+            packet.rtpTimestamp,
+            nowMicros,
+          );
         return;
       }
       case 'rr':
@@ -281,9 +329,10 @@ export class RtpSession implements Reporter {
         }
         return;
       case 'pli':
+        this.#handleKeyFrameRequest(packet.mediaSsrc, 'pli', nowMicros);
+        return;
       case 'fir':
-        // Key frames come with video.
-        this.drops.count('rtcp-not-negotiated');
+        for (const { ssrc } of packet.entries) this.#handleKeyFrameRequest(ssrc, 'fir', nowMicros);
         return;
       default:
         return;
@@ -301,28 +350,59 @@ export class RtpSession implements Reporter {
     else stream.handleNack(lost, nowMicros);
   }
 
+  #handleKeyFrameRequest(mediaSsrc: number, words: 'pli' | 'fir', nowMicros: number): void {
+    const stream = this.#outgoing.get(mediaSsrc);
+    if (!stream) this.drops.count('rtcp-foreign-ssrc');
+    else if (!stream.owner.handleKeyFrameRequest) this.drops.count('rtcp-not-negotiated');
+    else {
+      if (words === 'pli') stream.plis++;
+      else stream.firs++;
+      stream.owner.handleKeyFrameRequest(stream, nowMicros);
+    }
+  }
+
   #handleReportBlock(block: ReportBlock, middleNow: number): void {
     const stream = this.#outgoing.get(block.ssrc);
     if (!stream) {
-      if (block.ssrc !== 0) this.drops.count('rtcp-foreign-ssrc');
+      if (block.ssrc !== 0 && !this.#outgoingRtx.has(block.ssrc)) this.drops.count('rtcp-foreign-ssrc');
       return;
     }
     stream.handleReport(block, middleNow);
     if (!stream.measured || this.producers.size === 0) return;
     // The way is the same for what comes from there.
-    for (const producer of this.producers.values()) {
-      producer.stream?.nack?.setRoundTripTime(stream.roundTripMicros);
+    for (const { encodings } of this.producers.values()) {
+      for (const { current } of encodings) current?.nack?.setRoundTripTime(stream.roundTripMicros);
     }
   }
 
-  #askAgain({ stream, paused }: Producer, nowMicros: number): void {
+  #askAgain({ current: stream, producer }: Encoding, nowMicros: number): void {
     const deadline = stream?.nack?.nextDeadline();
     if (!stream?.nack || deadline === undefined || deadline > nowMicros) return;
     const lost = stream.nack.poll(nowMicros);
-    if (lost.length === 0 || paused) return;
+    if (lost.length === 0 || producer.paused) return;
     stream.nacks++;
     stream.nackPackets += lost.length;
     this.#sendNack(stream.ssrc, lost);
+  }
+
+  #pollKeyFrames({ current: stream, keyFrames, producer, source }: Encoding, nowMicros: number): void {
+    // Whoever sends nothing begins with a key frame anyway.
+    if (!stream || producer.paused) {
+      if (keyFrames.nextDeadline() !== undefined) keyFrames.clear();
+      return;
+    }
+    if (!keyFrames.poll(nowMicros, source.awaitsKeyFrame)) return;
+    const { port, reports: writer } = this.#context;
+    writer.begin(port.rtcpOffset());
+    if (!this.#reducedSize) this.#writeReceiverReport([]);
+    if (producer.keyFrameWords === 'pli') {
+      stream.plis++;
+      writer.pictureLoss(this.#ownSsrc, stream.ssrc);
+    } else {
+      stream.firs++;
+      writer.fullIntraRequest(this.#ownSsrc, stream.ssrc, stream.firSequence++ & 0xff);
+    }
+    this.#send();
   }
 
   #scheduleReport(nowMicros: number): void {
@@ -337,8 +417,7 @@ export class RtpSession implements Reporter {
     const { port, reports: writer } = this.#context;
     senders.length = 0;
     for (const consumer of this.consumers.values()) {
-      const numbers = consumer.senderReport(nowMicros);
-      if (numbers) senders.push(numbers);
+      consumer.addSenderReports(nowMicros, senders);
     }
     for (const sender of this.slotSenders) {
       for (const numbers of sender.senderReports(nowMicros))

@@ -3,6 +3,8 @@ import type { ConsumerStat, ProducerStat, RtpStreamStat } from '../types.js';
 import type { Consumer } from './consumer.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
+import { LAYERS_MAX } from './forward/layers.js';
+import type { SourceStream } from './forward/sourceStream.js';
 import type { Producer } from './producer.js';
 
 interface Sample {
@@ -23,53 +25,88 @@ function bitrate(stream: object, octets: number, nowMicros: number): number {
   return rate;
 }
 
-const NOTHING_OF_VIDEO = { pliCount: 0, firCount: 0, packetsDiscarded: 0 } as const;
-
+/** Of every encoding that has sent. */
 export function producerStat(context: MediaContext, producer: Producer, nowMicros: number): ProducerStat[] {
-  const { stream } = producer;
-  if (!stream) return [];
-  const reception = stream.receive.stats();
-  const nack = stream.nack?.stats();
-  const common: RtpStreamStat = {
-    ...NOTHING_OF_VIDEO,
-    timestamp: Math.round(unixMs(context, nowMicros)),
-    ssrc: stream.ssrc,
-    kind: producer.kind,
-    mimeType: producer.rtpParameters.codecs[0]?.mimeType ?? '',
-    packetsLost: reception.lost,
-    fractionLost: 0,
-    packetsRetransmitted: 0,
-    packetsRepaired: nack?.recovered ?? 0,
-    nackCount: stream.nacks,
-    nackPacketCount: stream.nackPackets,
-    score: stream.score,
-    packetCount: stream.packets,
-    byteCount: stream.octets,
-    bitrate: bitrate(stream, stream.octets, nowMicros),
-  };
-  return [{ ...common, type: 'inbound-rtp', jitter: Math.round(reception.jitter) }];
+  return producer.encodings.flatMap((encoding) => {
+    const { current: stream, rid, retransmissions, source } = encoding;
+    if (!stream) return [];
+    const reception = stream.receive.stats();
+    const common: RtpStreamStat = {
+      timestamp: Math.round(unixMs(context, nowMicros)),
+      ssrc: stream.ssrc,
+      ...(retransmissions ? { rtxSsrc: retransmissions.ssrc } : {}),
+      ...(rid === undefined ? {} : { rid }),
+      kind: producer.kind,
+      mimeType: producer.rtpParameters.codecs[0]?.mimeType ?? '',
+      packetsLost: Math.max(0, reception.lost),
+      fractionLost: reception.fractionLost,
+      packetsDiscarded: stream.discarded,
+      packetsRetransmitted: stream.retransmitted,
+      packetsRepaired: stream.nack?.stats().recovered ?? 0,
+      nackCount: stream.nacks,
+      nackPacketCount: stream.nackPackets,
+      pliCount: stream.plis,
+      firCount: stream.firs,
+      score: stream.score.value,
+      packetCount: stream.packets,
+      byteCount: stream.octets,
+      bitrate: bitrate(stream, stream.octets, nowMicros),
+    };
+    const bitrateByLayer = source.hasKeyFrames ? layerBitrates(source, nowMicros) : {};
+    return [{ ...common, type: 'inbound-rtp', jitter: Math.round(reception.jitter), bitrateByLayer }];
+  });
 }
 
-export function consumerStat(context: MediaContext, consumer: Consumer, nowMicros: number): ConsumerStat {
-  const { stream } = consumer;
-  const { packets, octets } = consumer.counters();
-  return {
-    ...NOTHING_OF_VIDEO,
-    type: 'outbound-rtp',
-    timestamp: Math.round(unixMs(context, nowMicros)),
-    ssrc: stream.ssrc,
-    kind: consumer.kind,
-    mimeType: consumer.rtpParameters.codecs[0]?.mimeType ?? '',
-    packetsLost: stream.packetsLost,
-    fractionLost: stream.fractionLost,
-    packetsRetransmitted: consumer.resent,
-    packetsRepaired: 0,
-    nackCount: stream.nacks,
-    nackPacketCount: stream.nackPackets,
-    score: 10,
-    packetCount: packets,
-    byteCount: octets,
-    bitrate: bitrate(stream, octets, nowMicros),
-    ...(stream.measured ? { roundTripTime: stream.roundTripMicros / 1000 } : {}),
-  };
+/** bit/s by 'spatial.temporal', each with the layers below it. */
+function layerBitrates(source: SourceStream, nowMicros: number): Record<string, number> {
+  const { layerOctets } = source;
+  const rates: Record<string, number> = {};
+  for (let spatial = 0; spatial < LAYERS_MAX.spatial; spatial++) {
+    for (let temporal = 0; temporal < LAYERS_MAX.temporal; temporal++) {
+      const at = spatial * LAYERS_MAX.temporal + temporal;
+      if (layerOctets[at] === 0) continue;
+      let octets = 0;
+      for (let s = 0; s <= spatial; s++)
+        for (let t = 0; t <= temporal; t++) octets += layerOctets[s * LAYERS_MAX.temporal + t]!;
+      rates[`${spatial}.${temporal}`] = bitrate(layerKey(source, at), octets, nowMicros);
+    }
+  }
+  return rates;
+}
+
+const layerKeys = new WeakMap<SourceStream, object[]>();
+function layerKey(source: SourceStream, at: number): object {
+  let keys = layerKeys.get(source);
+  if (!keys) layerKeys.set(source, (keys = []));
+  return (keys[at] ??= {});
+}
+
+/** Of every outgoing stream. */
+export function consumerStat(context: MediaContext, consumer: Consumer, nowMicros: number): ConsumerStat[] {
+  return consumer.streams.map((each) => {
+    const { outgoing: stream } = each;
+    const { packets, octets } = consumer.counters(each);
+    return {
+      type: 'outbound-rtp',
+      timestamp: Math.round(unixMs(context, nowMicros)),
+      ssrc: stream.ssrc,
+      ...(stream.rtxSsrc === undefined ? {} : { rtxSsrc: stream.rtxSsrc }),
+      kind: consumer.kind,
+      mimeType: consumer.rtpParameters.codecs[0]?.mimeType ?? '',
+      packetsLost: Math.max(0, stream.packetsLost),
+      fractionLost: stream.fractionLost,
+      packetsDiscarded: 0,
+      packetsRetransmitted: consumer.resent,
+      packetsRepaired: 0,
+      nackCount: stream.nacks,
+      nackPacketCount: stream.nackPackets,
+      pliCount: stream.plis,
+      firCount: stream.firs,
+      score: consumer.score.score,
+      packetCount: packets,
+      byteCount: octets,
+      bitrate: bitrate(stream, octets, nowMicros),
+      ...(stream.measured ? { roundTripTime: stream.roundTripMicros / 1000 } : {}),
+    };
+  });
 }

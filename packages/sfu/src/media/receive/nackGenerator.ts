@@ -24,6 +24,8 @@ export const NACK_LIMITS: Readonly<NackLimits> = {
   firstDelayMicros: 10_000,
   leastIntervalMicros: 20_000,
 };
+/** Video waits for a lost packet as long as the picture may stand still; the list is as long as others have it. */
+export const VIDEO_NACK_LIMITS: Readonly<NackLimits> = { ...NACK_LIMITS, ageMicros: 2_000_000 };
 /** Until a round trip has been measured. */
 const FIRST_ROUND_TRIP_MICROS = 100_000;
 /** The answer may be somewhat slower than the mean round trip. */
@@ -55,6 +57,7 @@ export class NackGenerator {
   #recovered = 0;
   #givenUp = 0;
   #overflows = 0;
+  #overflown = false;
 
   constructor(limits: Partial<NackLimits> = {}) {
     this.#limits = { ...NACK_LIMITS, ...limits };
@@ -75,6 +78,7 @@ export class NackGenerator {
     const gap = extendedSequence - this.#highest - 1;
     if (gap > this.#limits.entries) {
       this.#overflows++;
+      this.#overflown = true;
       this.#givenUp += this.#missing.size;
       this.#missing.clear();
       this.#deadline = undefined;
@@ -86,6 +90,13 @@ export class NackGenerator {
       if (this.#deadline === undefined || dueMicros < this.#deadline) this.#deadline = dueMicros;
     }
     this.#highest = extendedSequence;
+  }
+
+  /** Whether packets were given up that nobody will send again; tells it once. */
+  takeOverflow(): boolean {
+    const overflown = this.#overflown;
+    this.#overflown = false;
+    return overflown;
   }
 
   setRoundTripTime(micros: number): void {

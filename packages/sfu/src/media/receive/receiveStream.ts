@@ -22,6 +22,10 @@ const SMALLEST_LOSS = -0x800000;
 
 export interface ReceiveStreamStats {
   packets: number;
+  /** By the sender's numbers since the last restart. */
+  expected: number;
+  received: number;
+  fractionLost: number;
   lost: number;
   duplicates: number;
   late: number;
@@ -41,6 +45,7 @@ export class ReceiveStream {
   #received = 0;
   /** Of before the last restart. */
   #lostBefore = 0;
+  #fractionLost = 0;
   #expectedAtReport = 0;
   #receivedAtReport = 0;
   #transit: number | undefined;
@@ -93,6 +98,24 @@ export class ReceiveStream {
     this.#senderReport = { ntpMiddle: report.ntpMiddle >>> 0, arrivalMicros: report.arrivalMicros };
   }
 
+  /** A lost packet that came on request: it counts as received, and says nothing about jitter. @returns false when it was there */
+  handleRepair(extendedSequence: number): boolean {
+    if (this.#base === undefined || extendedSequence < this.#base) return false;
+    const behind = this.#highest - extendedSequence;
+    if (behind < 0 || behind >= WINDOW || this.#has(extendedSequence)) return false;
+    this.#mark(extendedSequence, true);
+    this.#received++;
+    this.#packets++;
+    return true;
+  }
+
+  /** The full number of a packet near the newest one; undefined before the first. */
+  extend(sequence: number): number | undefined {
+    if (this.#base === undefined) return undefined;
+    const extended = this.#highest + (((sequence - this.#highest) << 16) >> 16);
+    return extended < 0 ? undefined : extended;
+  }
+
   /** Closes the interval that the next block's fraction is about. */
   reportBlock(nowMicros: number): ReportBlock {
     const expected = this.#expected();
@@ -102,9 +125,10 @@ export class ReceiveStream {
     this.#receivedAtReport = this.#received;
     const fraction = expectedNow <= 0 || lostNow <= 0 ? 0 : Math.floor((lostNow * 256) / expectedNow);
     const report = this.#senderReport;
+    this.#fractionLost = Math.min(fraction, 255);
     return {
       ssrc: this.ssrc,
-      fractionLost: Math.min(fraction, 255),
+      fractionLost: this.#fractionLost,
       cumulativeLost: Math.max(SMALLEST_LOSS, Math.min(LARGEST_LOSS, this.#lost())),
       highestSequence: this.#highest >>> 0,
       jitter: Math.floor(this.#jitter) >>> 0,
@@ -116,6 +140,9 @@ export class ReceiveStream {
   stats(): ReceiveStreamStats {
     return {
       packets: this.#packets,
+      expected: this.#expected(),
+      received: this.#received,
+      fractionLost: this.#fractionLost,
       lost: this.#lost(),
       duplicates: this.#duplicates,
       late: this.#late,

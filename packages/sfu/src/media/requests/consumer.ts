@@ -9,6 +9,9 @@ export const CONSUMER_REQUESTS: Handlers<
   | 'consumer.close'
   | 'consumer.pause'
   | 'consumer.resume'
+  | 'consumer.setPreferredLayers'
+  | 'consumer.setPriority'
+  | 'consumer.requestKeyFrame'
   | 'consumer.dump'
   | 'consumer.getStats'
 > = {
@@ -18,62 +21,49 @@ export const CONSUMER_REQUESTS: Handlers<
     if (directory.consumers.has(data.consumerId)) {
       throw new InvalidStateError(`a Consumer with id "${data.consumerId}" already exists`, 'DUPLICATE_ID');
     }
-    const consumer = new Consumer(
-      {
-        id: data.consumerId,
-        producer,
-        transport,
-        rtpParameters: data.rtpParameters,
-        paused: data.paused,
-      },
-      context.port,
-      context.rng,
-    );
-    if (transport.rtp.hasOutgoing(consumer.stream.ssrc)) {
+    const consumer = new Consumer({ ...data, id: data.consumerId, producer, transport }, context);
+    const inUse = transport.rtp.addConsumer(consumer);
+    if (inUse !== undefined) {
       consumer.close();
-      throw new InvalidStateError(`SSRC ${consumer.stream.ssrc} is already in use`, 'DUPLICATE_SSRC');
+      throw new InvalidStateError(`SSRC ${inUse} is already in use`, 'DUPLICATE_SSRC');
     }
     directory.consumers.add(consumer.id, consumer);
-    transport.rtp.consumers.set(consumer.id, consumer);
-    transport.rtp.addOutgoing(consumer.stream, data.rtpParameters.rtcp?.cname ?? '');
-    return { paused: consumer.paused, producerPaused: producer.paused, score: scoreOf(consumer) };
+    const { preferredLayers } = consumer;
+    return {
+      paused: consumer.paused,
+      producerPaused: producer.paused,
+      score: consumer.score,
+      ...(preferredLayers ? { preferredLayers } : {}),
+    };
   },
   'consumer.close': ({ closing, directory }, { consumerId }) => {
     const consumer = directory.consumers.find(consumerId);
     if (consumer) closing.consumer(consumer);
     return undefined;
   },
-  'consumer.pause': ({ directory }, { consumerId }) => {
-    directory.consumers.get(consumerId).setPaused(true);
+  'consumer.pause': ({ directory }, { consumerId }, now) => {
+    directory.consumers.get(consumerId).setPaused(true, now);
     return undefined;
   },
-  'consumer.resume': ({ directory }, { consumerId }) => {
-    directory.consumers.get(consumerId).setPaused(false);
+  'consumer.resume': ({ directory }, { consumerId }, now) => {
+    directory.consumers.get(consumerId).setPaused(false, now);
     return undefined;
   },
-  'consumer.dump': ({ directory }, { consumerId }) => {
-    const { id, kind, rtpParameters, paused, producer } = directory.consumers.get(consumerId);
-    return {
-      id,
-      kind,
-      type: 'simple',
-      rtpParameters,
-      paused,
-      producerId: producer.id,
-      producerPaused: producer.paused,
-    };
+  'consumer.setPreferredLayers': ({ directory }, { consumerId, preferredLayers }, now) => {
+    const preferred = directory.consumers.get(consumerId).setPreferredLayers(preferredLayers, now);
+    return preferred ? { preferredLayers: preferred } : {};
   },
+  'consumer.setPriority': ({ directory }, { consumerId, priority }) => {
+    directory.consumers.get(consumerId).priority = priority;
+    return { priority };
+  },
+  'consumer.requestKeyFrame': ({ directory }, { consumerId }, now) => {
+    directory.consumers.get(consumerId).requestKeyFrame(now);
+    return undefined;
+  },
+  'consumer.dump': ({ directory }, { consumerId }) => directory.consumers.get(consumerId).dump(),
   'consumer.getStats': ({ context, directory }, { consumerId }, now) => {
     const consumer = directory.consumers.get(consumerId);
-    return [consumerStat(context, consumer, now), ...producerStat(context, consumer.producer, now)];
+    return [...consumerStat(context, consumer, now), ...producerStat(context, consumer.producer, now)];
   },
 };
-
-/** What a `score` event of a consumer says. */
-export function scoreOf({ producer }: Consumer): {
-  score: number;
-  producerScore: number;
-  producerScores: number[];
-} {
-  return { score: 10, producerScore: producer.score, producerScores: [producer.score] };
-}

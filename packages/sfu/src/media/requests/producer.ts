@@ -2,7 +2,6 @@
 import { InvalidStateError, OptionError } from '../../channel/errors.js';
 import { Producer } from '../producer.js';
 import { producerStat } from '../rtpStats.js';
-import { scoreOf } from './consumer.js';
 import type { Handlers } from './handler.js';
 
 export const PRODUCER_REQUESTS: Handlers<
@@ -18,28 +17,7 @@ export const PRODUCER_REQUESTS: Handlers<
     if (directory.producers.has(data.producerId)) {
       throw new InvalidStateError(`a Producer with id "${data.producerId}" already exists`, 'DUPLICATE_ID');
     }
-    const { port, rng, emit } = context;
-    const producer = new Producer(
-      data.producerId,
-      data.kind,
-      data.rtpParameters,
-      transport,
-      data.paused,
-      port,
-      rng,
-      {
-        scoreChanged: ({ id, score, stream, consumers }) => {
-          emit({
-            event: 'producer.score',
-            producerId: id,
-            score: stream ? [{ encodingIdx: 0, ssrc: stream.ssrc, score }] : [],
-          });
-          for (const consumer of consumers) {
-            emit({ event: 'consumer.score', consumerId: consumer.id, score: scoreOf(consumer) });
-          }
-        },
-      },
-    );
+    const producer = new Producer({ ...data, id: data.producerId, transport }, context);
     const why = transport.rtp.addProducer(producer);
     if (why !== undefined) {
       producer.close(0);
@@ -71,10 +49,7 @@ export const PRODUCER_REQUESTS: Handlers<
     }
     return undefined;
   },
-  'producer.dump': ({ directory }, { producerId }) => {
-    const { id, kind, rtpParameters, paused, stream } = directory.producers.get(producerId);
-    return { id, kind, type: 'simple', rtpParameters, paused, ssrc: stream?.ssrc };
-  },
+  'producer.dump': ({ directory }, { producerId }) => directory.producers.get(producerId).dump(),
   'producer.getStats': ({ context, directory }, { producerId }, now) =>
     producerStat(context, directory.producers.get(producerId), now),
 };

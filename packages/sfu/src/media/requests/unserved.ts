@@ -20,7 +20,4 @@ export const UNSERVED = {
   'transport.enableTraceEvent': refuse,
   'producer.enableTraceEvent': refuse,
   'consumer.enableTraceEvent': refuse,
-  'consumer.setPreferredLayers': refuse,
-  'consumer.setPriority': refuse,
-  'consumer.requestKeyFrame': refuse,
 } as const;

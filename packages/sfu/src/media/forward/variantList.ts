@@ -1,0 +1,299 @@
+/**
+ * One version of a source stream: all of it, or what is left with a limit of spatial and temporal layers. One list of the
+ * engine, one numbering (sequence, picture id), computed once per incoming packet; a receiver's own numbers are constants
+ * of its entry. Whoever joins waits for a packet at which that makes sense.
+ * Knows no consumer and no parameters: slots of virtual streams may follow it as well.
+ * Elsewhere: the stream's lines → sourceStream.ts · who follows and with what deltas → variantMember.ts
+ */
+import type { PacketPatches, ReceivedPacket } from '../packet.js';
+import { CarriedKind } from '../packet.js';
+import { PATCH_SLOT } from './frame.js';
+import type { Frame } from './frame.js';
+import { NumberLine } from './numberLine.js';
+import type { KeptPacket } from './packetHistory.js';
+import { ALL_LAYERS } from './layers.js';
+import type { SourceStream } from './sourceStream.js';
+import type { VariantMember } from './variantMember.js';
+
+/** The packet at which a follower may enter. */
+export type Entrance = 'any' | 'picture' | 'layer' | 'key-frame';
+
+const VARIANT_LIMITS = {
+  /** As far as a late packet may lie behind: the engine's replay window. */
+  latePackets: 1024,
+  /** Pictures of two seconds at 60 per second, and some. */
+  latePictures: 256,
+  /** Powers of two above what a history keeps. */
+  rememberedVideo: 4096,
+  rememberedAudio: 256,
+} as const;
+
+const NO_CSRCS: readonly number[] = [];
+/** Fields of a patch, as the engine has them. */
+const FIELD = { byte: 0, lowSevenBits: 1, lowFifteenBits: 2, word: 3 } as const;
+const PAYLOAD_TARGET = 0;
+const DESCRIPTOR_TARGET = CarriedKind.dependencyDescriptor + 1;
+/** Of the frame number in a dependency descriptor: behind start, end and template id. */
+const FRAME_NUMBER_OFFSET = 1;
+
+const patch = (target: number, field: number, slot: number, offset: number): number =>
+  (target | (field << 4) | (slot << 8) | (offset << 16)) >>> 0;
+
+/** Where in a packet numbers lie that are not the header's. */
+interface PatchPlaces {
+  readonly pictureIdOffset: number;
+  readonly pictureIdBits: number;
+  readonly tl0PictureIndexOffset: number;
+  readonly frameNumber: number;
+}
+
+/** What was sent under an index. */
+export interface SentPacket {
+  readonly kept: KeptPacket;
+  readonly marker: boolean;
+  readonly picture: number;
+}
+
+export class VariantList {
+  lastIndex = 0;
+  lastTimestamp = 0;
+  lastPicture = 0;
+  lastTl0PictureIndex = 0;
+  lastFrameNumber = 0;
+  readonly #members = new Set<VariantMember>();
+  readonly #waiting: Readonly<Record<Entrance, Set<VariantMember>>> = {
+    any: new Set(),
+    picture: new Set(),
+    layer: new Set(),
+    'key-frame': new Set(),
+  };
+  #waitingCount = 0;
+  #list: number | undefined;
+  /** undefined: nothing is left out, the stream's own numbers are good. */
+  readonly #indexes: NumberLine | undefined;
+  readonly #pictures = new NumberLine(VARIANT_LIMITS.latePictures);
+  /** By the low bits of the index: which one, the stream's own index, marker, picture. */
+  readonly #sentIndexes: Uint32Array;
+  readonly #sourceIndexes: Float64Array;
+  readonly #markers: Uint8Array;
+  readonly #sentPictures: Float64Array;
+  readonly #patches: PacketPatches = {
+    count: 0,
+    descriptors: new Uint32Array(3),
+    values: new Uint32Array(3),
+  };
+
+  constructor(
+    readonly source: SourceStream,
+    readonly spatial: number,
+    readonly temporal: number,
+  ) {
+    const filters = spatial !== ALL_LAYERS || temporal !== ALL_LAYERS;
+    this.#indexes = filters ? new NumberLine(VARIANT_LIMITS.latePackets) : undefined;
+    const remembered = source.hasKeyFrames ? VARIANT_LIMITS.rememberedVideo : VARIANT_LIMITS.rememberedAudio;
+    this.#sentIndexes = new Uint32Array(remembered);
+    this.#sourceIndexes = new Float64Array(remembered);
+    this.#markers = new Uint8Array(remembered);
+    this.#sentPictures = new Float64Array(remembered);
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  // ---- followers ----
+
+  wait(member: VariantMember, entrance: Entrance): void {
+    const set = this.#waiting[entrance];
+    if (set.has(member)) return;
+    set.add(member);
+    this.#waitingCount++;
+    this.source.setActive(this, true);
+  }
+
+  stopWaiting(member: VariantMember): void {
+    for (const set of Object.values(this.#waiting)) if (set.delete(member)) this.#waitingCount--;
+    this.#settle();
+  }
+
+  /** Whether somebody needs a key frame before it gets anything. */
+  get awaitsKeyFrame(): boolean {
+    return this.#waiting['key-frame'].size > 0;
+  }
+
+  add(member: VariantMember): void {
+    this.#list ??= this.source.port.createList();
+    this.#members.add(member);
+    this.source.port.listAdd(this.#list, member.entry);
+  }
+
+  remove(member: VariantMember): void {
+    if (!this.#members.delete(member)) return;
+    this.source.port.listRemove(member.entry);
+    this.#settle();
+  }
+
+  /** Gone with its source. */
+  close(): void {
+    this.#free();
+    this.#members.clear();
+    for (const set of Object.values(this.#waiting)) set.clear();
+    this.#waitingCount = 0;
+  }
+
+  // ---- packets ----
+
+  /** The stream's newest packet is at hand: whoever may enter at it, enters. */
+  admit(): void {
+    if (this.#waitingCount === 0) return;
+    const { frame } = this.source;
+    if (!this.#wants(frame)) return;
+    this.#enter('any');
+    if (frame.startOfPicture) this.#enter('picture');
+    if (frame.keyFrame) {
+      this.#enter('key-frame');
+      this.#enter('layer');
+    } else if (this.#isSwitchingPoint(frame)) this.#enter('layer');
+  }
+
+  /** What the packet at hand will be, or would have been, in this variant; it is the newest. */
+  get indexAhead(): number {
+    const { index } = this.source;
+    return this.#indexes ? this.#indexes.ahead(index) : index;
+  }
+
+  get pictureAhead(): number {
+    return this.#pictures.ahead(this.source.picture);
+  }
+
+  forward(packet: ReceivedPacket): void {
+    const { source } = this;
+    const { frame } = source;
+    const wanted = this.#wants(frame);
+    const index = this.#indexes ? this.#indexes.take(source.index, !wanted) : source.index;
+    const picture =
+      frame.pictureId < 0 ? -1 : this.#pictures.take(source.picture, !wanted && source.compactsPictures);
+    if (index === undefined || picture === undefined) return;
+    if (!wanted) return;
+    const marker = source.marker || this.#endsPicture(frame);
+    if (source.newest) {
+      this.lastIndex = index;
+      this.lastTimestamp = source.timestamp;
+      if (picture >= 0) this.lastPicture = picture;
+      this.lastTl0PictureIndex = source.tl0PictureIndex;
+      this.lastFrameNumber = source.frameNumber;
+    }
+    this.#remember(index, marker, picture);
+    if (this.#members.size === 0) return;
+    const patches = this.#fill(frame, picture, source.tl0PictureIndex, source.frameNumber);
+    source.port.forward(this.#list!, packet, index >>> 0, source.timestamp, marker, NO_CSRCS, patches);
+  }
+
+  /** @param index u32. What went out under it, when it is still kept. */
+  find(index: number): SentPacket | undefined {
+    const at = index & (this.#markers.length - 1);
+    if (this.#sentIndexes[at] !== index) return undefined;
+    const kept = this.source.history.find(this.#sourceIndexes[at]!);
+    return kept && { kept, marker: this.#markers[at] === 1, picture: this.#sentPictures[at]! };
+  }
+
+  /** Good until the next packet. */
+  patchesOf({ kept, picture }: SentPacket): PacketPatches | undefined {
+    return this.#fill(kept, picture, kept.tl0PictureIndex, kept.frameNumber);
+  }
+
+  dump(): Record<string, unknown> {
+    return {
+      ...(this.spatial === ALL_LAYERS ? {} : { spatialLayer: this.spatial }),
+      ...(this.temporal === ALL_LAYERS ? {} : { temporalLayer: this.temporal }),
+      followers: this.#members.size,
+      waiting: this.#waitingCount,
+    };
+  }
+
+  #wants(frame: Frame): boolean {
+    if (this.#indexes === undefined) return true;
+    if (frame.decodeTargets > 0) {
+      const target = this.source.decodeTarget(this.spatial, this.temporal);
+      if (target >= 0) return ((frame.presentInTargets >>> target) & 1) === 1;
+    }
+    if (frame.temporalLayer > this.temporal) return false;
+    if (frame.spatialLayer === this.spatial || this.spatial === ALL_LAYERS) return true;
+    if (frame.spatialLayer > this.spatial) return false;
+    // K-SVC: the layers below are needed at key pictures only.
+    return this.source.layering !== 'key' || !frame.interPicturePredicted;
+  }
+
+  /** Whoever had one temporal layer less than this variant may have it from here. */
+  #isSwitchingPoint(frame: Frame): boolean {
+    if (!frame.startOfPicture) return false;
+    if (frame.decodeTargets > 0) {
+      const target = this.source.decodeTarget(this.spatial, this.temporal);
+      if (target >= 0) return ((frame.switchTargets >>> target) & 1) === 1;
+    }
+    return (
+      (frame.switchingPoint && frame.temporalLayer === this.temporal) ||
+      (frame.switchingPointAbove && frame.temporalLayer <= this.temporal)
+    );
+  }
+
+  #endsPicture(frame: Frame): boolean {
+    return this.source.layering !== 'none' && frame.endOfFrame && frame.spatialLayer === this.spatial;
+  }
+
+  #enter(entrance: Entrance): void {
+    const waiting = this.#waiting[entrance];
+    if (waiting.size === 0) return;
+    const members = [...waiting];
+    waiting.clear();
+    this.#waitingCount -= members.length;
+    for (const member of members) member.enter(this);
+  }
+
+  #remember(index: number, marker: boolean, picture: number): void {
+    const at = (index >>> 0) & (this.#markers.length - 1);
+    this.#sentIndexes[at] = index;
+    this.#sourceIndexes[at] = this.source.index;
+    this.#markers[at] = marker ? 1 : 0;
+    this.#sentPictures[at] = picture;
+  }
+
+  #fill(
+    places: PatchPlaces,
+    picture: number,
+    tl0PictureIndex: number,
+    frameNumber: number,
+  ): PacketPatches | undefined {
+    const patches = this.#patches;
+    const { descriptors, values } = patches;
+    let count = 0;
+    if (places.pictureIdOffset >= 0) {
+      const field = places.pictureIdBits === 7 ? FIELD.lowSevenBits : FIELD.lowFifteenBits;
+      descriptors[count] = patch(PAYLOAD_TARGET, field, PATCH_SLOT.pictureId, places.pictureIdOffset);
+      values[count++] = picture & 0xffff;
+    }
+    if (places.tl0PictureIndexOffset >= 0) {
+      const { tl0PictureIndexOffset: offset } = places;
+      descriptors[count] = patch(PAYLOAD_TARGET, FIELD.byte, PATCH_SLOT.tl0PictureIndex, offset);
+      values[count++] = tl0PictureIndex;
+    }
+    if (places.frameNumber >= 0) {
+      descriptors[count] = patch(DESCRIPTOR_TARGET, FIELD.word, PATCH_SLOT.frameNumber, FRAME_NUMBER_OFFSET);
+      values[count++] = frameNumber;
+    }
+    patches.count = count;
+    return count === 0 ? undefined : patches;
+  }
+
+  /** Nobody follows or waits: its packets need not be numbered. */
+  #settle(): void {
+    if (this.#waitingCount > 0 || this.#members.size > 0) return;
+    this.source.setActive(this, false);
+    this.#free();
+  }
+
+  #free(): void {
+    if (this.#list !== undefined) this.source.port.freeList(this.#list);
+    this.#list = undefined;
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * When to ask a source for a key frame. Many receivers want one at once, so wants are merged: one request per window,
+ * whoever asks; a request that is not answered is repeated once, and for as long as somebody has nothing to show.
+ * Pure: wants, key frames and times in; `poll` says when a request is due. Spec: RFC 4585 §6.3.1, RFC 5104 §4.3.1.
+ */
+
+export const KEY_FRAME_TIMES = {
+  /** Between two requests for one stream; others have 0.2 to 1 s. An application may ask for another (keyFrameRequestDelay). */
+  windowMicros: 1_000_000,
+  /** A request that is older was lost. Encoders answer within a frame or two and a round trip. */
+  answerMicros: 1_000_000,
+  /** Repetitions when nobody has nothing to show: a picture that is merely broken repairs itself some day. */
+  repetitions: 1,
+} as const;
+
+export class KeyFrameRequests {
+  readonly #windowMicros: number;
+  #sentMicros = -Infinity;
+  /** Sent and not answered. */
+  #unanswered = false;
+  #repetitions = 0;
+  /** Somebody asked since the last request or key frame. */
+  #wanted = false;
+
+  constructor(windowMicros: number = KEY_FRAME_TIMES.windowMicros) {
+    this.#windowMicros = windowMicros;
+  }
+
+  /** Somebody needs a key frame; `poll` right afterwards. */
+  want(): void {
+    // An answer is on its way.
+    if (!this.#unanswered) this.#wanted = true;
+  }
+
+  handleKeyFrame(): void {
+    this.#wanted = false;
+    this.#unanswered = false;
+    this.#repetitions = 0;
+  }
+
+  /** @param awaited somebody shows nothing until one comes. @returns whether to send a request now */
+  poll(nowMicros: number, awaited: boolean): boolean {
+    const deadline = this.nextDeadline();
+    if (deadline === undefined || nowMicros < deadline) return false;
+    if (this.#unanswered) {
+      if (!awaited && this.#repetitions >= KEY_FRAME_TIMES.repetitions) {
+        this.#unanswered = false;
+        return false;
+      }
+      this.#repetitions++;
+    }
+    this.#wanted = false;
+    this.#unanswered = true;
+    this.#sentMicros = nowMicros;
+    return true;
+  }
+
+  nextDeadline(): number | undefined {
+    if (this.#unanswered) {
+      return this.#sentMicros + Math.max(KEY_FRAME_TIMES.answerMicros, this.#windowMicros);
+    }
+    return this.#wanted ? this.#sentMicros + this.#windowMicros : undefined;
+  }
+
+  /** Nobody can answer any more. */
+  clear(): void {
+    this.handleKeyFrame();
+  }
+}
