@@ -34,6 +34,15 @@ const EVENT_OF_CAUSE: Partial<Record<CloseCause, CloseEvent>> = {
   worker: 'workerclose',
 };
 
+/** Events for whoever keeps a list of entities. mediasoup has them, and programs have come to use them. */
+type OwnerEvents = { '@close': []; '@producerclose': []; '@dataproducerclose': []; '@listenserverclose': [] };
+const OWNER_EVENT_OF_CAUSE: Partial<Record<CloseCause, keyof OwnerEvents>> = {
+  self: '@close',
+  producer: '@producerclose',
+  dataproducer: '@dataproducerclose',
+  listenserver: '@listenserverclose',
+};
+
 export type ObserverEvents = { close: [] } & Record<string, unknown[]>;
 export type EntityEvents = { [event in CloseEvent]: [] } & {
   listenererror: [eventName: string, error: Error];
@@ -72,7 +81,10 @@ export abstract class Entity<
     this.#closedBy = cause;
     this.release(cause);
     const event = EVENT_OF_CAUSE[cause];
-    if (event) (this as unknown as EnhancedEventEmitter<EntityEvents>).safeEmit(event);
+    const emitter = this as unknown as EnhancedEventEmitter<EntityEvents & OwnerEvents>;
+    const ownerEvent = OWNER_EVENT_OF_CAUSE[cause];
+    if (ownerEvent) emitter.safeEmit(ownerEvent);
+    if (event) emitter.safeEmit(event);
     (this.observer as unknown as EnhancedEventEmitter<ObserverEvents>).safeEmit('close');
   }
 
