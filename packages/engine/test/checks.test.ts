@@ -81,7 +81,11 @@ function setUp(address = home) {
   const engine = new Engine({ memory: true, slots: 256 });
   /** Checks that came up, and whether they are answered. */
   const up: Buffer[] = [];
-  const owner = { answers: true, password: PASSWORD };
+  const owner = {
+    answers: true,
+    password: PASSWORD,
+    reply: (request: Uint8Array, from: Uint8Array): Buffer => success(request, from, owner.password),
+  };
   engine.start((rows) => {
     for (let row = 0; row < rows; row++) {
       const at = row * 32;
@@ -90,7 +94,7 @@ function setUp(address = home) {
       const bytes = Buffer.from(engine.slab.slice(offset, offset + engine.rows[at + ROW_LENGTH]!));
       up.push(bytes);
       const from = new Uint8Array(engine.rows.buffer, (at + ROW_ADDRESS) * 4, 20).slice();
-      if (owner.answers) engine.sendTo(0, from, success(bytes, from, owner.password));
+      if (owner.answers) engine.sendTo(0, from, owner.reply(bytes, from));
     }
     return 0;
   });
@@ -228,15 +232,26 @@ test('other credentials: the old ones go up, the new ones are learnt, the old id
   engine.close();
 });
 
-test('an answer longer than its question, or with more in it, is not repeated', () => {
+test.each([
+  ['longer than its question', [attribute(0x0020, Buffer.alloc(8)), attribute(0x8022, Buffer.alloc(120))]],
+  [
+    'with more in it than the address',
+    [attribute(0x0020, Buffer.alloc(8)), attribute(0x8022, Buffer.alloc(4))],
+  ],
+  ['without the address', [attribute(0x8022, Buffer.alloc(8))]],
+])('an answer %s is not repeated', (_name, attributes) => {
   const { engine, up, ask, owner } = setUp();
-  owner.answers = false;
-  const request = check();
-  ask(request);
-  const padded = stun(0x0101, request.slice(8, 20), [attribute(0x8022, Buffer.alloc(120))], PASSWORD);
-  engine.sendTo(0, home, padded);
-  ask(check());
-  expect(up).toHaveLength(2);
+  owner.reply = (request) => stun(0x0101, request.slice(8, 20), attributes, PASSWORD);
+  for (let i = 0; i < 3; i++) expect(ask(check())).toHaveLength(1);
+  expect(up).toHaveLength(3);
+  engine.close();
+});
+
+test('an error answer is not repeated', () => {
+  const { engine, up, ask, owner } = setUp();
+  owner.reply = (request) => stun(0x0111, request.slice(8, 20), [], PASSWORD);
+  for (let i = 0; i < 3; i++) ask(check());
+  expect(up).toHaveLength(3);
   engine.close();
 });
 
