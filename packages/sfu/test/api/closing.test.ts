@@ -50,7 +50,16 @@ async function wholeCall(): Promise<{ log: string[]; sending: WebRtcTransport; r
   producer.on('transportclose', () => log.push('producer transportclose'));
   consumer.on('transportclose', () => log.push('consumer transportclose'));
   consumer.on('producerclose', () => log.push('consumer producerclose'));
-  const entities = { server, router, sending, receiving, producer, consumer, virtual, receiver };
+  const entities: Record<string, { observer: { on(event: 'close', listener: () => void): unknown } }> = {
+    server,
+    router,
+    sending,
+    receiving,
+    producer,
+    consumer,
+    virtual,
+    receiver,
+  };
   for (const [name, entity] of Object.entries(entities)) {
     entity.observer.on('close', () => log.push(`${name} observer close`));
   }
