@@ -1,0 +1,214 @@
+/**
+ * How much the way to one receiver holds: the delay of packet groups, their loss, and probes, in one target.
+ * Spec: draft-ietf-rmcat-gcc-02; draft-holmer-rmcat-transport-wide-cc-extensions-01 (what is fed back). Pure: time is an argument.
+ * For receivers without transport-wide feedback: REMB, or the loss of receiver reports.
+ * Elsewhere: feedback against the send history → the engine · who gets which layer of it → bitrateAllocator.ts
+ */
+import type { TransportFeedback } from './feedback.js';
+import { LossControl } from './lossControl.js';
+import { OveruseDetector, type NetworkState } from './overuseDetector.js';
+import { ProbeControl, type Probe } from './probeControl.js';
+import { RateControl } from './rateControl.js';
+import { RateWindow } from './rateWindow.js';
+
+export const SEND_SIDE = {
+  /** mediasoup: initialAvailableOutgoingBitrate 600,000; least 30,000 bit/s. */
+  startBitrate: 600_000,
+  leastBitrate: 30_000,
+  /** So that a misled estimate stays a number: 1 Gbit/s. */
+  mostBitrate: 1_000_000_000,
+  /** A frame leaves this much faster than the mean: what comes in bursts is not delayed long. libwebrtc: 2.5. */
+  pacingFactor: 2.5,
+  /** What arrived and was sent is averaged over. libwebrtc: 500 ms, first 150 ms. */
+  rateMicros: 500_000,
+  rateLeastMicros: 150_000,
+  /** Less sent than this share of the target: the media is the limit, not the network. libwebrtc ALR: 65 %. */
+  applicationLimitedShare: 0.65,
+  /** With packets under way and no feedback for this long, and each time again, the target falls. libwebrtc: 1 s, 0.8. */
+  feedbackMicros: 1_000_000,
+  silenceShare: 0.8,
+  /** Before one is known. libwebrtc: 200 ms; mediasoup: 100 ms. */
+  roundTripMicros: 200_000,
+} as const;
+
+export interface SendSideBounds {
+  min?: number;
+  max?: number;
+  /** Has an effect before the first feedback only. */
+  start?: number;
+}
+
+export interface SendSideState {
+  targetBitrate: number;
+  pacingBitrate: number;
+  delayBitrate: number;
+  lossLimit: number | undefined;
+  rembBitrate: number | undefined;
+  acknowledgedBitrate: number | undefined;
+  sentBitrate: number | undefined;
+  lossFraction: number;
+  roundTripMicros: number;
+  network: NetworkState;
+  trendMs: number;
+  thresholdMs: number;
+  applicationLimited: boolean;
+  probesSent: number;
+  probesSucceeded: number;
+}
+
+export class SendSideEstimator {
+  readonly #detector = new OveruseDetector();
+  readonly #rate = new RateControl(SEND_SIDE.startBitrate);
+  readonly #loss = new LossControl();
+  readonly #probes = new ProbeControl();
+  readonly #acknowledged = new RateWindow(SEND_SIDE.rateMicros, SEND_SIDE.rateLeastMicros);
+  readonly #sent = new RateWindow(SEND_SIDE.rateMicros, SEND_SIDE.rateLeastMicros);
+  #least: number = SEND_SIDE.leastBitrate;
+  #most: number = SEND_SIDE.mostBitrate;
+  #remb: number | undefined;
+  #acknowledgedBitrate: number | undefined;
+  #sentBitrate: number | undefined;
+  #roundTripMicros: number = SEND_SIDE.roundTripMicros;
+  #feedbackMicros: number | undefined;
+  #reportMicros: number | undefined;
+  /** From when on missing feedback lowers the target; undefined: nothing is under way. */
+  #silenceMicros: number | undefined;
+  #target: number = SEND_SIDE.startBitrate;
+
+  get targetBitrate(): number {
+    return this.#target;
+  }
+
+  get pacingBitrate(): number {
+    return this.#target * SEND_SIDE.pacingFactor;
+  }
+
+  /** Bits per second. `max` should be what is wanted: no probe goes beyond it. */
+  setBounds({ min, max, start }: SendSideBounds, nowMicros: number): void {
+    if (min !== undefined) this.#least = Math.max(SEND_SIDE.leastBitrate, min);
+    if (max !== undefined) this.#most = Math.min(SEND_SIDE.mostBitrate, max);
+    this.#most = Math.max(this.#most, this.#least);
+    if (start !== undefined && this.#feedbackMicros === undefined) this.#rate.setBitrate(start, nowMicros);
+    this.#settle();
+  }
+
+  handleFeedback(feedback: TransportFeedback, nowMicros: number): void {
+    const first = this.#feedbackMicros === undefined;
+    this.#feedbackMicros = nowMicros;
+    this.#silenceMicros = feedback.inFlightBytes > 0 ? nowMicros + SEND_SIDE.feedbackMicros : undefined;
+    if (feedback.receivedPackets > 0) {
+      const meanBytes = feedback.ackedBytes / feedback.receivedPackets;
+      const sentBytes = feedback.ackedBytes + Math.max(0, feedback.lostPackets) * meanBytes;
+      this.#acknowledged.add(feedback.ackedBytes, feedback.lastArrivalMicros);
+      this.#sent.add(sentBytes, feedback.lastSendMicros);
+      this.#acknowledgedBitrate = this.#acknowledged.bitrate(feedback.lastArrivalMicros);
+      this.#sentBitrate = this.#sent.bitrate(feedback.lastSendMicros);
+      this.#handleRoundTrip(nowMicros - feedback.lastSendMicros);
+    }
+    const { groups } = feedback;
+    for (let at = 0; at + 2 < groups.length; at += 3)
+      this.#detector.handleGroup(groups[at]!, groups[at + 1]!);
+
+    const before = this.#rate.bitrate;
+    this.#rate.update(this.#detector.state, this.#acknowledgedBitrate, this.#roundTripMicros, nowMicros);
+    this.#probes.recover(before, this.#rate.bitrate, nowMicros);
+    this.#loss.handlePackets(
+      feedback.receivedPackets,
+      feedback.lostPackets,
+      this.#target,
+      this.#roundTripMicros,
+      nowMicros,
+    );
+    const measured = this.#probes.handleReports(feedback.probes, this.#probeMost(), nowMicros);
+    if (measured !== undefined && this.#detector.state !== 'overuse' && measured > this.#rate.bitrate) {
+      this.#rate.setBitrate(measured, nowMicros);
+      this.#loss.raise(measured);
+    }
+    if (first) this.#probes.start(this.#rate.bitrate, this.#probeMost(), nowMicros);
+    this.#settle();
+    this.poll(nowMicros);
+  }
+
+  /** @param fractionLost 0…1 of the packets since the last report */
+  handleReceiverReport(fractionLost: number, roundTripMicros: number | undefined, nowMicros: number): void {
+    if (roundTripMicros !== undefined) this.#handleRoundTrip(roundTripMicros);
+    if (this.#feedbackMicros !== undefined) return;
+    this.#loss.handleFraction(fractionLost, this.#target, this.#roundTripMicros, nowMicros);
+    // Nothing says how much arrives: without loss the rate goes up by itself, as far as REMB or the bounds let it.
+    const state = this.#loss.fraction < 0.02 ? 'normal' : 'underuse';
+    this.#rate.update(state, Infinity, this.#roundTripMicros, nowMicros);
+    this.#reportMicros = nowMicros;
+    this.#settle();
+  }
+
+  handleRemb(bitrate: number, nowMicros: number): void {
+    this.#remb = bitrate;
+    if (this.#feedbackMicros === undefined) this.#rate.setBitrate(this.#clamp(bitrate), nowMicros);
+    this.#settle();
+  }
+
+  /** What is to be sent beside the media now. Where nothing can carry it, it is simply not done. */
+  takeProbes(): Probe[] {
+    return this.#probes.take();
+  }
+
+  poll(nowMicros: number): void {
+    if (this.#silenceMicros !== undefined && nowMicros >= this.#silenceMicros) {
+      this.#silenceMicros = nowMicros + SEND_SIDE.feedbackMicros;
+      this.#rate.setBitrate(this.#clamp(this.#target * SEND_SIDE.silenceShare), nowMicros);
+      this.#settle();
+    }
+    if (this.#feedbackMicros === undefined || nowMicros - this.#feedbackMicros > SEND_SIDE.feedbackMicros)
+      return;
+    const quietSince = this.#detector.state === 'overuse' ? nowMicros : this.#rate.decreasedMicros;
+    this.#probes.poll(this.#target, this.#probeMost(), quietSince, nowMicros);
+  }
+
+  /** undefined: nothing to do until the next feedback. */
+  nextDeadline(): number | undefined {
+    const probe = this.#probes.nextDeadline();
+    if (this.#silenceMicros === undefined) return probe;
+    return probe === undefined ? this.#silenceMicros : Math.min(probe, this.#silenceMicros);
+  }
+
+  state(): SendSideState {
+    return {
+      targetBitrate: this.#target,
+      pacingBitrate: this.pacingBitrate,
+      delayBitrate: this.#rate.bitrate,
+      lossLimit: this.#loss.limit,
+      rembBitrate: this.#remb,
+      acknowledgedBitrate: this.#acknowledgedBitrate,
+      sentBitrate: this.#sentBitrate,
+      lossFraction: this.#loss.fraction,
+      roundTripMicros: this.#roundTripMicros,
+      network: this.#detector.state,
+      trendMs: this.#detector.trendMs,
+      thresholdMs: this.#detector.thresholdMs,
+      applicationLimited:
+        this.#sentBitrate !== undefined &&
+        this.#sentBitrate < this.#target * SEND_SIDE.applicationLimitedShare,
+      probesSent: this.#probes.sent,
+      probesSucceeded: this.#probes.succeeded,
+    };
+  }
+
+  #probeMost(): number {
+    return Math.min(this.#most, this.#remb ?? Infinity);
+  }
+
+  #handleRoundTrip(sampleMicros: number): void {
+    if (sampleMicros > 0) this.#roundTripMicros += (sampleMicros - this.#roundTripMicros) / 8; // as TCP, RFC 6298 §2
+  }
+
+  #clamp(bitrate: number): number {
+    return Math.min(this.#most, Math.max(this.#least, bitrate));
+  }
+
+  #settle(): void {
+    this.#loss.relax(this.#rate.bitrate);
+    this.#target = this.#clamp(
+      Math.min(this.#rate.bitrate, this.#loss.limit ?? Infinity, this.#remb ?? Infinity),
+    );
+  }
+}
