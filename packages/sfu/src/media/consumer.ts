@@ -7,7 +7,7 @@ import type { MediaKind, RtpParameters } from '@tertulia/wire';
 import type { ConsumerLayers, ConsumerScore, ConsumerType } from '../types.js';
 import { layerCounts } from './codecs.js';
 import type { MediaContext } from './context.js';
-import { entryConstants } from './entryParameters.js';
+import { consumerEntryConstants } from './entryParameters.js';
 import { lowerLayers, sameLayers, selectSpatialLayer } from './forward/layerSelection.js';
 import type { Layers, SpatialLayerState } from './forward/layerSelection.js';
 import { ALL_LAYERS } from './forward/layers.js';
@@ -286,7 +286,7 @@ export class Consumer implements OutgoingOwner {
     );
     if (outgoing.nackNegotiated) for (const { source } of producer.encodings) source.history.addKeeper();
     const entry = port.createEntry(
-      entryConstants(this.transport.peer, ssrc, rtpParameters, this.kind, position),
+      consumerEntryConstants(this.transport.peer, producer, rtpParameters, position),
     );
     const member = new VariantMember(port, rng, entry, {
       keepTimestamps: type === 'pipe',
@@ -380,7 +380,7 @@ export class Consumer implements OutgoingOwner {
     const { source } = encoding;
     const spatialLimit = isSimulcast || this.spatialLayers === 1 ? ALL_LAYERS : spatial;
     const variantOf = (limit: number): VariantList =>
-      source.variant(spatialLimit, limit >= this.temporalLayers - 1 ? ALL_LAYERS : limit);
+      source.variant(spatialLimit, this.temporalLayers === 1 ? ALL_LAYERS : limit);
     const { variant } = member;
     if (variant?.source === source && variant.spatial === spatialLimit) {
       const now = Math.min(variant.temporal, this.temporalLayers - 1);

@@ -4,21 +4,36 @@
  */
 import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import type { MediaKind, RtpParameters } from '@tertulia/wire';
-import { mediaCodecs, rtxPayloadTypes } from './codecs.js';
+import { consumerCodecs, mediaCodecs, rtxPayloadType } from './codecs.js';
+import type { RtpMapping } from '../types.js';
 import type { CarriedKind, EntryConstants } from './packet.js';
 import { carriedKind } from './packetReader.js';
 
-/**
- * Everything but the deltas: those are decided when the entry begins to send.
- * @param position of the encoding
- */
-export function entryConstants(
+/** Of a consumer's stream. @param position of its encoding */
+export function consumerEntryConstants(
   peer: number,
-  ssrc: number,
+  producer: {
+    readonly rtpParameters: RtpParameters;
+    readonly rtpMapping: RtpMapping | undefined;
+    kind: MediaKind;
+  },
   rtpParameters: RtpParameters,
-  kind: MediaKind = 'audio',
-  position = 0,
+  position: number,
 ): EntryConstants {
+  const { ssrc = 0, rtx } = rtpParameters.encodings?.[position] ?? {};
+  const codecs = consumerCodecs(producer.rtpParameters, rtpParameters, producer.rtpMapping);
+  const rtxPayloadTypes = codecs.map((codec) => codec && rtxPayloadType(rtpParameters, codec.payloadType));
+  return {
+    ...entryConstants(peer, ssrc, rtpParameters),
+    payloadTypes: codecs.map((codec) => codec?.payloadType),
+    paced: producer.kind === 'video',
+    patchDeltas: [0, 0, 0, 0],
+    ...(rtx === undefined ? {} : { rtxSsrc: rtx.ssrc, rtxPayloadTypes }),
+  };
+}
+
+/** Everything but the deltas: those are decided when the entry begins to send. */
+export function entryConstants(peer: number, ssrc: number, rtpParameters: RtpParameters): EntryConstants {
   const extensionIds: Partial<Record<CarriedKind, number>> = {};
   let midId = 0;
   let absSendTimeId = 0;
@@ -31,7 +46,6 @@ export function entryConstants(
     else if (uri === HEADER_EXTENSION_URIS.transportWideCc) transportWideCcId = id;
   }
   const { mid = '' } = rtpParameters;
-  const rtxSsrc = rtpParameters.encodings?.[position]?.rtx?.ssrc;
   return {
     peer,
     ssrc,
@@ -46,8 +60,5 @@ export function entryConstants(
     absSendTimeId,
     transportWideCcId,
     enabled: true,
-    paced: kind === 'video',
-    patchDeltas: [0, 0, 0, 0],
-    ...(rtxSsrc === undefined ? {} : { rtxSsrc, rtxPayloadTypes: rtxPayloadTypes(rtpParameters) }),
   };
 }

@@ -5,8 +5,8 @@
  * Elsewhere: which packet is whose → rtpListener.ts · counting → receive/ · consumers → forward/ · slots → virtual/
  */
 import type { MediaKind, RtpParameters } from '@tertulia/wire';
-import type { ProducerScore, ProducerType } from '../types.js';
-import { canSvc, layerCounts, mediaCodecs, offersFeedback, offersNack, rtxPayloadTypes } from './codecs.js';
+import type { ProducerScore, ProducerType, RtpMapping } from '../types.js';
+import { canSvc, layerCounts, mediaCodecs, offersFeedback, offersNack, rtxPayloadType } from './codecs.js';
 import type { Consumer } from './consumer.js';
 import type { MediaContext } from './context.js';
 import type { MediaDropReason } from './dropCounters.js';
@@ -31,8 +31,6 @@ export const PRODUCER_LIMITS = {
   inactiveMicros: 1_500_000,
   /** A screen that stands still may send a frame every few seconds only. */
   screenInactiveMicros: 5_000_000,
-  /** A repetition may be of a packet that never came at all, but not of one far ahead. */
-  repairAheadPackets: 100,
 } as const;
 
 /** Who else is handed a producer's packets: virtual streams, observers. */
@@ -49,6 +47,8 @@ export interface ProducerSettings {
   readonly rtpParameters: RtpParameters;
   readonly transport: WebRtcTransport;
   readonly paused: boolean;
+  readonly type?: ProducerType | undefined;
+  readonly rtpMapping?: RtpMapping | undefined;
   /** ms */
   readonly keyFrameRequestDelay?: number | undefined;
 }
@@ -58,6 +58,7 @@ export class Producer {
   readonly kind: MediaKind;
   readonly type: ProducerType;
   readonly rtpParameters: RtpParameters;
+  readonly rtpMapping: RtpMapping | undefined;
   readonly transport: WebRtcTransport;
   readonly consumers = new Set<Consumer>();
   readonly encodings: readonly Encoding[];
@@ -84,10 +85,12 @@ export class Producer {
     const codecs = mediaCodecs(rtpParameters);
     this.#payloadTypes = codecs.map(({ payloadType }) => payloadType);
     this.#payloadTypes.forEach((payloadType, number) => (this.#codecs[payloadType] = number));
-    rtxPayloadTypes(rtpParameters).forEach((payloadType, number) => {
-      if (payloadType !== undefined) this.#repeated[payloadType] = number;
+    this.#payloadTypes.forEach((payloadType, number) => {
+      const repeated = rtxPayloadType(rtpParameters, payloadType);
+      if (repeated !== undefined) this.#repeated[repeated] = number;
     });
-    this.type = typeOf(rtpParameters);
+    this.type = settings.type ?? typeOf(rtpParameters);
+    this.rtpMapping = settings.rtpMapping;
     this.keyFrameWords =
       kind === 'audio'
         ? undefined

@@ -3,7 +3,22 @@
  * codecs explain their structure in key frames only.
  * Elsewhere: the bits → @tertulia/wire · the meaning for receivers → variantList.ts
  */
-import { emptyVp8Descriptor, readVp8Descriptor } from '@tertulia/wire';
+import {
+  DECODE_TARGET_INDICATION,
+  DependencyDescriptorReader,
+  emptyAv1Payload,
+  emptyDependencyDescriptor,
+  emptyH264Payload,
+  emptyH265Payload,
+  emptyVp8Descriptor,
+  emptyVp9Descriptor,
+  readAv1Payload,
+  readH264Payload,
+  readH265Payload,
+  readVp8Descriptor,
+  readVp9Descriptor,
+} from '@tertulia/wire';
+import { CarriedKind } from '../packet.js';
 import type { ReceivedPacket } from '../packet.js';
 import type { Frame } from './frame.js';
 
@@ -26,6 +41,15 @@ export function payloadReader(mimeType: string): PayloadReader | undefined {
   switch (mimeType.toLowerCase()) {
     case 'video/vp8':
       return new Vp8Reader();
+    case 'video/vp9':
+      return new Vp9Reader();
+    case 'video/h264':
+    case 'video/h264-svc':
+      return new DescribedReader(readH264);
+    case 'video/h265':
+      return new DescribedReader(readH265);
+    case 'video/av1':
+      return new DescribedReader(readAv1);
     case 'audio/opus':
       return new OpusReader();
     default:
@@ -82,7 +106,8 @@ class Vp8Reader implements PayloadReader {
     frame.keyFrame = d.keyFrame;
     frame.interPicturePredicted = !d.keyFrame;
     frame.temporalLayer = Math.max(0, d.temporalLayer);
-    frame.switchingPoint = d.layerSync;
+    frame.switchingPoint = d.layerSync && d.temporalLayer > 0;
+    frame.frameNumber = frameNumberOf(slab, packet);
     frame.pictureId = d.pictureId;
     frame.pictureIdOffset = d.pictureIdOffset;
     frame.pictureIdBits = d.pictureIdBits;
@@ -92,4 +117,137 @@ class Vp8Reader implements PayloadReader {
     frame.height = d.height;
     return undefined;
   }
+}
+
+/** RFC 9628. Pictures refer to others by distance, so none is renumbered over one that was left out. */
+class Vp9Reader implements PayloadReader {
+  readonly hasKeyFrames = true;
+  readonly #descriptor = emptyVp9Descriptor();
+
+  read(slab: Uint8Array, packet: ReceivedPacket, newPicture: boolean, frame: Frame): string | undefined {
+    const d = this.#descriptor;
+    const { payloadOffset } = packet;
+    const why = readVp9Descriptor(slab, payloadOffset, payloadOffset + packet.payloadLength, d);
+    if (why !== undefined) return why;
+    reset(frame, packet, newPicture);
+    frame.startOfFrame = d.startOfFrame;
+    frame.startOfPicture = d.startOfFrame && newPicture;
+    frame.endOfFrame = d.endOfFrame;
+    frame.keyFrame = d.keyFrame;
+    frame.interPicturePredicted = d.interPicturePredicted;
+    frame.spatialLayer = d.spatialLayer;
+    frame.temporalLayer = d.temporalLayer;
+    frame.switchingPoint = d.switchingUp && d.temporalLayer > 0;
+    frame.switchingPointAbove = d.switchingUp;
+    frame.pictureId = d.pictureId;
+    frame.pictureIdOffset = d.pictureIdOffset;
+    frame.pictureIdBits = d.pictureIdBits;
+    frame.tl0PictureIndex = d.tl0PictureIndex;
+    frame.tl0PictureIndexOffset = d.tl0PictureIndexOffset;
+    frame.frameNumber = frameNumberOf(slab, packet);
+    if (d.hasSizes && d.spatialLayerCount > 0) {
+      frame.width = d.widths[d.spatialLayerCount - 1]!;
+      frame.height = d.heights[d.spatialLayerCount - 1]!;
+    }
+    return undefined;
+  }
+}
+
+/** What the payload alone says: `frame` has its first values. */
+type PlainReader = (slab: Uint8Array, offset: number, end: number, frame: Frame) => string | undefined;
+
+const h264 = emptyH264Payload();
+/** RFC 6184. */
+const readH264: PlainReader = (slab, offset, end, frame) => {
+  const why = readH264Payload(slab, offset, end, h264);
+  if (why === undefined) frame.keyFrame = h264.keyFrame;
+  return why;
+};
+
+const h265 = emptyH265Payload();
+/** RFC 7798. */
+const readH265: PlainReader = (slab, offset, end, frame) => {
+  const why = readH265Payload(slab, offset, end, h265);
+  if (why !== undefined) return why;
+  frame.keyFrame = h265.keyFrame;
+  frame.temporalLayer = h265.temporalLayer;
+  frame.switchingPoint = h265.layerSync;
+  return undefined;
+};
+
+const av1 = emptyAv1Payload();
+/** AV1 RTP specification §4.4. */
+const readAv1: PlainReader = (slab, offset, end, frame) => {
+  const why = readAv1Payload(slab, offset, end, av1);
+  if (why === undefined) frame.keyFrame = av1.keyFrame;
+  return why;
+};
+
+/** Codecs whose layers are told in a dependency descriptor, when they are; the payload says where one can begin. */
+class DescribedReader implements PayloadReader {
+  readonly hasKeyFrames = true;
+  readonly #plain: PlainReader;
+  readonly #reader = new DependencyDescriptorReader();
+  readonly #descriptor = emptyDependencyDescriptor();
+
+  constructor(plain: PlainReader) {
+    this.#plain = plain;
+  }
+
+  decodeTarget(spatial: number, temporal: number): number {
+    const { structure } = this.#reader;
+    if (!structure) return -1;
+    const highest = Math.min(spatial, structure.spatialLayer);
+    const fastest = Math.min(temporal, structure.temporalLayer);
+    return structure.decodeTargets.findIndex(
+      ({ spatialLayer, temporalLayer }) => spatialLayer === highest && temporalLayer === fastest,
+    );
+  }
+
+  read(slab: Uint8Array, packet: ReceivedPacket, newPicture: boolean, frame: Frame): string | undefined {
+    reset(frame, packet, newPicture);
+    const { payloadOffset } = packet;
+    const why = this.#plain(slab, payloadOffset, payloadOffset + packet.payloadLength, frame);
+    if (why !== undefined) return why;
+    frame.frameNumber = frameNumberOf(slab, packet);
+    if (frame.frameNumber < 0) return undefined;
+    const d = this.#descriptor;
+    const { offsets, lengths } = packet.extensions;
+    const kind = CarriedKind.dependencyDescriptor;
+    const refusal = this.#reader.read(slab, offsets[kind]!, lengths[kind]!, d);
+    // Without the key frame that explains it, the packet goes to those who get everything.
+    if (refusal === 'dd-structure-missing' || refusal === 'dd-template-unknown') return undefined;
+    if (refusal !== undefined) return refusal;
+    this.#describe(frame);
+    return undefined;
+  }
+
+  #describe(frame: Frame): void {
+    const d = this.#descriptor;
+    frame.startOfFrame = d.startOfFrame;
+    frame.startOfPicture &&= d.startOfFrame;
+    frame.endOfFrame = d.endOfFrame;
+    frame.keyFrame = d.hasStructure && d.startOfFrame && d.frameDependencyCount === 0;
+    frame.interPicturePredicted = !frame.keyFrame;
+    frame.spatialLayer = d.spatialLayer;
+    frame.temporalLayer = d.temporalLayer;
+    frame.decodeTargets = d.decodeTargetCount;
+    for (let target = 0; target < d.decodeTargetCount; target++) {
+      const indication = d.decodeTargetIndications[target]!;
+      if (indication !== DECODE_TARGET_INDICATION.notPresent) frame.presentInTargets |= 1 << target;
+      if (indication === DECODE_TARGET_INDICATION.switch) frame.switchTargets |= 1 << target;
+    }
+    frame.width = d.width;
+    frame.height = d.height;
+  }
+}
+
+/** What always comes first in a dependency descriptor: start, end, template (8 bits together), frame number (16). */
+const FRAME_NUMBER = { offset: 1, end: 3 } as const;
+
+function frameNumberOf(slab: Uint8Array, { extensions }: ReceivedPacket): number {
+  const kind = CarriedKind.dependencyDescriptor;
+  if (extensions.lengths[kind]! < FRAME_NUMBER.end) return -1;
+  const at = extensions.offsets[kind]! + FRAME_NUMBER.offset;
+  return (slab[at]! << 8) | slab[at + 1]!;
 }
