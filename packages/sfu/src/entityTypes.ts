@@ -137,6 +137,8 @@ export interface BaseTransportStats {
   minOutgoingBitrate?: number;
   rtpPacketLossReceived?: number;
   rtpPacketLossSent?: number;
+  /** Ours: datagrams and packets of this transport that went no further, by reason. */
+  drops: Record<string, number>;
 }
 export interface PlainTransportStat extends BaseTransportStats {
   type: string;

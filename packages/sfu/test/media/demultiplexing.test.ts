@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { toAddress } from '@tertulia/engine';
 import { parseStun, writeBindingRequest } from '@tertulia/wire';
-import type { IceParameters } from '../../src/types.js';
+import type { IceParameters, WebRtcTransportStat } from '../../src/types.js';
 import { MemoryCall, seededRandom, Voice } from './support/memoryCall.js';
 import type { Peer } from './support/memoryCall.js';
 
@@ -31,7 +31,8 @@ function check(ice: IceParameters, options: { password?: string; useCandidate?: 
 const iceOf = (peer: Peer): IceParameters =>
   call.core.handleRequest('transport.dump', { transportId: peer.id })['iceParameters'] as IceParameters;
 const drops = (): Record<string, number> => call.core.drops.toObject();
-const statOf = (peer: Peer) => call.core.handleRequest('transport.getStats', { transportId: peer.id })[0]!;
+const statOf = (peer: Peer) =>
+  call.core.handleRequest('transport.getStats', { transportId: peer.id })[0] as WebRtcTransportStat;
 
 describe('checks', () => {
   test('a check with the right password is answered where it came from', () => {
