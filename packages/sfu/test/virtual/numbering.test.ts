@@ -1,5 +1,6 @@
 /** Numbers and timestamps, packet by packet: docs/virtual-streams.md R1, R2, R3, R9, A11. */
 import { describe, expect, test } from 'vitest';
+import type { AudioSource } from '../../src/media/virtual/index.js';
 import type { Sent } from './support/fakeEngine.js';
 import { Direct, FRAME_MICROS, SILENCE, SPEECH, TICKS } from './support/direct.js';
 
@@ -86,6 +87,32 @@ describe('at a switch', () => {
     ]);
     expect(sent.map(({ csrcs }) => csrcs[0])).toEqual([...Array(5).fill(a.csrc), ...Array(5).fill(b.csrc)]);
   });
+
+  test.each([0, 1, 3, 7, 10, 13, 17, 19])(
+    'between devices whose packets come %i ms apart: no gap in time, and no farther off the line than a packet',
+    (phase) => {
+      const direct = new Direct(1);
+      const [a, b] = [direct.source('a'), direct.source('b')];
+      direct.receiver('r', 1);
+      const play = (frames: number, speaks: AudioSource): void => {
+        for (let i = 0; i < frames; i++) {
+          direct.packet(a, { level: speaks === a ? SPEECH : SILENCE });
+          direct.wait(phase * 1000);
+          direct.packet(b, { level: speaks === b ? SPEECH : SILENCE });
+          direct.wait(FRAME_MICROS - phase * 1000);
+        }
+      };
+      for (let i = 0; i < 10; i++) {
+        play(60, i % 2 === 0 ? a : b);
+        const line = direct.room.senderReport('r', direct.nowMicros)[0]!.rtpTimestamp;
+        const last = direct.sent.at(-1)!;
+        const offMs = ((last.timestamp - line) | 0) / 48 + (direct.nowMicros - last.atMicros) / 1000;
+        expect(Math.abs(offMs)).toBeLessThanOrEqual(25);
+      }
+      expect(new Set(direct.sent.map(({ csrcs }) => csrcs[0])).size).toBe(2);
+      expect(ticks(direct.sent).every((step) => step === TICKS)).toBe(true);
+    },
+  );
 
   test('a packet at the same moment is one frame later, and that lead is repaid in silence', () => {
     const direct = new Direct(1);

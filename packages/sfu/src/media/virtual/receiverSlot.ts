@@ -10,7 +10,7 @@ import type { EntryConstants } from '../packet.js';
 import type { AudioSource } from './audioSource.js';
 import type { Receiver } from './receiver.js';
 import type { NotSent } from './sentHistory.js';
-import { LINE_LIMITS, type RoomContext, type ViewSlot } from './viewSlot.js';
+import { closeGap, LINE_LIMITS, type RoomContext, type ViewSlot } from './viewSlot.js';
 
 /** Deltas and first number are the room's business. */
 export type SlotConstants = Omit<EntryConstants, 'deltaIndex' | 'deltaTimestamp' | 'firstIndex'>;
@@ -53,7 +53,7 @@ export class ReceiverSlot {
   /** With an anchor that a packet of the source has, not only the line's. */
   toldSound = false;
   epoch = 0;
-  /** Ticks by which its timestamps exceed base + the view slot's. */
+  /** Ticks by which its timestamps exceed base + the view slot's; less than 0 where it closed a gap by itself. */
   lead = 0;
   #deltaIndex = 0;
   /** In the view slot's numbering; what the entry says. */
@@ -161,20 +161,20 @@ export class ReceiverSlot {
   }
 
   /** The packet `index` of `slot` is this receiver's first one from it. */
-  start(slot: ViewSlot, index: number, timestamp: number, nowMicros: number): void {
+  start(slot: ViewSlot, index: number, timestamp: number, line: number, nowMicros: number): void {
     slot.joining.delete(this);
     if (this.#lastOut < 0) {
       this.#firstOut = 1 + Math.floor(this.context.rng() * (RECEIVER_LIMITS.firstNumbers - 1));
       this.#lastOut = this.#firstOut - 1;
     }
     this.#deltaIndex = index - (this.#lastOut + 1);
-    this.lead = Math.max(0, this.#lastTimestamp + this.#lastFrameTicks - timestamp);
+    this.lead = leadOf(this.#lastTimestamp + this.#lastFrameTicks, timestamp, line);
     this.#enter(slot, nowMicros);
   }
 
   /** At a packet of its view slot that has another distance to the last: the lead is repaid as far as time allows. */
-  align(slot: ViewSlot, timestamp: number, leastStep: number, nowMicros: number): void {
-    const lead = Math.max(0, slot.lastTimestamp + this.lead + leastStep - timestamp);
+  align(slot: ViewSlot, timestamp: number, line: number, leastStep: number, nowMicros: number): void {
+    const lead = leadOf(slot.lastTimestamp + this.lead + leastStep, timestamp, line);
     if (lead === this.lead) return;
     this.#note();
     this.lead = lead;
@@ -298,3 +298,7 @@ export class ReceiverSlot {
     this.#lastFrameTicks = slot.lastFrameTicks;
   }
 }
+
+/** By how much a stream differs from its view slot that sends `timestamp`, and itself may send nothing before `least`. */
+const leadOf = (least: number, timestamp: number, line: number): number =>
+  least >= timestamp || closeGap(line, least) === least ? least - timestamp : 0;

@@ -4,8 +4,8 @@
  *
  * Numbers: the source's plus a constant while it stays, so its losses stay gaps and late packets find their place; the
  * next one after the last at a switch. Timestamps: where the packet was captured on the room's line, fixed at the
- * first packet after a switch and again at gaps. Where the line would not lead behind the last packet sent, one frame behind
- * it is used; that lead over the line is repaid at the next gap or switch, and in silence.
+ * first packet after a switch and again at gaps. Where the line would not lead behind the last packet sent, or less than
+ * a packet farther, one frame behind it is used; that lead over the line is repaid at the next gap or switch, and in silence.
  * Pure: time comes with each call, bytes are never seen.
  * Spec: virtual streams R1–R3, A6, A8, A11, R9.
  * Elsewhere: who comes and goes → view.ts · what a receiver adds → receiverSlot.ts · answers to NACKs → sentHistory.ts
@@ -22,9 +22,12 @@ const TICKS_PER_MS = 48;
 export const LINE_LIMITS = {
   /** Ticks, 5 ms: less is not worth another span; lips are in step within 20 ms anyway. */
   worthMending: 5 * TICKS_PER_MS,
-  /** Ticks, 20 ms behind the line: the source's clock is slow or its path grew longer, or its timestamps stood still. Mended
+  /** Ticks, 20 ms: a shorter gap at a switch is only the difference of two devices' rhythms. A receiver would have to invent
+   *  sound for it; closed, it puts the new source that much before its time, until the next gap or silence. */
+  closed: 20 * TICKS_PER_MS,
+  /** Ticks, 25 ms behind the line: the source's clock is slow or its path grew longer, or its timestamps stood still. Mended
    *  while it is silent, for a jump within speech would be heard. */
-  behind: 20 * TICKS_PER_MS,
+  behind: 25 * TICKS_PER_MS,
   /** Ticks, 25 ms ahead of it: a packet and a little. Without DTX there is no gap to repay it in, so a silent packet is left
    *  out. */
   ahead: 25 * TICKS_PER_MS,
@@ -35,11 +38,18 @@ export const LINE_LIMITS = {
    *  would drag the slot into a future that the next source cannot reach. */
   farAhead: 200 * TICKS_PER_MS,
 } as const;
+/** µs between two looks for receivers that are ahead: leads are repaid within a pause, and nothing is done per packet. */
+const REPAY_EVERY_MICROS = 200_000;
+const NOBODY: readonly ReceiverSlot[] = [];
 /** First number of a view slot. Far from 0, so that no late packet has a negative one; any would do. */
 const FIRST_INDEX = 0x10000;
 /** µs that a source must have been in a slot before receivers that had it elsewhere may move there: until then a late packet
  *  may be of before its first one there, and they would miss it. Reordering, or one retransmission. */
 const SETTLED_MICROS = 300_000;
+
+/** Where a sound goes whose place on the line is `line`, and that cannot lie before `least`. */
+export const closeGap = (line: number, least: number): number =>
+  line - least < LINE_LIMITS.closed ? least : line;
 
 /** What slots share. */
 export interface RoomContext {
@@ -69,6 +79,7 @@ export class ViewSlot {
   #lastFrameTicks: number = SOURCE_LIMITS.usualFrame;
   #lastExtended = 0;
   lastForwardMicros = -Infinity;
+  #repayMicros = -Infinity;
   history = new SentHistory();
   readonly list: number;
   /** In the list now. */
@@ -202,10 +213,12 @@ export class ViewSlot {
     const line = source.lineTicks(ticks);
     const least = this.lastTimestamp + this.#lastFrameTicks;
     if (line < least) {
-      if (early) return this.context.counters.count('pre-roll-behind');
+      // What lies within half a packet of its time closes the gap better than its successor would.
+      if (early && least - line > LINE_LIMITS.closed / 2)
+        return this.context.counters.count('pre-roll-behind');
       if (least - line > LINE_LIMITS.mostLead) return this.context.counters.count('too-far-ahead');
     }
-    const timestamp = Math.max(line, least);
+    const timestamp = closeGap(line, least);
     const index = this.lastIndex + 1;
     const before = this.history.current;
     const goesOn =
@@ -218,8 +231,8 @@ export class ViewSlot {
     this.#sounded = true;
     this.runFirstIndex = index;
     this.runStartedMicros = nowMicros;
-    this.#align(timestamp, this.#lastFrameTicks, nowMicros);
-    this.#place(index, timestamp, nowMicros);
+    this.#align(timestamp, line, this.#lastFrameTicks, nowMicros);
+    this.#place(index, timestamp, line, nowMicros);
     this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
     if (goesOn) this.#catchUp(source, leftMicros, nowMicros);
@@ -261,11 +274,21 @@ export class ViewSlot {
       fresh = mended !== timestamp;
       timestamp = mended;
     }
-    if (fresh || gap) this.#align(timestamp, frameTicks * steps, nowMicros);
-    const joined = this.joining.size > 0 && this.#place(index, timestamp, nowMicros);
+    if (fresh || gap) this.#align(timestamp, line, frameTicks * steps, nowMicros);
+    const ahead = silent && !gap ? this.#farAhead(timestamp - line, nowMicros) : NOBODY;
+    for (const receiver of ahead) receiver.leave();
+    const joined = this.joining.size > 0 && this.#place(index, timestamp, line, nowMicros);
     if (fresh || joined || span.csrcs !== this.#csrcs(source))
       this.#span(source, index, timestamp, extended, ticks, joined, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
+    for (const receiver of ahead) receiver.join(this);
+  }
+
+  /** Receivers whose own lead makes them so much ahead that this silent packet is left out for them. */
+  #farAhead(lead: number, nowMicros: number): readonly ReceiverSlot[] {
+    if (this.leaders.size === 0 || nowMicros < this.#repayMicros) return NOBODY;
+    this.#repayMicros = nowMicros + REPAY_EVERY_MICROS;
+    return [...this.leaders].filter((receiver) => lead + receiver.lead > LINE_LIMITS.ahead);
   }
 
   /** Packets that came late while the slot was not this source's, and that it would have sent. */
@@ -289,16 +312,16 @@ export class ViewSlot {
   }
 
   /** What the receivers' leads are worth with a packet that need not follow at the source's own distance. */
-  #align(timestamp: number, leastStep: number, nowMicros: number): void {
-    for (const receiver of this.leaders) receiver.align(this, timestamp, leastStep, nowMicros);
+  #align(timestamp: number, line: number, leastStep: number, nowMicros: number): void {
+    for (const receiver of this.leaders) receiver.align(this, timestamp, line, leastStep, nowMicros);
   }
 
   /** @returns true when somebody came in, for whom this packet is the first after a switch. */
-  #place(index: number, timestamp: number, nowMicros: number): boolean {
+  #place(index: number, timestamp: number, line: number, nowMicros: number): boolean {
     let placed = false;
     for (const receiver of this.joining) {
       if (!receiver.mayStart(this, timestamp, nowMicros)) continue;
-      receiver.start(this, index, timestamp, nowMicros);
+      receiver.start(this, index, timestamp, line, nowMicros);
       this.context.changed.add(receiver.receiver);
       placed = true;
     }
