@@ -1,6 +1,6 @@
 /** The functions of negotiation.ts in the shapes that transports use. */
 import { randomInt } from 'node:crypto';
-import { OptionError } from '../channel/errors.js';
+import { OptionError, UnsupportedError } from '../channel/errors.js';
 import type {
   MediaKind,
   RtpCapabilities,
@@ -37,7 +37,10 @@ export function getProducerRtpParametersMapping(
   parameters: RtpParameters,
   router: RtpCapabilities,
 ): RtpMapping {
-  parameters.codecs = producerRtpParameters(parameters, router).codecs;
+  const { codecs } = producerRtpParameters(parameters, router);
+  if (codecs.length === 0)
+    throw new UnsupportedError('rtpParameters.codecs: none of the router', 'NO_COMMON_CODEC');
+  parameters.codecs = codecs;
   return { codecs: [], encodings: [] };
 }
 
