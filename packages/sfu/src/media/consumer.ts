@@ -6,11 +6,12 @@
 import type { MediaKind, RtpParameters } from '@tertulia/wire';
 import type { ConsumerLayers, ConsumerScore, ConsumerType } from '../types.js';
 import { layerCounts } from './codecs.js';
+import type { AllocationRequest } from './congestion/bitrateAllocator.js';
 import type { MediaContext } from './context.js';
 import { consumerEntryConstants } from './entryParameters.js';
 import { lowerLayers, sameLayers, selectSpatialLayer } from './forward/layerSelection.js';
 import type { Layers, SpatialLayerState } from './forward/layerSelection.js';
-import { ALL_LAYERS } from './forward/layers.js';
+import { ALL_LAYERS, LAYERS_MAX } from './forward/layers.js';
 import type { VariantList } from './forward/variantList.js';
 import { VariantMember } from './forward/variantMember.js';
 import { OutgoingStream } from './outgoing.js';
@@ -131,13 +132,20 @@ export class Consumer implements OutgoingOwner {
     if (!this.isLayered) return undefined;
     this.#preferred = this.#clamp(layers);
     this.#select(nowMicros);
+    this.transport.rtp.reallocate(nowMicros);
     return this.preferredLayers;
+  }
+
+  setPriority(priority: number, nowMicros: number): void {
+    this.priority = priority;
+    if (this.kind === 'video') this.transport.rtp.reallocate(nowMicros);
   }
 
   setPaused(paused: boolean, nowMicros: number): void {
     if (this.paused === paused) return;
     this.paused = paused;
     this.#activityChanged(nowMicros);
+    if (this.kind === 'video') this.transport.rtp.reallocate(nowMicros);
   }
 
   requestKeyFrame(nowMicros: number): void {
@@ -166,10 +174,52 @@ export class Consumer implements OutgoingOwner {
     this.#tellScore();
   }
 
-  /** @param layers what the bandwidth bears; 'none': not even the lowest */
-  setAllowed(layers: Layers | 'none' | undefined, nowMicros: number): void {
-    this.#allowed = layers;
+  // ---- bandwidth ----
+
+  /** What is wanted of the transport's bandwidth; undefined: it takes what it takes, or nothing. */
+  bitrateRequest(nowMicros: number): AllocationRequest | undefined {
+    if (!this.isLayered || !this.#active) return undefined;
+    const bitrates: number[] = [];
+    for (let spatial = 0; spatial < this.spatialLayers; spatial++) {
+      const { source } = this.producer.encodings[this.type === 'simulcast' ? spatial : 0]!;
+      source.rates.sample(nowMicros);
+      const layer = this.type === 'simulcast' ? 0 : spatial;
+      for (let temporal = 0; temporal < this.temporalLayers; temporal++)
+        bitrates.push(Math.round(source.rates.bitrate(layer, temporal, source.layering)));
+    }
+    return { id: this.id, priority: this.priority, bitrates, wanted: this.#choiceOf(this.#preferred) };
+  }
+
+  /** Of a stream that cannot be made smaller, bit/s. */
+  fixedBitrate(nowMicros: number): number {
+    if (!this.#active || this.isLayered) return 0;
+    let sum = 0;
+    for (const { source } of this.producer.encodings) {
+      source.rates.sample(nowMicros);
+      for (let spatial = 0; spatial < LAYERS_MAX.spatial; spatial++)
+        sum += source.rates.bitrate(spatial, LAYERS_MAX.temporal - 1, 'none');
+    }
+    return Math.round(sum);
+  }
+
+  /** Index into `bitrateRequest().bitrates`; undefined: not limited so far. */
+  get allowedChoice(): number | undefined {
+    const allowed = this.#allowed;
+    if (allowed === undefined) return undefined;
+    return allowed === 'none' ? -1 : this.#choiceOf(allowed);
+  }
+
+  /** @param choice -1: not even the lowest */
+  setAllowedChoice(choice: number, nowMicros: number): void {
+    this.#allowed =
+      choice < 0
+        ? 'none'
+        : { spatial: Math.floor(choice / this.temporalLayers), temporal: choice % this.temporalLayers };
     this.#select(nowMicros);
+  }
+
+  #choiceOf({ spatial, temporal }: Layers): number {
+    return spatial * this.temporalLayers + temporal;
   }
 
   // ---- feedback of the receiver ----

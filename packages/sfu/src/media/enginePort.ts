@@ -31,6 +31,7 @@ import {
   writeRtcpCommand,
 } from '@tertulia/engine';
 import type { Engine } from '@tertulia/engine';
+import type { TransportFeedback } from './congestion/feedback.js';
 import type { DropCounters } from './dropCounters.js';
 import { CARRIED_KINDS } from './packet.js';
 import type {
@@ -48,8 +49,26 @@ const COMMAND_PATCHES = 25;
 /** The longest compound that fits a path of 1,200 bytes with SRTCP's trailer. */
 export const RTCP_BYTES_MAX = 1180;
 
+export interface ProbeRequest {
+  readonly clusterId: number;
+  readonly bitsPerSecond: number;
+  readonly bytes: number;
+}
+
+/** What an engine without video does not have. */
+interface VideoEngine {
+  setPacing?(peer: number, bitsPerSecond: number): void;
+  probe?(peer: number, entry: number, probe: ProbeRequest): boolean;
+  readTransportFeedback?(
+    peer: number,
+    feedback: Uint8Array,
+    nowMicros: number,
+  ): TransportFeedback | undefined;
+}
+
 export class EnginePort implements ForwardPort {
   readonly #engine: Engine;
+  readonly #video: VideoEngine;
   readonly #commands: Uint32Array;
   readonly #capacity: number;
   readonly #drops: DropCounters;
@@ -63,6 +82,7 @@ export class EnginePort implements ForwardPort {
 
   constructor(engine: Engine, drops: DropCounters) {
     this.#engine = engine;
+    this.#video = engine as VideoEngine;
     this.#commands = engine.commands;
     this.#capacity = Math.floor(engine.commands.length / COMMAND_WORDS);
     this.#drops = drops;
@@ -173,6 +193,28 @@ export class EnginePort implements ForwardPort {
     this.#cached--;
     this.#engine.release(packet.slot);
     if (packet instanceof PooledPacket) this.#spare.push(packet);
+  }
+
+  // ---- bandwidth ----
+
+  /** Packets of paced entries leave at this rate at most. */
+  setPacing(peer: number, bitsPerSecond: number): void {
+    this.#video.setPacing?.(peer, bitsPerSecond);
+  }
+
+  /** Padding of this entry's RTX stream, beside the media. @returns false when there is nothing to pad with */
+  probe(peer: number, entry: number, probe: ProbeRequest): boolean {
+    this.#settle();
+    return this.#video.probe?.(peer, entry, probe) ?? false;
+  }
+
+  /** @param feedback what follows the two SSRCs of one transport-wide feedback packet. undefined: malformed */
+  readTransportFeedback(
+    peer: number,
+    feedback: Uint8Array,
+    nowMicros: number,
+  ): TransportFeedback | undefined {
+    return this.#video.readTransportFeedback?.(peer, feedback, nowMicros);
   }
 
   // ---- RTCP ----

@@ -1,6 +1,6 @@
 /**
- * Reads the two kinds of RTCP that every receiver sends all the time, receiver reports and NACKs, without making an object
- * of anything: a thousand receivers send two thousand compounds a second. A compound with anything else in it, or with
+ * Reads the kinds of RTCP that every receiver sends all the time, receiver reports, NACKs and transport-wide feedback, without
+ * making an object of anything: a thousand receivers send two thousand compounds a second. A compound with anything else in it, or with
  * anything odd, is left to `parseRtcp` of @tertulia/wire as a whole.
  * Spec: RFC 3550 §6.4.2 (RR), RFC 4585 §6.2.1 (NACK). What the values mean: rtpSession.ts
  */
@@ -9,6 +9,8 @@ import type { ReportBlock } from '@tertulia/wire';
 
 const HEADER_BYTES = 8;
 const REPORT_BLOCK_BYTES = 24;
+/** Header, two SSRCs, base number and count, reference time and count of packets. */
+const TWCC_BYTES = 20;
 /** More than real peers put into one; beyond it `parseRtcp` counts. */
 const PACKETS_MAX = 8;
 
@@ -17,6 +19,8 @@ export interface ReportVisitor {
   handleBlock(block: ReportBlock): void;
   /** `lost` is used again for the next one. */
   handleNack(mediaSsrc: number, lost: readonly number[]): void;
+  /** What follows the two SSRCs of a transport-wide feedback packet; read during the call only. */
+  handleTransportFeedback?(feedback: Uint8Array): void;
 }
 
 const block = {
@@ -41,6 +45,8 @@ export function visitReports(bytes: Uint8Array, visitor: ReportVisitor): boolean
         readBlock(bytes, each);
         visitor.handleBlock(block);
       }
+    } else if ((bytes[at]! & 0x1f) === RTCP_FORMAT.twcc) {
+      visitor.handleTransportFeedback?.(bytes.subarray(at + HEADER_BYTES + 4, next));
     } else {
       readLost(bytes, at + HEADER_BYTES + 4, next);
       visitor.handleNack(uint32(bytes, at + HEADER_BYTES), lost);
@@ -66,7 +72,9 @@ function onlyReports(bytes: Uint8Array): boolean {
     } else if (type === RTCP_TYPE.transportFeedback && count === RTCP_FORMAT.nack) {
       const words = (next - at - HEADER_BYTES - 4) >> 2;
       if (words < 1 || words * 17 * PACKETS_MAX > RTCP_LIMITS.expanded) return false;
-    } else return false;
+    } else if (type !== RTCP_TYPE.transportFeedback || count !== RTCP_FORMAT.twcc || next - at < TWCC_BYTES) {
+      return false;
+    }
     at = next;
   }
   return packets > 0;
@@ -98,3 +106,15 @@ function readLost(bytes: Uint8Array, start: number, end: number): void {
 const uint16 = (bytes: Uint8Array, at: number): number => (bytes[at]! << 8) | bytes[at + 1]!;
 const uint32 = (bytes: Uint8Array, at: number): number =>
   ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+
+/** Transport-wide feedback in a compound of which other things were read by `parseRtcp`; stops where the compound ends early. */
+export function visitTransportFeedback(bytes: Uint8Array, visit: (feedback: Uint8Array) => void): void {
+  for (let at = 0; at + TWCC_BYTES <= bytes.length;) {
+    const next = at + 4 + 4 * uint16(bytes, at + 2);
+    if (bytes[at]! >> 6 !== 2 || next > bytes.length) return;
+    const isFeedback =
+      bytes[at + 1] === RTCP_TYPE.transportFeedback && (bytes[at]! & 0x1f) === RTCP_FORMAT.twcc;
+    if (isFeedback && next - at >= TWCC_BYTES) visit(bytes.subarray(at + HEADER_BYTES + 4, next));
+    at = next;
+  }
+}

@@ -5,17 +5,19 @@
  * Elsewhere: addresses and keys → webRtcTransport.ts · forwarding → producer.ts, virtual/ · bytes → reportWriter.ts
  */
 import { ROW_LENGTH, ROW_SSRC } from '@tertulia/engine';
-import { fromNtp, middleNtp, parseRtcp, toNtp } from '@tertulia/wire';
+import { fromNtp, middleNtp, parseRtcp, toNtp, writeRtcp } from '@tertulia/wire';
 import type { ReportBlock, RtcpPacket } from '@tertulia/wire';
 import type { Consumer } from './consumer.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import { DropCounters } from './dropCounters.js';
 import { RTCP_BYTES_MAX } from './enginePort.js';
+import { IncomingBandwidth } from './incomingBandwidth.js';
 import type { OutgoingStream, SenderReportNumbers } from './outgoing.js';
+import { OutgoingBandwidth } from './outgoingBandwidth.js';
 import { ExtensionIds } from './packetReader.js';
 import type { Encoding, Producer } from './producer.js';
-import { visitReports } from './reportReader.js';
+import { visitReports, visitTransportFeedback } from './reportReader.js';
 import type { ReportVisitor } from './reportReader.js';
 import { ReportSchedule } from './reportSchedule.js';
 import type { Reporter } from './reportSchedule.js';
@@ -68,6 +70,8 @@ export class RtpSession implements Reporter {
   readonly producers = new Map<string, Producer>();
   readonly consumers = new Map<string, Consumer>();
   readonly slotSenders = new Set<SlotSender>();
+  readonly incoming = new IncomingBandwidth();
+  readonly outgoing: OutgoingBandwidth;
   readonly drops: DropCounters;
   bytesReceived = 0;
   reportsSent = 0;
@@ -83,6 +87,8 @@ export class RtpSession implements Reporter {
   readonly #onDeadline: (deadlineMicros: number) => void;
   readonly #schedule: ReportSchedule;
   #reducedSize = false;
+  /** When feedback about the way to here is owed, as the timer knows it. */
+  #feedbackMicros = -1;
   #reportMicros: number | undefined;
   /** Of the compound being read. */
   #nowMicros = 0;
@@ -90,6 +96,7 @@ export class RtpSession implements Reporter {
   readonly #visitor: ReportVisitor = {
     handleBlock: (block) => this.#handleReportBlock(block, this.#middleNow),
     handleNack: (mediaSsrc, lost) => this.#handleNack(mediaSsrc, lost, this.#nowMicros),
+    handleTransportFeedback: (feedback) => this.#handleTransportFeedback(feedback),
   };
   /** Clock rate of a report that the engine has a template of: it differs from the last one in time and counters only. */
   #templateRate: number | undefined;
@@ -103,6 +110,13 @@ export class RtpSession implements Reporter {
     this.#onDeadline = onDeadline;
     this.#schedule = ReportSchedule.of(context.timers);
     this.drops = new DropCounters(context.drops);
+    this.outgoing = new OutgoingBandwidth(
+      {
+        setPacing: (bitsPerSecond) => context.port.setPacing(peer, bitsPerSecond),
+        probe: ({ streams }, probe) => context.port.probe(peer, streams[0]!.member.entry, probe),
+      },
+      this.consumers,
+    );
     this.#ownSsrc = context.newSsrc();
     this.#ownCname = cnameChunk(this.#ownSsrc, context.secretText(16));
     this.#ownDescription = sourceDescription([this.#ownCname]);
@@ -135,6 +149,7 @@ export class RtpSession implements Reporter {
     if (why !== undefined) return why;
     for (const { uri, id } of producer.rtpParameters.headerExtensions ?? []) this.extensionIds.add(uri, id);
     if (producer.rtpParameters.rtcp?.reducedSize) this.#reducedSize = true;
+    this.incoming.negotiate(producer.rtpParameters);
     this.producers.set(producer.id, producer);
     return undefined;
   }
@@ -154,12 +169,39 @@ export class RtpSession implements Reporter {
     this.consumers.set(consumer.id, consumer);
     const cname = consumer.rtpParameters.rtcp?.cname ?? '';
     for (const { outgoing } of consumer.streams) this.addOutgoing(outgoing, cname);
+    if (consumer.kind === 'video') {
+      const nowMicros = this.#context.engine.now();
+      this.outgoing.negotiate(consumer.rtpParameters, nowMicros);
+      this.reallocate(nowMicros);
+    }
     return undefined;
   }
 
   removeConsumer(consumer: Consumer): void {
     if (!this.consumers.delete(consumer.id)) return;
     for (const { outgoing } of consumer.streams) this.removeOutgoing(outgoing);
+    if (consumer.kind === 'video') this.reallocate(this.#context.engine.now());
+  }
+
+  /** Consumers want something else of the transport's bandwidth. */
+  reallocate(nowMicros: number): void {
+    this.outgoing.allocate(nowMicros);
+    this.#bandwidthDeadline();
+  }
+
+  setMaxIncomingBitrate(bitrate: number, nowMicros: number): void {
+    this.incoming.setMaxBitrate(bitrate, nowMicros);
+    this.#bandwidthDeadline();
+  }
+
+  setMaxOutgoingBitrate(bitrate: number, nowMicros: number): void {
+    this.outgoing.setMaxBitrate(bitrate, nowMicros);
+    this.#bandwidthDeadline();
+  }
+
+  setMinOutgoingBitrate(bitrate: number, nowMicros: number): void {
+    this.outgoing.setMinBitrate(bitrate, nowMicros);
+    this.#bandwidthDeadline();
   }
 
   addOutgoing(stream: OutgoingStream, cname: string): void {
@@ -187,8 +229,16 @@ export class RtpSession implements Reporter {
   /** @param at the row's first word */
   handleRtp(at: number, nowMicros: number): void {
     const { reader, engine } = this.#context;
-    this.bytesReceived += engine.rows[at + ROW_LENGTH]!;
+    const bytes = engine.rows[at + ROW_LENGTH]!;
+    this.bytesReceived += bytes;
     if (!reader.read(at, this.extensionIds, nowMicros)) this.drops.count('rtp-extension-malformed');
+    // Before anybody asks whose the packet is: padding and streams that nobody bound are reported as well.
+    if (this.incoming.kind !== undefined) {
+      this.incoming.handlePacket(reader, bytes, nowMicros);
+      const owed = this.incoming.nextDeadline();
+      if (owed !== undefined && owed !== this.#feedbackMicros)
+        this.#onDeadline((this.#feedbackMicros = owed));
+    }
     let stream = this.listener.find(reader.ssrc);
     if (!stream) {
       const bound = this.listener.bind(engine.rows[at + ROW_SSRC]!, reader);
@@ -216,6 +266,8 @@ export class RtpSession implements Reporter {
     if (visitReports(bytes, this.#visitor)) return;
     const { packets, why } = parseRtcp(bytes);
     if (why !== undefined) this.drops.count('rtcp-malformed');
+    if (packets.some(({ type }) => type === 'twcc'))
+      visitTransportFeedback(bytes, (feedback) => this.#handleTransportFeedback(feedback));
     for (const packet of packets) this.#handlePacket(packet, this.#middleNow, nowMicros);
   }
 
@@ -246,6 +298,8 @@ export class RtpSession implements Reporter {
         this.#pollKeyFrames(encoding, nowMicros);
       }
     }
+    this.#sendFeedback(nowMicros);
+    this.outgoing.poll(nowMicros);
   }
 
   get reportMicros(): number | undefined {
@@ -269,7 +323,9 @@ export class RtpSession implements Reporter {
 
   /** Of what `poll` does; reports have a schedule of their own. */
   nextDeadline(): number | undefined {
-    let deadline: number | undefined;
+    let deadline = this.outgoing.nextDeadline();
+    const owed = this.ready ? this.incoming.nextDeadline() : undefined;
+    if (owed !== undefined && (deadline === undefined || owed < deadline)) deadline = owed;
     for (const { encodings } of this.producers.values()) {
       for (const { current, keyFrames } of encodings) {
         const wanted = current?.nack?.nextDeadline();
@@ -334,8 +390,48 @@ export class RtpSession implements Reporter {
       case 'fir':
         for (const { ssrc } of packet.entries) this.#handleKeyFrameRequest(ssrc, 'fir', nowMicros);
         return;
+      case 'remb':
+        this.outgoing.handleRemb(packet.bitrate, nowMicros);
+        this.#bandwidthDeadline();
+        return;
       default:
         return;
+    }
+  }
+
+  #handleTransportFeedback(feedback: Uint8Array): void {
+    const nowMicros = this.#nowMicros;
+    if (this.outgoing.kind !== 'transport-cc') {
+      this.drops.count('rtcp-not-negotiated');
+      return;
+    }
+    const read = this.#context.port.readTransportFeedback(this.#peer, feedback, nowMicros);
+    if (!read) {
+      this.drops.count('rtcp-malformed');
+      return;
+    }
+    this.outgoing.handleFeedback(read, nowMicros);
+    this.#bandwidthDeadline();
+  }
+
+  #bandwidthDeadline(): void {
+    const out = this.outgoing.nextDeadline();
+    if (out !== undefined) this.#onDeadline(out);
+    const owed = this.incoming.nextDeadline();
+    if (owed !== undefined) this.#onDeadline(owed);
+  }
+
+  /** What senders are told about the way to here. */
+  #sendFeedback(nowMicros: number): void {
+    const owed = this.incoming.nextDeadline();
+    if (owed === undefined || owed > nowMicros || this.#reportMicros === undefined) return;
+    const { engine, port } = this.#context;
+    const ssrcs = [...this.listener.streams()].slice(0, REPORT_BLOCKS_MAX).map(({ ssrc }) => ssrc);
+    for (const packet of this.incoming.poll(nowMicros, this.#ownSsrc, ssrcs)) {
+      const bytes = writeRtcp([packet]);
+      if (bytes.length > RTCP_BYTES_MAX) continue;
+      engine.scratch.set(bytes, port.rtcpOffset());
+      port.sendRtcp(this.#peer, bytes.length);
     }
   }
 
@@ -368,6 +464,11 @@ export class RtpSession implements Reporter {
       return;
     }
     stream.handleReport(block, middleNow);
+    if (this.outgoing.kind !== undefined && stream.owner.handleKeyFrameRequest !== undefined) {
+      const roundTripMicros = stream.measured ? stream.roundTripMicros : undefined;
+      this.outgoing.handleReport(block.fractionLost / 256, roundTripMicros, this.#nowMicros);
+      this.#bandwidthDeadline();
+    }
     if (!stream.measured || this.producers.size === 0) return;
     // The way is the same for what comes from there.
     for (const { encodings } of this.producers.values()) {

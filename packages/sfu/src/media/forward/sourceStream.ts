@@ -11,6 +11,7 @@ import type { Frame } from './frame.js';
 import { PacketHistory } from './packetHistory.js';
 import type { HistoryLimits } from './packetHistory.js';
 import type { PayloadReader } from './payloadReaders.js';
+import { LayerRates } from './layerRates.js';
 import { LAYERS_MAX } from './layers.js';
 import type { SpatialLayering } from './layers.js';
 import { VariantList } from './variantList.js';
@@ -54,6 +55,7 @@ export class SourceStream {
   height = 0;
   /** By spatial layer × 4 + temporal layer. */
   readonly layerOctets = new Float64Array(LAYERS_MAX.spatial * LAYERS_MAX.temporal);
+  readonly rates = new LayerRates(this.layerOctets);
   readonly layerMicros = new Float64Array(LAYERS_MAX.spatial).fill(-Infinity);
   readonly history: PacketHistory;
   readonly layering: SpatialLayering;

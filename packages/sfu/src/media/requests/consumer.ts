@@ -53,8 +53,8 @@ export const CONSUMER_REQUESTS: Handlers<
     const preferred = directory.consumers.get(consumerId).setPreferredLayers(preferredLayers, now);
     return preferred ? { preferredLayers: preferred } : {};
   },
-  'consumer.setPriority': ({ directory }, { consumerId, priority }) => {
-    directory.consumers.get(consumerId).priority = priority;
+  'consumer.setPriority': ({ directory }, { consumerId, priority }, now) => {
+    directory.consumers.get(consumerId).setPriority(priority, now);
     return { priority };
   },
   'consumer.requestKeyFrame': ({ directory }, { consumerId }, now) => {

@@ -5,6 +5,7 @@
 import type { Method } from '../../channel/messages.js';
 import { DATA_REQUESTS } from '../data/requests.js';
 import { OBSERVER_REQUESTS } from '../observers/requests.js';
+import { BANDWIDTH_REQUESTS } from './bandwidth.js';
 import { CONSUMER_REQUESTS } from './consumer.js';
 import { DATA_CHANNEL_REQUESTS } from './dataChannel.js';
 import type { Handlers } from './handler.js';
@@ -20,6 +21,7 @@ export const REQUESTS: Handlers<Method> = {
   ...WORKER_REQUESTS,
   ...ROUTER_REQUESTS,
   ...TRANSPORT_REQUESTS,
+  ...BANDWIDTH_REQUESTS,
   ...PRODUCER_REQUESTS,
   ...CONSUMER_REQUESTS,
   ...DATA_REQUESTS,

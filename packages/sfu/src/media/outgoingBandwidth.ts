@@ -1,0 +1,234 @@
+/**
+ * What one receiver's way holds, and who gets how much of it: feedback into the estimate, the estimate into the pacer, into
+ * probes and into layers of the transport's consumers by their priority. Where nothing was agreed on, nothing is limited.
+ * Elsewhere: estimate, allocation → congestion/ · layers → consumer.ts · pacing, probes, send history → engine
+ */
+import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
+import type { RtpParameters } from '@tertulia/wire';
+import { offersFeedback } from './codecs.js';
+import { allocateBitrate } from './congestion/bitrateAllocator.js';
+import type { AllocationRequest } from './congestion/bitrateAllocator.js';
+import type { TransportFeedback } from './congestion/feedback.js';
+import { SEND_SIDE, SendSideEstimator } from './congestion/sendSideEstimator.js';
+import type { Consumer } from './consumer.js';
+
+export const OUTGOING_BANDWIDTH = {
+  /** Between allocations while the estimate moves a little; at once when it falls by more than `fallen`. */
+  allocateMicros: 500_000,
+  fallen: 0.95,
+  /** A layer is given only when so much more than its bitrate is there: what is measured moves. */
+  headroom: 1.1,
+  /** After layers were taken because of the estimate, none is given for this long. */
+  calmMicros: 2_000_000,
+  /** Probes look for what is wanted and somewhat more, so that the next key frame fits. mediasoup: 1.35. */
+  desiredShare: 1.35,
+  /** How long one allocation holds without any news: layers of the sources come and go. */
+  holdMicros: 1_000_000,
+} as const;
+
+export interface BandwidthPort {
+  setPacing(bitsPerSecond: number): void;
+  /** @returns false when there is nothing to probe with */
+  probe(consumer: Consumer, probe: { clusterId: number; bitsPerSecond: number; bytes: number }): boolean;
+}
+
+export interface BandwidthEvent {
+  readonly desiredBitrate: number;
+  readonly availableBitrate: number;
+  readonly minBitrate: number;
+  readonly maxBitrate: number;
+}
+
+type Kind = 'transport-cc' | 'remb';
+
+export class OutgoingBandwidth {
+  readonly #port: BandwidthPort;
+  readonly #consumers: ReadonlyMap<string, Consumer>;
+  /** bit/s; before the first consumer. */
+  startBitrate: number | undefined;
+  #estimator: SendSideEstimator | undefined;
+  #kind: Kind | undefined;
+  #maxBitrate = 0;
+  #minBitrate = 0;
+  #desiredBitrate = 0;
+  #allocatedMicros = -Infinity;
+  #allocatedBitrate = 0;
+  #takenMicros = -Infinity;
+  #heard = false;
+  #due = false;
+  probesSent = 0;
+  onAllocated: ((event: BandwidthEvent) => void) | undefined;
+  onProbe: ((probe: { clusterId: number; bitsPerSecond: number; bytes: number }) => void) | undefined;
+
+  constructor(port: BandwidthPort, consumers: ReadonlyMap<string, Consumer>) {
+    this.#port = port;
+    this.#consumers = consumers;
+  }
+
+  get kind(): Kind | undefined {
+    return this.#kind;
+  }
+
+  get maxBitrate(): number {
+    return this.#maxBitrate;
+  }
+
+  get minBitrate(): number {
+    return this.#minBitrate;
+  }
+
+  get availableBitrate(): number | undefined {
+    return this.#estimator?.targetBitrate;
+  }
+
+  state(): Record<string, unknown> | undefined {
+    return this.#estimator && { ...this.#estimator.state(), kind: this.#kind };
+  }
+
+  /** A consumer's parameters: the first video section that agrees on feedback begins the estimate. */
+  negotiate(rtpParameters: RtpParameters, nowMicros: number): void {
+    const { headerExtensions = [] } = rtpParameters;
+    const has = (uri: string): boolean => headerExtensions.some((each) => each.uri === uri);
+    if (has(HEADER_EXTENSION_URIS.transportWideCc) && offersFeedback(rtpParameters, 'transport-cc'))
+      this.#kind = 'transport-cc';
+    else if (has(HEADER_EXTENSION_URIS.absSendTime) && offersFeedback(rtpParameters, 'goog-remb'))
+      this.#kind ??= 'remb';
+    if (this.#kind === undefined || this.#estimator) return;
+    this.#estimator = new SendSideEstimator();
+    this.#setBounds(nowMicros, this.startBitrate);
+  }
+
+  /** bit/s, 0 = no limit. */
+  setMaxBitrate(bitrate: number, nowMicros: number): void {
+    this.#maxBitrate = bitrate;
+    this.#setBounds(nowMicros);
+    this.allocate(nowMicros);
+  }
+
+  setMinBitrate(bitrate: number, nowMicros: number): void {
+    this.#minBitrate = bitrate;
+    this.#setBounds(nowMicros);
+    this.allocate(nowMicros);
+  }
+
+  // ---- feedback ----
+
+  handleFeedback(feedback: TransportFeedback, nowMicros: number): void {
+    const estimator = this.#estimator;
+    if (!estimator || this.#kind !== 'transport-cc') return;
+    this.#heard = true;
+    estimator.handleFeedback(feedback, nowMicros);
+    this.#follow(nowMicros);
+  }
+
+  /** @param fractionLost 0…1 */
+  handleReport(fractionLost: number, roundTripMicros: number | undefined, nowMicros: number): void {
+    if (!this.#estimator) return;
+    this.#estimator.handleReceiverReport(fractionLost, roundTripMicros, nowMicros);
+    this.#follow(nowMicros);
+  }
+
+  handleRemb(bitrate: number, nowMicros: number): void {
+    if (!this.#estimator) return;
+    this.#estimator.handleRemb(bitrate, nowMicros);
+    this.#follow(nowMicros);
+  }
+
+  poll(nowMicros: number): void {
+    const deadline = this.nextDeadline();
+    if (!this.#estimator || deadline === undefined || nowMicros < deadline) return;
+    this.#estimator.poll(nowMicros);
+    this.#follow(nowMicros);
+  }
+
+  nextDeadline(): number | undefined {
+    if (!this.#estimator) return undefined;
+    const own = this.#estimator.nextDeadline();
+    const held = this.#due
+      ? this.#allocatedMicros + OUTGOING_BANDWIDTH.allocateMicros
+      : this.#allocatedMicros + OUTGOING_BANDWIDTH.holdMicros;
+    if (this.#consumers.size === 0 || held === -Infinity) return own;
+    return own === undefined ? held : Math.min(own, held);
+  }
+
+  // ---- who gets what ----
+
+  /** Consumers came, went, or want something else. */
+  allocate(nowMicros: number): void {
+    const estimator = this.#estimator;
+    if (!estimator) return;
+    const available = Math.floor(estimator.targetBitrate);
+    const layered: { consumer: Consumer; request: AllocationRequest }[] = [];
+    let fixed = 0;
+    let desired = 0;
+    for (const consumer of this.#consumers.values()) {
+      if (consumer.kind !== 'video') continue;
+      const request = consumer.bitrateRequest(nowMicros);
+      if (request) {
+        // Nothing measured yet: nothing to decide.
+        if (request.bitrates.some((bitrate) => bitrate > 0)) layered.push({ consumer, request });
+      } else fixed += consumer.fixedBitrate(nowMicros);
+    }
+    const left = Math.max(0, available - fixed);
+    const requests = layered.map(({ request }) => request);
+    let { choices, desiredBitrate } = allocateBitrate(requests, left);
+    desired = desiredBitrate + fixed;
+    // Up only with room to spare, and not right after it went down.
+    const calm = nowMicros - this.#takenMicros >= OUTGOING_BANDWIDTH.calmMicros;
+    const spare = allocateBitrate(requests, left / OUTGOING_BANDWIDTH.headroom);
+    for (const { consumer, request } of layered) {
+      const most = choices.get(request.id) ?? -1;
+      const safe = spare.choices.get(request.id) ?? -1;
+      const now = consumer.allowedChoice;
+      // Unlimited so far: what fits, fits.
+      const before = now === undefined ? most : now;
+      const choice = most <= before ? most : calm ? Math.max(before, safe) : before;
+      if (now !== undefined && choice < now && choice < request.wanted) this.#takenMicros = nowMicros;
+      consumer.setAllowedChoice(choice, nowMicros);
+    }
+    this.#allocatedMicros = nowMicros;
+    this.#allocatedBitrate = available;
+    this.#due = false;
+    if (desired !== this.#desiredBitrate) {
+      this.#desiredBitrate = desired;
+      this.#setBounds(nowMicros);
+    }
+    this.onAllocated?.({
+      desiredBitrate: desired,
+      availableBitrate: available,
+      minBitrate: Math.max(SEND_SIDE.leastBitrate, this.#minBitrate),
+      maxBitrate: this.#maxBitrate,
+    });
+  }
+
+  #follow(nowMicros: number): void {
+    const estimator = this.#estimator!;
+    // Without feedback nobody knows the way: what comes goes out at once.
+    if (this.#heard) this.#port.setPacing(Math.floor(estimator.pacingBitrate));
+    const elapsed = nowMicros - this.#allocatedMicros;
+    const fell = estimator.targetBitrate < this.#allocatedBitrate * OUTGOING_BANDWIDTH.fallen;
+    if (fell || elapsed >= OUTGOING_BANDWIDTH.allocateMicros) this.allocate(nowMicros);
+    else this.#due = true;
+    for (const probe of estimator.takeProbes()) {
+      for (const consumer of this.#consumers.values()) {
+        if (consumer.kind !== 'video' || !this.#port.probe(consumer, probe)) continue;
+        this.probesSent++;
+        this.onProbe?.(probe);
+        break;
+      }
+    }
+  }
+
+  #setBounds(nowMicros: number, start?: number): void {
+    const wanted = this.#desiredBitrate * OUTGOING_BANDWIDTH.desiredShare;
+    const limit = this.#maxBitrate > 0 ? this.#maxBitrate : SEND_SIDE.mostBitrate;
+    this.#estimator?.setBounds(
+      {
+        min: this.#minBitrate,
+        max: wanted > 0 ? Math.min(limit, Math.max(wanted, SEND_SIDE.startBitrate)) : limit,
+        ...(start === undefined ? {} : { start }),
+      },
+      nowMicros,
+    );
+  }
+}
