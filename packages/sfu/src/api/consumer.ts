@@ -33,7 +33,6 @@ export type ConsumerEvents = {
   trace: [trace: ConsumerTraceEventData];
   /** On a DirectTransport. */
   rtp: [rtpPacket: Buffer];
-  listenererror: [eventName: string, error: Error];
   '@close': [];
   '@producerclose': [];
 };

@@ -23,7 +23,6 @@ export type DataConsumerEvents = {
   message: [message: Buffer, ppid: number];
   sctpsendbufferfull: [];
   bufferedamountlow: [bufferedAmount: number];
-  listenererror: [eventName: string, error: Error];
   '@close': [];
   '@dataproducerclose': [];
 };

@@ -12,7 +12,6 @@ import type { MediaProcess } from './mediaProcess.js';
 
 export type DataProducerEvents = {
   transportclose: [];
-  listenererror: [eventName: string, error: Error];
   '@close': [];
 };
 export type DataProducerObserverEvents = { close: []; pause: []; resume: [] };

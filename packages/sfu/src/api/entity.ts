@@ -5,7 +5,7 @@
  */
 import { InvalidStateError } from '../channel/errors.js';
 import type { AppData } from '../types.js';
-import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
+import { EnhancedEventEmitter, type EventMap } from './enhancedEventEmitter.js';
 
 /** 'self' is the application; the others name the entity above (or beside) whose end took this one along. */
 export type CloseCause =
@@ -44,15 +44,13 @@ const OWNER_EVENT_OF_CAUSE: Partial<Record<CloseCause, keyof OwnerEvents>> = {
 };
 
 export type ObserverEvents = { close: [] } & Record<string, unknown[]>;
-export type EntityEvents = { [event in CloseEvent]: [] } & {
-  listenererror: [eventName: string, error: Error];
-};
+type CloseEvents = OwnerEvents & { [event in CloseEvent]: [] };
 
 export abstract class Entity<
-  Events extends object,
+  Events extends EventMap,
   EntityAppData extends AppData,
-  Observed extends object = ObserverEvents,
-> extends EnhancedEventEmitter<Events & EntityEvents> {
+  Observed extends EventMap = ObserverEvents,
+> extends EnhancedEventEmitter<Events> {
   /** For tools beside the application: `close`, and `new…` events where something is made. */
   readonly observer = new EnhancedEventEmitter<Observed>();
   appData: EntityAppData;
@@ -81,7 +79,7 @@ export abstract class Entity<
     this.#closedBy = cause;
     this.release(cause);
     const event = EVENT_OF_CAUSE[cause];
-    const emitter = this as unknown as EnhancedEventEmitter<EntityEvents & OwnerEvents>;
+    const emitter = this as unknown as EnhancedEventEmitter<CloseEvents>;
     const ownerEvent = OWNER_EVENT_OF_CAUSE[cause];
     if (ownerEvent) emitter.safeEmit(ownerEvent);
     if (event) emitter.safeEmit(event);

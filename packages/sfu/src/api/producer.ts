@@ -24,7 +24,6 @@ export type ProducerEvents = {
   score: [score: ProducerScore[]];
   videoorientationchange: [videoOrientation: ProducerVideoOrientation];
   trace: [trace: ProducerTraceEventData];
-  listenererror: [eventName: string, error: Error];
   '@close': [];
 };
 export type ProducerObserverEvents = {

@@ -22,7 +22,9 @@ export type WebRtcTransportOptions<TransportAppData extends AppData = AppData> =
   TransportAppData
 >;
 
-export class Router<RouterAppData extends AppData = AppData> extends Entity<object, RouterAppData> {
+export type RouterEvents = { workerclose: []; '@close': [] };
+
+export class Router<RouterAppData extends AppData = AppData> extends Entity<RouterEvents, RouterAppData> {
   readonly #process: MediaProcess;
   readonly #rtpCapabilities: RtpCapabilities;
   readonly #onClosed: (router: unknown) => void;

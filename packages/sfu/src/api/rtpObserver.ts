@@ -2,7 +2,7 @@
 import { OptionError } from '../channel/errors.js';
 import type { ChannelEvent } from '../channel/messages.js';
 import type { AppData, RtpObserverType } from '../types.js';
-import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
+import type { EnhancedEventEmitter, EventMap } from './enhancedEventEmitter.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { checkId } from './options.js';
@@ -10,7 +10,6 @@ import type { Producer } from './producer.js';
 
 export type RtpObserverEvents = {
   routerclose: [];
-  listenererror: [eventName: string, error: Error];
   '@close': [];
 };
 export type RtpObserverObserverEvents = {
@@ -31,8 +30,8 @@ export interface RtpObserverConstruction<ObserverAppData extends AppData> {
 
 export abstract class RtpObserver<
   RtpObserverAppData extends AppData = AppData,
-  Events extends object = RtpObserverEvents,
-  Observed extends object = RtpObserverObserverEvents,
+  Events extends EventMap = RtpObserverEvents,
+  Observed extends EventMap = RtpObserverObserverEvents,
 > extends Entity<Events, RtpObserverAppData, Observed> {
   abstract readonly type: RtpObserverType;
   protected readonly findProducer: (id: string) => Producer | undefined;

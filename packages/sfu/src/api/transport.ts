@@ -7,6 +7,7 @@ import { InvalidStateError, OptionError, UnsupportedError } from '../channel/err
 import type { ChannelEvent, TransportStat } from '../channel/messages.js';
 import type {
   AppData,
+  BaseTransportDump,
   ConsumerOptions,
   ConsumerType,
   DataConsumerOptions,
@@ -25,7 +26,7 @@ import { Consumer } from './consumer.js';
 import { checkSubchannels } from './dataMessage.js';
 import { DataConsumer } from './dataConsumer.js';
 import { DataProducer } from './dataProducer.js';
-import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
+import type { EnhancedEventEmitter, EventMap } from './enhancedEventEmitter.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { checkAppData, checkCount, checkId, knownTraceTypes } from './options.js';
@@ -44,7 +45,6 @@ export type TransportEvents = {
   routerclose: [];
   listenserverclose: [];
   trace: [trace: TransportTraceEventData];
-  listenererror: [eventName: string, error: Error];
   '@close': [];
   '@newproducer': [producer: Producer];
   '@producerclose': [producer: Producer];
@@ -84,8 +84,8 @@ export interface TransportConstruction<Data, TransportAppData extends AppData> {
 
 export abstract class Transport<
   TransportAppData extends AppData = AppData,
-  Events extends object = TransportEvents,
-  Observed extends object = TransportObserverEvents,
+  Events extends EventMap = TransportEvents,
+  Observed extends EventMap = TransportObserverEvents,
 > extends Entity<Events, TransportAppData, Observed> {
   abstract readonly type: TransportType;
   protected readonly process: MediaProcess;
@@ -116,6 +116,13 @@ export abstract class Transport<
     this.#sctpStreamIds = new SctpStreamIds(this.#sctpParameters?.MIS ?? 0);
     options.process.listen(this.id, (event) => this.handle(event));
   }
+
+  /** What the media process keeps of it. */
+  abstract dump(): Promise<BaseTransportDump>;
+  /** One entry. */
+  abstract getStats(): Promise<TransportStat[]>;
+  /** What is needed of the peer depends on the kind. */
+  abstract connect(options: object): Promise<void>;
 
   get sctpParameters(): SctpParameters | undefined {
     return this.#sctpParameters;

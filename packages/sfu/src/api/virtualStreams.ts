@@ -33,10 +33,11 @@ export interface ReceiverOptions {
   mids: { audio: readonly string[]; video?: readonly string[] | undefined };
 }
 
-export type VirtualStreamsEvents = { loudest: [producerId: string | undefined] };
+export type VirtualStreamsEvents = { loudest: [producerId: string | undefined]; routerclose: [] };
 export type ReceiverEvents = {
   /** All changes of one instant; each slot's own `sourcechange` comes before. */
   slotschange: [changes: SlotChange[]];
+  transportclose: [];
 };
 export type AudioSlotEvents = { sourcechange: [change: SlotChange] };
 

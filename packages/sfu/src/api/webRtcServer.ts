@@ -5,7 +5,12 @@ import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 
-export class WebRtcServer<ServerAppData extends AppData = AppData> extends Entity<object, ServerAppData> {
+export type WebRtcServerEvents = { workerclose: []; '@close': [] };
+
+export class WebRtcServer<ServerAppData extends AppData = AppData> extends Entity<
+  WebRtcServerEvents,
+  ServerAppData
+> {
   /** Ours: what was bound and what the kernel granted. */
   readonly listening: readonly ListenResult[];
   readonly #process: MediaProcess;

@@ -13,6 +13,7 @@ import type {
   WebRtcTransportStat,
 } from '../types.js';
 import { DataChannel } from './dataChannel.js';
+import type { ListenerErrorEvent } from './enhancedEventEmitter.js';
 import type { CloseCause } from './entity.js';
 import {
   Transport,
@@ -30,13 +31,16 @@ type StateEvents = SctpTransportEvents & {
   iceselectedtuplechange: [iceSelectedTuple: TransportTuple];
   dtlsstatechange: [dtlsState: DtlsState];
 };
-export type WebRtcTransportEvents = TransportEvents &
-  StateEvents & {
+type PublicEvents = TransportEvents & StateEvents;
+type PublicObserverEvents = TransportObserverEvents & StateEvents;
+/** `listenererror` names mediasoup's events: whoever switches over them need not know ours. */
+export type WebRtcTransportEvents = PublicEvents &
+  ListenerErrorEvent<PublicEvents> & {
     /** Ours: the peer opened a data channel. */
     datachannel: [dataChannel: DataChannel];
   };
-export type WebRtcTransportObserverEvents = TransportObserverEvents &
-  StateEvents & {
+export type WebRtcTransportObserverEvents = PublicObserverEvents &
+  ListenerErrorEvent<PublicObserverEvents> & {
     /** Ours. */
     newdatachannel: [dataChannel: DataChannel];
   };
