@@ -177,6 +177,7 @@ napi_value inject(EngineObject& engine, const Call& call) {
 napi_value setNow(EngineObject& engine, const Call& call) {
   if (!engine.memory()) return throwCode(call.env(), "NOT_MEMORY_MODE", "this engine has a clock");
   engine.setNow(static_cast<uint64_t>(call.number(0)));
+  engine.poll();
   return nothing(call);
 }
 napi_value takeSent(EngineObject& engine, const Call& call) {

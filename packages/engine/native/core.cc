@@ -231,6 +231,16 @@ bool Core::sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length) {
   return drop == Drop::Count;
 }
 
+bool Core::readTransportFeedback(Peer& peer, const uint8_t* bytes, size_t length, uint64_t nowMicros,
+                                 FeedbackResult& result) {
+  if (!feedback_.read(bytes, length)) {
+    counters_.drop(Drop::FeedbackMalformed);
+    return false;
+  }
+  if (peer.video && peer.video->history) peer.video->history->match(feedback_, nowMicros, result);
+  return true;
+}
+
 // ---- peers ----
 
 void Core::closePeer(uint32_t id) {
@@ -255,6 +265,11 @@ void Core::unbindAddress(Peer& peer, uint32_t socket, const Address& address) {
     if (tuple.socket != socket || memcmp(tuple.address.bytes, address.bytes, ADDRESS_BYTES) != 0) continue;
     tuples_.remove(socket, address);
     if (peer.checks) peer.checks->forget();
+    // RFC 7675 §5.1: no consent, nothing sent there.
+    if (peer.socket == socket && memcmp(peer.selected.bytes, address.bytes, ADDRESS_BYTES) == 0) {
+      peer.destination.length = 0;
+      peer.selected = Address{};
+    }
     peer.tuples.erase(peer.tuples.begin() + static_cast<std::ptrdiff_t>(i));
     return;
   }

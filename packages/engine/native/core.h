@@ -38,6 +38,10 @@ class Core {
   bool sendTo(uint32_t socket, const Address& to, const uint8_t* bytes, uint32_t length);
   bool sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length);
   void kick() { transmitter_.kick(); }
+  /// Pacing and probes; what they let go is staged.
+  VideoSender& video() { return forwarder_.video(); }
+  /// The FCI of one transport-wide feedback packet from this peer. @return false when it is malformed (counted)
+  bool readTransportFeedback(Peer& peer, const uint8_t* bytes, size_t length, uint64_t nowMicros, FeedbackResult& result);
 
   // ---- peers ----
   Peer* createPeer() { return peers_.create(); }
@@ -84,6 +88,7 @@ class Core {
   Transmitter transmitter_;
   Forwarder forwarder_;
   GcmCode gcmCode_ = bestGcmCode();
+  TransportFeedback feedback_;  // kept for its memory
   uint32_t rowCount_ = 0;
   uint64_t batchMicros_ = 0;
   uint32_t batchSlots_[BATCH_ROWS];  // what the rows say, where nobody else can write

@@ -102,11 +102,24 @@ void EngineObject::sendNow() {
 
 /// The kernel's buffer was full: wait until it has room.
 void EngineObject::watchWaiting() {
+  if (poller_ && !core_->video().idle()) poller_->pace();
   if (!poller_ || core_->counters().queuedBytes == 0) return;
   for (uint32_t i = 0; i < core_->transmitter().socketCount(); i++) poller_->update(i);
 }
 
 void EngineObject::onWritable(uint32_t socket) { core_->transmitter().drainQueue(socket); }
+
+double EngineObject::poll() {
+  core_->video().drain(now());
+  sendSoon();
+  return core_->video().idle() ? -1 : static_cast<double>(core_->video().wait(now()));
+}
+
+bool EngineObject::onPace() {
+  if (!core_) return false;
+  poll();
+  return !core_->video().idle();
+}
 
 // ---- batches ----
 
@@ -201,6 +214,7 @@ napi_value EngineObject::inject(const Call::Bytes& packed, uint32_t count, uint6
     if (!onBatch_) core_->endBatch();
     core_->kick();
   }
+  if (core_) poll();
   return undefined(env_);
 }
 

@@ -22,6 +22,14 @@ class ExtensionWriter {
     return 4 + (body + 3) / 4 * 4;
   }
 
+  /// Where write() puts the value of the item that was added as number `item`.
+  size_t valueOffset(size_t item) const {
+    size_t at = 4;
+    for (size_t i = 0; i < item; i++) at += items_[i].length + (twoByte_ ? 2u : 1u);
+    return at + (twoByte_ ? 2 : 1);
+  }
+  size_t count() const { return count_; }
+
   /// Fills size() bytes.
   void write(uint8_t* out) const {
     const size_t total = size();

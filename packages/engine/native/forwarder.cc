@@ -1,13 +1,6 @@
 #include "forwarder.h"
-#include "extensions.h"
 
 namespace tertulia {
-namespace {
-
-/// 24 bits of seconds, 18 of them behind the point. Clock: the engine's.
-uint32_t absSendTime(uint64_t nowMicros) { return static_cast<uint32_t>((nowMicros << 18) / 1'000'000) & 0xffffff; }
-
-}  // namespace
 
 uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
   nowMicros_ = nowMicros;
@@ -37,6 +30,7 @@ uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
     }
     Packet packet;
     sharedHeader_.length = 0;
+    patched_.made = false;
     if (!read(command, packet)) {
       refuse(Drop::CommandInvalid);
     } else if (command[COMMAND_TYPE] == COMMAND_LIST) {
@@ -45,6 +39,7 @@ uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
       sendEntry(target, packet);
     }
   }
+  video_.drain(nowMicros);
   out_.kick();
   return refused_;
 }
@@ -73,7 +68,46 @@ bool Forwarder::read(const uint32_t* command, Packet& packet) const {
     if ((head & 0xff) > 15 || length > 255 || !inMemory(at, length)) return false;
     packet.extensions[i] = {static_cast<uint8_t>(head), static_cast<uint8_t>(length), shared_.slab + at};
   }
-  return true;
+  packet.patchCount = command[COMMAND_PATCH_COUNT];
+  if (packet.patchCount == 0) return true;
+  if (packet.patchCount > COMMAND_PATCHES_MAX) return false;
+  for (uint32_t i = 0; i < packet.patchCount; i++) {
+    const uint32_t* words = command + COMMAND_PATCHES + 2 * i;
+    if (!Patch::read(words[0], words[1], packet.patches[i])) return false;
+  }
+  return packet.patchesFit();
+}
+
+/// What lies in the slab stays as it came; the copy is what this entry is sent.
+const Packet& Forwarder::patch(const Packet& packet, const uint32_t* words) {
+  const uint32_t* deltas = words + ENTRY_PATCH_DELTAS;
+  if (patched_.made && memcmp(patched_.deltas, deltas, sizeof patched_.deltas) == 0) return patched_.packet;
+  Packet& copy = patched_.packet;
+  copy = packet;
+  sharedHeader_.length = 0;  // it has the values of other deltas
+  patched_.made = true;
+  memcpy(patched_.deltas, deltas, sizeof patched_.deltas);
+  for (uint32_t i = 0; i < packet.patchCount; i++) {
+    const Patch& patch = packet.patches[i];
+    if (patch.target == Patch::PAYLOAD) {
+      if (copy.payload == packet.payload) {
+        memcpy(patched_.payload, packet.payload, packet.payloadLength);
+        copy.payload = patched_.payload;
+      }
+      patch.apply(patched_.payload, deltas);
+      continue;
+    }
+    for (uint32_t e = 0; e < packet.extensionCount; e++) {
+      if (packet.extensions[e].kind != patch.target) continue;
+      if (copy.extensions[e].value == packet.extensions[e].value) {
+        memcpy(patched_.extensions[e], packet.extensions[e].value, packet.extensions[e].length);
+        copy.extensions[e].value = patched_.extensions[e];
+      }
+      patch.apply(patched_.extensions[e], deltas);
+      break;
+    }
+  }
+  return copy;
 }
 
 void Forwarder::sendList(uint32_t list, const Packet& packet) {
@@ -123,43 +157,50 @@ void Forwarder::sendEntry(uint32_t entry, const Packet& packet) {
     refuse(Drop::EntryDisabled);
     return;
   }
-  const Drop drop = tryEntry(entry, packet, words);
+  const Drop drop = tryEntry(entry, packet.patchCount == 0 ? packet : patch(packet, words), words);
   if (drop == Drop::Count) return;
   words[ENTRY_DROPS]++;
   refuse(drop);
 }
 
 Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) {
-  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(words);
-  if (static_cast<int32_t>(packet.index - words[ENTRY_FIRST_INDEX]) < 0) return Drop::EntryBeforeFirst;
-  const uint8_t payloadType = bytes[ENTRY_PAYLOAD_TYPES * 4 + packet.codec];
+  const EntryBytes bytes(words);
+  const bool beforeFirst = static_cast<int32_t>(packet.index - words[ENTRY_FIRST_INDEX]) < 0;
+  if (beforeFirst && !packet.retransmission) return Drop::EntryBeforeFirst;
+  const uint8_t payloadType = bytes.payloadType(packet.codec);
   if (payloadType > 127) return Drop::EntryNoCodec;
   Peer* peer = peers_.find(words[ENTRY_PEER]);
   if (!peer) return Drop::EntryInvalid;
   if (peer->destination.length == 0) return Drop::PeerNoAddress;
   if (!peer->sender) return Drop::PeerNoKeys;
+  const bool hasRtx = words[ENTRY_RTX_SSRC] != 0;
+  if (hasRtx && packet.retransmission) return video_.sendRtx(*peer, entry, packet, nowMicros_);
 
   EntryState& state = lists_.state(entry);
   const uint32_t index = packet.index - words[ENTRY_DELTA_INDEX];
   const bool repeated = packet.retransmission && state.wasSent(index);
+  if (beforeFirst && !repeated) return Drop::EntryBeforeFirst;
   if (!repeated && !state.fresh(index)) return Drop::EntryIndexReuse;
+  const bool carriesMid = bytes.hasMid() && state.carriesMid(index, words[ENTRY_FLAGS] & ENTRY_SEND_MID);
+  const bool paced = (words[ENTRY_FLAGS] & ENTRY_PACED) && peer->video;
+  if (paced && !repeated && !peer->video->pacer.admits(nowMicros_)) {
+    const Drop drop = video_.keep(*peer, entry, packet, payloadType, carriesMid, index, nowMicros_);
+    if (drop == Drop::Count) state.markSent(index);
+    return drop;
+  }
 
   // What is only known at this moment, or was known at the moment of the first sending.
-  const uint8_t* sendIds = bytes + ENTRY_SEND_EXTENSIONS * 4;
-  const uint8_t midId = sendIds[0], midLength = sendIds[1], absSendTimeId = sendIds[2], transportWideId = sendIds[3];
+  const uint8_t absSendTimeId = bytes.absSendTimeId(), transportWideId = bytes.transportWideId();
   SendMoments::Moment moment = {index, sendTime_, 1, peer->transportWideNumber};
-  if (absSendTimeId || transportWideId) {
-    if (!state.moments) state.moments = new SendMoments;
-    SendMoments::Moment& kept = state.moments->moments[index % SendMoments::COUNT];
+  if ((absSendTimeId || transportWideId) && !hasRtx) {
     if (repeated) {
-      if (!kept.valid || kept.index != index) return Drop::RetransmissionForgotten;
-      moment = kept;
+      const SendMoments::Moment* kept = state.moments ? &state.moments->moments[index % SendMoments::COUNT] : nullptr;
+      if (!kept || !kept->valid || kept->index != index) return Drop::RetransmissionForgotten;
+      moment = *kept;
     } else {
-      kept = moment;
+      state.remember(moment);
     }
   }
-  const bool carriesMid =
-      midId && midLength && midLength <= MID_BYTES && state.carriesMid(index, words[ENTRY_FLAGS] & ENTRY_SEND_MID);
   const bool ofItsOwn = carriesMid || transportWideId != 0 || repeated;
   uint8_t* out = out_.stage();
   size_t headerLength;
@@ -167,27 +208,13 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
     headerLength = sharedHeader_.length;  // fits: it has been sent with this payload
     memcpy(out, sharedHeader_.bytes, SharedHeader::ROOM);
   } else {
-    uint8_t timeBytes[3], numberBytes[2];
-    ExtensionWriter extensions;
-    for (uint32_t i = 0; i < packet.extensionCount; i++) {
-      const uint8_t id = bytes[ENTRY_EXTENSION_IDS * 4 + packet.extensions[i].kind];
-      if (id) extensions.add(id, packet.extensions[i].value, packet.extensions[i].length);
-    }
-    if (carriesMid) extensions.add(midId, bytes + ENTRY_MID * 4, midLength);
-    if (absSendTimeId) {
-      writeU24(timeBytes, moment.absSendTime);
-      extensions.add(absSendTimeId, timeBytes, sizeof timeBytes);
-    }
-    if (transportWideId) {
-      writeU16(numberBytes, moment.transportWideNumber);
-      extensions.add(transportWideId, numberBytes, sizeof numberBytes);
-    }
-    headerLength = 12 + 4 * packet.csrcCount + (extensions.empty() ? 0 : extensions.size());
-    if (headerLength + packet.payloadLength + SRTP_OVERHEAD_MAX > SLOT_BYTES) return Drop::Mtu;
-    out[0] = static_cast<uint8_t>(0x80 | (extensions.empty() ? 0 : 0x10) | packet.csrcCount);
-    out[1] = static_cast<uint8_t>((packet.marker ? 0x80 : 0) | payloadType);
-    for (uint32_t i = 0; i < packet.csrcCount; i++) writeU32(out + 12 + 4 * i, packet.csrcs[i]);
-    if (!extensions.empty()) extensions.write(out + 12 + 4 * packet.csrcCount);
+    HeaderPlaces places;
+    const size_t taken = packet.payloadLength + SRTP_OVERHEAD_MAX;
+    if (taken > SLOT_BYTES || !writeHeader(out, SLOT_BYTES - taken, packet, bytes, payloadType, carriesMid, places))
+      return Drop::Mtu;
+    headerLength = places.length;
+    if (places.sendTime) writeU24(out + places.sendTime, moment.absSendTime);
+    if (places.transportWideNumber) writeU16(out + places.transportWideNumber, moment.transportWideNumber);
     if (!ofItsOwn) shareHeader(words, payloadType, absSendTimeId, out, headerLength);
   }
   const uint32_t timestamp = packet.timestamp + words[ENTRY_DELTA_TIMESTAMP];
@@ -200,11 +227,15 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
   out_.commit(peer->socket, peer->destination, length);
 
   if (!repeated) {
-    if (transportWideId) peer->transportWideNumber++;
+    if (transportWideId) {
+      video_.noteSent(*peer, nowMicros_, length);
+      peer->transportWideNumber++;
+    }
     state.markSent(index);
     if (!packet.retransmission && state.highest == index) words[ENTRY_LAST_TIMESTAMP] = timestamp;
     words[ENTRY_LAST_INDEX] = state.highest;
   }
+  if (paced) peer->video->pacer.spend(length);
   words[ENTRY_PACKETS]++;
   words[ENTRY_OCTETS] += packet.payloadLength;
   words[ENTRY_LAST_SENT_MICROS] = static_cast<uint32_t>(nowMicros_);

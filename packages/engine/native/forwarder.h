@@ -3,16 +3,20 @@
 // Knows lists, peers and RTP headers; does not know rooms, codecs or why a list looks as it does.
 // Spec: RFC 3550 §5.1, RFC 8285 (extensions), RFC 3711 §3.3.1 (roll-over counter = upper half of the outgoing index).
 #pragma once
-#include "lists.h"
-#include "peer.h"
-#include "transmitter.h"
+#include "packet.h"
+#include "video_sender.h"
 
 namespace tertulia {
 
 class Forwarder {
  public:
   Forwarder(const Shared& shared, PeerTable& peers, EntryLists& lists, Transmitter& out, Counters& counters)
-      : shared_(shared), peers_(peers), lists_(lists), out_(out), counters_(counters) {}
+      : shared_(shared),
+        peers_(peers),
+        lists_(lists),
+        out_(out),
+        counters_(counters),
+        video_(shared, peers, lists, out, counters) {}
 
   /// The first `count` commands. Nothing is left staged. @return packets that were not sent
   uint32_t execute(uint32_t count, uint64_t nowMicros);
@@ -20,18 +24,9 @@ class Forwarder {
   /// Stages one compound; the caller kicks. @return Drop::Count when it was staged
   Drop sendRtcp(Peer* peer, const uint8_t* plain, size_t length);
 
+  VideoSender& video() { return video_; }
+
  private:
-  /// One command, checked.
-  struct Packet {
-    const uint8_t* payload;
-    uint32_t payloadLength, index, timestamp;
-    bool marker, retransmission;
-    uint32_t codec, csrcCount, csrcs[2], extensionCount;
-    struct Extension {
-      uint8_t kind, length;
-      const uint8_t* value;
-    } extensions[COMMAND_EXTENSIONS_MAX];
-  };
   /// A header that the next entry with the same extensions and payload type shares, but for sequence number, timestamp
   /// and SSRC. Only what says nothing about its receiver: no MID, no transport-wide number.
   struct SharedHeader {
@@ -40,6 +35,14 @@ class Forwarder {
     uint32_t length = 0;  // 0: none yet
     uint32_t ids[ENTRY_SEND_EXTENSIONS - ENTRY_EXTENSION_IDS];
     uint8_t payloadType = 0, absSendTimeId = 0;
+  };
+  /// A packet with its patches written for one entry; the next entry with the same deltas uses it again.
+  struct PatchedPacket {
+    Packet packet;
+    bool made = false;  // for the command being executed
+    uint32_t deltas[2];
+    uint8_t payload[SLOT_BYTES];
+    uint8_t extensions[COMMAND_EXTENSIONS_MAX][256];
   };
   bool read(const uint32_t* command, Packet& packet) const;
   bool inMemory(uint32_t offset, uint32_t length) const {
@@ -52,6 +55,7 @@ class Forwarder {
   void prefetchPeer(uint32_t entry, const Packet& packet) const;
   void prefetchKey(uint32_t entry, const Packet& packet) const;
   void sendEntry(uint32_t entry, const Packet& packet);
+  const Packet& patch(const Packet& packet, const uint32_t* words);
   Drop tryEntry(uint32_t entry, const Packet& packet, uint32_t* words);
   bool sharesHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId) const;
   void shareHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId, const uint8_t* header,
@@ -70,6 +74,8 @@ class Forwarder {
   uint32_t sendTime_ = 0;  // the same in abs-send-time's form
   uint32_t refused_ = 0;
   SharedHeader sharedHeader_;  // of the command being executed
+  PatchedPacket patched_;
+  VideoSender video_;
 };
 
 }  // namespace tertulia

@@ -39,6 +39,7 @@ struct EntryState {
   uint32_t midFrom;   // first index with MID
   uint32_t midUntil;  // first index without it again; only when !midOn
   SendMoments* moments;
+  uint32_t generation;  // of the entry's number: who had it before is somebody else
 
   /// Whether this number may be used for a new packet.
   bool fresh(uint32_t index) const {
@@ -58,6 +59,17 @@ struct EntryState {
       sentBits |= uint64_t{1} << -ahead;
     }
     sentAny = true;
+  }
+
+  /// It was never encrypted after all.
+  void unmark(uint32_t index) {
+    const uint32_t behind = highest - index;
+    if (sentAny && behind < 64) sentBits &= ~(uint64_t{1} << behind);
+  }
+
+  void remember(const SendMoments::Moment& moment) {
+    if (!moments) moments = new SendMoments;
+    moments->moments[moment.index % SendMoments::COUNT] = moment;
   }
 
   /// Switching MID on or off takes effect from a number on, for late and repeated packets as well.
@@ -94,7 +106,9 @@ class EntryLists {
     } else {
       return false;
     }
+    const uint32_t generation = states_[entry].generation + 1;
     states_[entry] = EntryState{};
+    states_[entry].generation = generation;
     states_[entry].used = true;
     states_[entry].list = NO_LIST;
     entryCount_++;
@@ -105,7 +119,9 @@ class EntryLists {
     if (!isEntry(entry)) return false;
     remove(entry);
     delete states_[entry].moments;
+    const uint32_t generation = states_[entry].generation;
     states_[entry] = EntryState{};
+    states_[entry].generation = generation;
     freeEntries_.push_back(entry);
     entryCount_--;
     return true;

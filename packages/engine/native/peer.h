@@ -6,6 +6,7 @@
 #include "address.h"
 #include "arena.h"
 #include "checks.h"
+#include "peer_video.h"
 #include "replay.h"
 #include "rtp_header.h"
 #include "srtp.h"
@@ -109,6 +110,7 @@ struct alignas(64) Peer : InArena<Peer> {
   std::unique_ptr<SrtpSender> sender;
   Destination destination;  // length 0: nowhere yet
   uint16_t transportWideNumber = 0;
+  std::unique_ptr<PeerVideo> video;  // once it is needed
 
   std::unique_ptr<PeerReceiver> receiver;
   std::unique_ptr<ReportTemplate> report;

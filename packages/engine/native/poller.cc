@@ -7,7 +7,9 @@ Poller::Poller(napi_env env, uv_loop_t* loop, PollerOwner* owner) : loop_(loop),
   napi_add_async_cleanup_hook(env, onCleanup, this, &hook_);
   uv_timer_init(loop_, &timer_);
   timer_.data = this;
-  open_ = 1;
+  uv_timer_init(loop_, &paceTimer_);
+  paceTimer_.data = this;
+  open_ = 2;
 }
 
 bool Poller::add(uint32_t socket, SocketHandle handle) {
@@ -95,6 +97,19 @@ void Poller::onTimer(uv_timer_t* timer) {
   self.watchAll();
 }
 
+void Poller::pace() {
+  if (pacing_ || closing_) return;
+  pacing_ = true;
+  uv_timer_start(&paceTimer_, onPaceTimer, PACE_MS, PACE_MS);
+}
+
+void Poller::onPaceTimer(uv_timer_t* timer) {
+  Poller& self = *static_cast<Poller*>(timer->data);
+  if (self.closing_ || self.owner_->onPace()) return;
+  self.pacing_ = false;
+  uv_timer_stop(timer);
+}
+
 void Poller::shutdown() {
   owner_ = nullptr;
   if (closing_ && open_ == 0) {
@@ -108,8 +123,11 @@ void Poller::closeAll() {
   if (closing_) return;
   closing_ = true;
   for (uint32_t socket = 0; socket < handles_.size(); socket++) remove(socket);
-  uv_timer_stop(&timer_);
-  uv_close(reinterpret_cast<uv_handle_t*>(&timer_), [](uv_handle_t* closed) { static_cast<Poller*>(closed->data)->onClosed(); });
+  for (uv_timer_t* timer : {&timer_, &paceTimer_}) {
+    uv_timer_stop(timer);
+    uv_close(reinterpret_cast<uv_handle_t*>(timer),
+             [](uv_handle_t* closed) { static_cast<Poller*>(closed->data)->onClosed(); });
+  }
 }
 
 /// One libuv handle less. After the last one nothing refers to this object but its owner.

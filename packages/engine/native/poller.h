@@ -19,6 +19,8 @@ class PollerOwner {
   virtual void onWritable(uint32_t socket) = 0;
   virtual bool wantsWrite(uint32_t socket) = 0;
   virtual void onWakeup() = 0;
+  /// What a pacer holds back may be due. @return whether to come again
+  virtual bool onPace() = 0;
 };
 
 class Poller {
@@ -31,6 +33,8 @@ class Poller {
   void remove(uint32_t socket);
   /// Something waits for room in the kernel's buffer, or no longer does.
   void update(uint32_t socket);
+  /// onPace() is called each millisecond until it says no.
+  void pace();
   /// The owner goes away. Must be called once; the object is not used afterwards.
   void shutdown();
 
@@ -41,6 +45,7 @@ class Poller {
   static constexpr uint64_t TIMER_MS = 2;
   /// So many timer rounds with at most one datagram each: the sockets wake the loop again.
   static constexpr unsigned QUIET_ROUNDS = 4;
+  static constexpr uint64_t PACE_MS = 1;  // libuv's finest; a fifth of the pacers' burst
 
   struct Handle {
     uv_poll_t poll;
@@ -55,16 +60,19 @@ class Poller {
   void onClosed();
   static void onPoll(uv_poll_t* poll, int status, int events);
   static void onTimer(uv_timer_t* timer);
+  static void onPaceTimer(uv_timer_t* timer);
   static void onCleanup(napi_async_cleanup_hook_handle hook, void* data);
 
   uv_loop_t* loop_;
   PollerOwner* owner_;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   uv_timer_t timer_;
+  uv_timer_t paceTimer_;
   std::vector<Handle*> handles_;
   size_t open_ = 0;  // libuv handles that are not closed yet
   bool closing_ = false;
   bool fromTimer_ = false;
+  bool pacing_ = false;
   unsigned quietRounds_ = 0;
   uint64_t lastWakeupNanos_ = 0;
 };

@@ -7,6 +7,7 @@
 import { markAsUntransferable } from 'node:worker_threads';
 import { Dtls, DtlsContext, SRTP_PROFILES } from './dtls.js';
 import { asEngineError, EngineError } from './errors.js';
+import { FEEDBACK_NUMBERS_MAX, unpackFeedback } from './feedback.js';
 import * as layout from './layout.js';
 import { packDatagrams, unpackDatagrams } from './memory.js';
 import { loadNative } from './native.js';
@@ -18,8 +19,11 @@ import type {
   DtlsOptions,
   EngineOptions,
   EngineStats,
+  Feedback,
   InjectedDatagram,
   OnBatch,
+  PacerQueue,
+  Probe,
   SentDatagram,
   SrtpKeys,
   SrtpProfile,
@@ -52,6 +56,7 @@ export class Engine {
   readonly #freeSlots: Uint32Array;
   readonly #slotHolders: Uint32Array;
   readonly #reservedSlots: number;
+  readonly #feedback = new Float64Array(FEEDBACK_NUMBERS_MAX);
   #closed = false;
 
   /** @throws EngineError `NOT_BUILT`, `STALE_BUILD`; RangeError for a size out of range. */
@@ -217,6 +222,53 @@ export class Engine {
     return this.#native.sendRtcp(peer, bytes) ?? false;
   }
 
+  // ---- video ----
+
+  /**
+   * Packets of entries that are `paced` leave at this rate, in bursts of at most `burstMicros`; others pass by. What waits is
+   * bounded by 1 MiB and 2 s: the oldest goes ('pacer-full'). Number and time of sending are those of leaving.
+   * @param bitsPerSecond 0 = off
+   */
+  setPacing(peer: number, bitsPerSecond: number, burstMicros = 5_000): void {
+    this.#use((native) => native.setPacing(peer, bitsPerSecond, burstMicros));
+  }
+
+  pacerQueue(peer: number): PacerQueue {
+    const numbers = new Float64Array(3);
+    this.#native.pacerQueue(peer, numbers);
+    const [packets = 0, bytes = 0, oldestMicros = 0] = numbers;
+    return { packets, bytes, oldestMicros };
+  }
+
+  /**
+   * Padding in the entry's RTX stream, at a rate of its own beside the media. Probes of a peer follow each other.
+   * @returns false when the entry has no RTX stream or no transport-wide numbers, or eight probes wait
+   */
+  probe(peer: number, entry: number, probe: Probe): boolean {
+    const { clusterId, bitsPerSecond, bytes } = probe;
+    if (!Number.isInteger(clusterId) || clusterId < 1 || clusterId > 65_535)
+      throw new RangeError(`clusterId ${clusterId} is not 1…65535`);
+    return this.#use((native) => native.probe(peer, entry, clusterId, bitsPerSecond, bytes));
+  }
+
+  /**
+   * @param bytes the FCI of one transport-wide feedback packet: base number to last delta
+   * @returns undefined when it is malformed (counted as 'feedback-malformed')
+   */
+  readTransportFeedback(peer: number, bytes: Uint8Array, nowMicros: number): Feedback | undefined {
+    const count = this.#use((native) => native.readTransportFeedback(peer, bytes, nowMicros, this.#feedback));
+    return count < 0 ? undefined : unpackFeedback(this.#feedback);
+  }
+
+  /**
+   * Sends what pacers and probes hold back and is due. With sockets the engine does it by itself.
+   * @returns microseconds until something is due, undefined when nothing waits
+   */
+  poll(): number | undefined {
+    const wait = this.#native.poll() ?? -1;
+    return wait < 0 ? undefined : wait;
+  }
+
   // ---- entries and lists ----
 
   /** All words zero: not enabled, nothing negotiated. @throws EngineError `ENTRIES_EXHAUSTED`. */
@@ -271,6 +323,7 @@ export class Engine {
     this.#use((native) => native.inject(packDatagrams(datagrams), datagrams.length, nowMicros));
   }
 
+  /** What waits for a pacer and is due by then is sent. */
   setNow(nowMicros: number): void {
     this.#use((native) => native.setNow(nowMicros));
   }

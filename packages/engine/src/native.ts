@@ -54,6 +54,11 @@ export interface NativeEngine {
   setReport(peer: number, bytes: Uint8Array, places: Uint32Array): boolean;
   setRateLimit(peer: number, packetsPerSecond: number, burst: number): void;
   sendRtcp(peer: number, bytes: Uint8Array): boolean | undefined;
+  poll(): number | undefined;
+  setPacing(peer: number, bitsPerSecond: number, burstMicros: number): void;
+  pacerQueue(peer: number, into: Float64Array): void;
+  probe(peer: number, entry: number, clusterId: number, bitsPerSecond: number, bytes: number): boolean;
+  readTransportFeedback(peer: number, bytes: Uint8Array, nowMicros: number, into: Float64Array): number;
   createEntry(): number;
   freeEntry(entry: number): void;
   createList(): number;

@@ -126,6 +126,56 @@ export interface SentDatagram {
   bytes: Uint8Array;
 }
 
+/** What waits for a peer's pacer. */
+export interface PacerQueue {
+  packets: number;
+  /** Headers and payloads, not encrypted yet. */
+  bytes: number;
+  /** How long the oldest has waited. */
+  oldestMicros: number;
+}
+
+/** RTX padding at a rate of its own, beside the media. */
+export interface Probe {
+  /** 1…65535; comes back in the feedback. */
+  clusterId: number;
+  bitsPerSecond: number;
+  bytes: number;
+}
+
+/** Packets of one probe that a feedback is the first to report. */
+export interface ProbeReport {
+  clusterId: number;
+  bytes: number;
+  packets: number;
+  firstSend: number;
+  lastSend: number;
+  firstArrival: number;
+  lastArrival: number;
+}
+
+/**
+ * One transport-wide feedback, matched with what was sent. Bytes are those of SRTP packets. Times are microseconds: of
+ * sending by `Engine.now()`, of arrival by the receiver's clock, which has another zero.
+ */
+export interface Feedback {
+  /** Of packets that it is the first to report received. */
+  ackedBytes: number;
+  /** Newly lost, less those that were reported lost before and came after all. */
+  lostPackets: number;
+  receivedPackets: number;
+  /** Latest and earliest sending among the packets newly received; 0 when there are none. */
+  lastSendMicros: number;
+  oldestSendMicros: number;
+  /** Of the last packet newly received. */
+  lastArrivalMicros: number;
+  /** Sent later than everything that was reported up to now. */
+  inFlightBytes: number;
+  /** Triples: since the group before, microseconds sent and arrived; bytes of the group. A group is sent within 5 ms. */
+  groups: Float64Array;
+  probes: ProbeReport[];
+}
+
 /** What TypeScript decides about one outgoing stream. */
 export interface EntryConstants {
   peer: number;

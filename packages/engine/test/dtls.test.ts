@@ -42,7 +42,6 @@ describe('a handshake', () => {
     const address = toAddress('127.0.0.1', 9);
     const [asServer, asClient] = [pair.server, pair.client].map((dtls) => {
       const peer = engine.createPeer();
-      engine.selectAddress(peer, 0, address);
       engine.setKeysFromDtls(peer, dtls);
       return peer;
     });
@@ -56,6 +55,7 @@ describe('a handshake', () => {
       [asServer!, asClient!],
       [asClient!, asServer!],
     ] as const) {
+      engine.selectAddress(from, 0, address);
       engine.sendRtcp(from, report);
       engine.bindAddress(to, 0, address);
       engine.inject([{ from: address, bytes: engine.takeSent()[0]!.bytes }], 1);
