@@ -1,6 +1,6 @@
 /**
  * An upper bound from loss, for links that drop before they delay. Spec: draft-ietf-rmcat-gcc-02 §6: below 2 % it rises, up to
- * 10 % it stays, beyond it falls by half of the loss. It bounds nothing until loss has once been beyond 10 %: a link that
+ * 10 % it all but stays, beyond it falls by half of the loss. It bounds nothing until loss has once been beyond 10 %: a link that
  * loses 5 % by nature must not keep a call at its first rate.
  */
 export const LOSS_CONTROL = {
@@ -8,8 +8,13 @@ export const LOSS_CONTROL = {
   high: 0.1,
   /** Each second below `low`: gcc-02 §6 has 1.05 for each report, libwebrtc 1.08 for each second. */
   increase: 1.08,
-  /** Packets whose loss is averaged, so that one burst of ten is no 10 %: about a second of 1 Mbit/s. Ours. */
-  packets: 100,
+  /** Each second between the two: else bursts on a link that always loses 5 % take it down step by step for ever. Ours. */
+  creep: 1.03,
+  /** Packets that are judged together, so that one burst of ten is no 10 %: over a second of 1 Mbit/s. Ours. */
+  packets: 150,
+  /** Or fewer after this time, but as many as libwebrtc wants at least. */
+  packetsLeast: 20,
+  windowMicros: 1_500_000,
   /** Between two decreases, beside a round trip. libwebrtc: kBweDecreaseInterval. */
   decreaseMicros: 300_000,
   /** A bound this far above the other estimate is no bound any more. Ours. */
@@ -18,11 +23,14 @@ export const LOSS_CONTROL = {
 
 export class LossControl {
   #fraction = 0;
+  #received = 0;
+  #lost = 0;
+  #sinceMicros: number | undefined;
   #limit: number | undefined;
   #decreasedMicros = -Infinity;
   #updatedMicros: number | undefined;
 
-  /** Smoothed, 0…1. */
+  /** Of the last packets that were judged, 0…1. */
   get fraction(): number {
     return this.#fraction;
   }
@@ -40,16 +48,17 @@ export class LossControl {
     roundTripMicros: number,
     nowMicros: number,
   ): void {
-    const expected = received + lost;
-    if (expected <= 0) return;
-    const fraction = Math.max(0, lost) / Math.max(expected, 1);
-    const weight = Math.min(1, expected / LOSS_CONTROL.packets);
-    this.handleFraction(
-      this.#fraction + weight * (fraction - this.#fraction),
-      bitrate,
-      roundTripMicros,
-      nowMicros,
-    );
+    this.#sinceMicros ??= nowMicros;
+    this.#received += received;
+    this.#lost += lost;
+    const expected = this.#received + this.#lost;
+    if (expected < LOSS_CONTROL.packetsLeast) return;
+    if (expected < LOSS_CONTROL.packets && nowMicros - this.#sinceMicros < LOSS_CONTROL.windowMicros) return;
+    const fraction = Math.max(0, this.#lost) / expected;
+    this.#received = 0;
+    this.#lost = 0;
+    this.#sinceMicros = nowMicros;
+    this.handleFraction(fraction, bitrate, roundTripMicros, nowMicros);
   }
 
   /** For receivers that only report a fraction (RFC 3550 §6.4.1). */
@@ -61,8 +70,9 @@ export class LossControl {
       if (nowMicros - this.#decreasedMicros < LOSS_CONTROL.decreaseMicros + roundTripMicros) return;
       this.#decreasedMicros = nowMicros;
       this.#limit = Math.min(this.#limit ?? bitrate, bitrate) * (1 - 0.5 * fraction);
-    } else if (fraction < LOSS_CONTROL.low && this.#limit !== undefined) {
-      this.#limit *= LOSS_CONTROL.increase ** (Math.min(elapsed, 1_000_000) / 1_000_000);
+    } else if (this.#limit !== undefined) {
+      const increase = fraction < LOSS_CONTROL.low ? LOSS_CONTROL.increase : LOSS_CONTROL.creep;
+      this.#limit *= increase ** (Math.min(elapsed, LOSS_CONTROL.windowMicros) / 1_000_000);
     }
   }
 

@@ -3,7 +3,7 @@
  * At the start, again at once while it goes well, every few seconds while more is wanted than the estimate gives, and back
  * towards the old rate after a deep fall. Pure. Elsewhere: sending the packets → the engine · what follows → sendSideEstimator.ts
  */
-import type { ProbeReport } from './feedback.js';
+import type { ProbeReport, TransportFeedback } from './feedback.js';
 
 export const PROBES = {
   /** Of the start rate. libwebrtc: first_exponential_probe_scale. */
@@ -34,6 +34,10 @@ export const PROBES = {
   /** Arrived slower than this share of its sending: the link was full; then a little less than what arrived. libwebrtc. */
   fullRatio: 0.9,
   fullShare: 0.95,
+  /** Numbers of probes go round: the engine keeps 16 bits, 0 is media. */
+  clustersMost: 65_535,
+  /** Time in which groups that arrive together are measured, as a share of the probe's own. Ours. */
+  spanShare: 0.75,
   /** A fall below this share of the rate calls for a probe of this share of what was. libwebrtc: 0.66, 0.85. */
   fallShare: 0.66,
   recoverShare: 0.85,
@@ -46,6 +50,13 @@ export interface Probe {
   /** In addition to the media. */
   readonly bitsPerSecond: number;
   readonly bytes: number;
+}
+
+export interface ProbeResult {
+  /** That got through. */
+  readonly bitrate: number;
+  /** It arrived slower than it was sent: beside others in a full queue a probe takes more than its share. */
+  readonly full: boolean;
 }
 
 interface Running {
@@ -65,6 +76,9 @@ export class ProbeControl {
   #running: Running | undefined;
   #dueMicros: number | undefined;
   #wantedBitrate: number | undefined;
+  #fellMicros = -Infinity;
+  #fellFrom = 0;
+  #groupsBefore: Float64Array = new Float64Array(0);
   sent = 0;
   succeeded = 0;
 
@@ -82,15 +96,26 @@ export class ProbeControl {
     this.#ask(Math.min(startBitrate * PROBES.startFactor, mostBitrate), nowMicros);
   }
 
-  /** After a fall from `before`: the cause may pass. */
-  recover(before: number, after: number, nowMicros: number): void {
-    if (after > before * PROBES.fallShare) return;
-    this.#wantedBitrate = before * PROBES.recoverShare;
+  /** Falls that follow one another are one, from the first one's rate: its cause may pass. */
+  handleFall(before: number, after: number, nowMicros: number): void {
+    if (nowMicros - this.#fellMicros > PROBES.intervalMicros) this.#fellFrom = before;
+    this.#fellMicros = nowMicros;
+    if (after > this.#fellFrom * PROBES.fallShare) return;
+    this.#wantedBitrate = this.#fellFrom * PROBES.recoverShare;
     this.#dueMicros = nowMicros + PROBES.intervalMicros;
   }
 
-  /** @param quietSinceMicros of the last overuse */
-  poll(estimate: number, mostBitrate: number, quietSinceMicros: number, nowMicros: number): void {
+  /**
+   * @param quietSinceMicros of the last overuse, or of a queue that stands
+   * @param gentle the link is shared: only as much more as the media itself is
+   */
+  poll(
+    estimate: number,
+    mostBitrate: number,
+    quietSinceMicros: number,
+    gentle: boolean,
+    nowMicros: number,
+  ): void {
     if (this.#running !== undefined && nowMicros >= this.#running.untilMicros) this.#running = undefined;
     this.#dueMicros ??= nowMicros + PROBES.intervalMicros;
     if (nowMicros < this.#dueMicros || this.busy) return;
@@ -99,7 +124,7 @@ export class ProbeControl {
       return;
     }
     this.#dueMicros = nowMicros + PROBES.intervalMicros;
-    const wanted = Math.max(estimate * PROBES.factor, this.#wantedBitrate ?? 0);
+    const wanted = gentle ? estimate : Math.max(estimate * PROBES.factor, this.#wantedBitrate ?? 0);
     this.#wantedBitrate = undefined;
     if (mostBitrate >= estimate * PROBES.gainLeast) this.#ask(Math.min(wanted, mostBitrate), nowMicros);
   }
@@ -112,8 +137,25 @@ export class ProbeControl {
   }
 
   /** @returns a rate that got through, when a probe has been answered */
-  handleReports(reports: readonly ProbeReport[], mostBitrate: number, nowMicros: number): number | undefined {
-    let measured: number | undefined;
+  handleFeedback(
+    { probes, groups }: Pick<TransportFeedback, 'probes' | 'groups'>,
+    estimate: number,
+    mostBitrate: number,
+    nowMicros: number,
+  ): ProbeResult | undefined {
+    const measured = this.#handleReports(probes, groups, estimate, mostBitrate, nowMicros);
+    this.#groupsBefore = groups;
+    return measured;
+  }
+
+  #handleReports(
+    reports: readonly ProbeReport[],
+    groups: Float64Array,
+    estimate: number,
+    mostBitrate: number,
+    nowMicros: number,
+  ): ProbeResult | undefined {
+    let result: ProbeResult | undefined;
     for (const report of reports) {
       const running = this.#running;
       if (running === undefined || report.clusterId !== running.probe.clusterId || report.packets <= 0)
@@ -127,26 +169,36 @@ export class ProbeControl {
       if (running.packets < PROBES.packetsLeast || running.bytes < running.probe.bytes * PROBES.reportedShare)
         continue;
       this.#running = undefined;
-      measured = rateOf(running);
-      if (measured === undefined) continue;
+      const alone = rateOf(running);
+      if (alone === undefined) continue;
+      // The media between its packets got through as well: the groups know, the probe's own packets do not.
+      const together = fastestOf([this.#groupsBefore, groups], running.lastArrival - running.firstArrival);
+      const measured = Math.max(alone, together);
+      const full =
+        running.lastArrival - running.firstArrival >
+        (running.lastSend - running.firstSend) / PROBES.fullRatio;
+      result = { bitrate: measured, full };
       const { bitsPerSecond } = running.probe;
-      if (measured < bitsPerSecond * PROBES.furtherShare) continue;
-      this.succeeded++;
+      if (measured >= estimate * PROBES.gainLeast) this.succeeded++;
+      if (measured < Math.max(bitsPerSecond * PROBES.furtherShare, estimate * PROBES.gainLeast)) continue;
+      // A link that was full has told its rate; asking again would only fill its queue.
+      if (full) continue;
       this.#dueMicros = nowMicros + PROBES.intervalMicros;
       if (mostBitrate >= measured * PROBES.gainLeast)
         this.#ask(Math.min(measured * PROBES.factor, mostBitrate), nowMicros);
     }
-    return measured;
+    return result;
   }
 
   #ask(bitrate: number, nowMicros: number): void {
     const bitsPerSecond = Math.round(bitrate);
     const bytes = Math.round((bitsPerSecond * PROBES.durationMicros) / 8_000_000);
     const probe: Probe = {
-      clusterId: this.#nextCluster++,
+      clusterId: this.#nextCluster,
       bitsPerSecond,
       bytes: Math.min(PROBES.bytesMost, Math.max(PROBES.bytesLeast, bytes)),
     };
+    this.#nextCluster = (this.#nextCluster % PROBES.clustersMost) + 1;
     this.sent++;
     this.#waiting = [probe];
     this.#running = {
@@ -174,4 +226,28 @@ function rateOf(running: Running): number | undefined {
   if (arrived > sent * PROBES.ratioMost) return undefined;
   if (arrived < sent * PROBES.fullRatio) return arrived * PROBES.fullShare;
   return Math.min(sent, arrived);
+}
+
+/**
+ * The highest rate that was both sent and received over some groups in a row that arrived within at least `spanMicros`: what
+ * came through one after the other has fitted through. @returns 0: there were no such groups
+ */
+function fastestOf(feedbacks: readonly Float64Array[], spanMicros: number): number {
+  const least = spanMicros * PROBES.spanShare;
+  const groups = feedbacks.flatMap((each) => Array.from(each));
+  let fastest = 0;
+  for (let from = 0; from + 2 < groups.length; from += 3) {
+    let sent = 0;
+    let arrived = 0;
+    let bytes = 0;
+    for (let at = from; at + 2 < groups.length && arrived < least; at += 3) {
+      sent += groups[at]!;
+      arrived += groups[at + 1]!;
+      bytes += groups[at + 2]!;
+    }
+    if (arrived < least || arrived <= 0) break;
+    const bitrate = (bytes * 8_000_000) / Math.max(sent, arrived);
+    if (bitrate > fastest) fastest = bitrate;
+  }
+  return fastest * PROBES.fullShare;
 }
