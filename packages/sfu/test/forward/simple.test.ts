@@ -109,7 +109,7 @@ describe('a camera', () => {
       expect(faults).toEqual([]);
       expect(undecodable).toEqual([]);
       expect(decoded.length).toBeGreaterThanOrEqual(35);
-        // The picture lies where it was captured: 10 + 10 frames after the first.
+      // The picture lies where it was captured: 10 + 10 frames after the first.
       const first = decoded[0]!;
       const last = decoded.at(-1)!;
       const elapsed = ((last.timestamp - first.timestamp) | 0) / 90;
