@@ -3,12 +3,14 @@
  * settings: `simple` follows one stream, `simulcast` and `svc` one variant at a time, `pipe` all streams as they are.
  * Elsewhere: packets → forward/ · choice of layers → forward/layerSelection.ts · statistics → rtpStats.ts
  */
-import type { MediaKind, RtpParameters } from '@tertulia/wire';
-import type { ConsumerLayers, ConsumerScore, ConsumerType } from '../types.js';
-import { layerCounts } from './codecs.js';
+import type { MediaKind, RtpEncodingParameters, RtpParameters } from '@tertulia/wire';
+import type { ConsumerLayers, ConsumerScore, ConsumerTraceEventType, ConsumerType } from '../types.js';
+import { layerCounts, mediaCodecs, offersNack } from './codecs.js';
 import type { AllocationRequest } from './congestion/bitrateAllocator.js';
+import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import { consumerEntryConstants } from './entryParameters.js';
+import type { Frame } from './forward/frame.js';
 import { lowerLayers, sameLayers, selectSpatialLayer } from './forward/layerSelection.js';
 import type { Layers, SpatialLayerState } from './forward/layerSelection.js';
 import { ALL_LAYERS, LAYERS_MAX } from './forward/layers.js';
@@ -16,9 +18,13 @@ import type { VariantList } from './forward/variantList.js';
 import { VariantMember } from './forward/variantMember.js';
 import { OutgoingStream } from './outgoing.js';
 import type { OutgoingOwner, SenderReportNumbers } from './outgoing.js';
-import type { EntryCounters } from './packet.js';
+import type { EntryConstants, EntryCounters, ReceivedPacket } from './packet.js';
+import { packetBytes } from './packetBytes.js';
+import type { OutgoingNumbers } from './packetBytes.js';
 import type { Encoding, Producer } from './producer.js';
-import { offersNack } from './codecs.js';
+import { streamParameters } from './streamParameters.js';
+import { packetInfo, Tracing } from './tracing.js';
+import type { TraceDirection } from './tracing.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 
 export interface ConsumerSettings {
@@ -31,6 +37,10 @@ export interface ConsumerSettings {
   readonly paused: boolean;
   readonly preferredLayers?: ConsumerLayers | undefined;
   readonly ignoreDtx?: boolean | undefined;
+  /** Packets go here instead of through the engine: the transport has no socket. */
+  readonly onBytes?: ((bytes: Uint8Array) => void) | undefined;
+  /** The producer's encodings as consumers see them; for `dump`. */
+  readonly consumableRtpEncodings?: readonly RtpEncodingParameters[] | undefined;
 }
 
 export const CONSUMER_LIMITS = {
@@ -41,12 +51,28 @@ export const CONSUMER_LIMITS = {
 /** A report's loss becomes part of the score by this name. */
 const FULL_SCORE = 10;
 
+const NO_COUNTERS: EntryCounters = {
+  packets: 0,
+  octets: 0,
+  lastTimestamp: 0,
+  lastIndex: 0,
+  lastSentMicrosLow: 0,
+  drops: 0,
+  rtxPackets: 0,
+  rtxOctets: 0,
+  rtxLastIndex: 0,
+};
+
 /** One outgoing SSRC. */
 export interface ConsumerStream {
   readonly outgoing: OutgoingStream;
   readonly member: VariantMember;
   /** Of pipes: whose packets it always has. */
   readonly encoding: Encoding | undefined;
+  readonly constants: EntryConstants;
+  /** Counted here only where no engine does. */
+  packets: number;
+  octets: number;
 }
 
 export class Consumer implements OutgoingOwner {
@@ -59,15 +85,20 @@ export class Consumer implements OutgoingOwner {
   readonly streams: readonly ConsumerStream[];
   readonly spatialLayers: number;
   readonly temporalLayers: number;
+  readonly tracing = new Tracing<ConsumerTraceEventType>();
   paused: boolean;
   priority = 1;
   resent = 0;
   readonly #context: MediaContext;
+  readonly #onBytes: ((bytes: Uint8Array) => void) | undefined;
   readonly #ignoresDtx: boolean;
+  readonly #consumableEncodings: readonly RtpEncodingParameters[];
   #preferred: Layers;
   /** What the bandwidth bears; undefined: no limit known. */
   #allowed: Layers | 'none' | undefined;
   #current: Layers | undefined;
+  /** Layers that it is on the way to. */
+  #awaited: Layers | undefined;
   #ready: boolean;
   #score: ConsumerScore;
 
@@ -83,7 +114,9 @@ export class Consumer implements OutgoingOwner {
     this.#context = context;
     this.#ignoresDtx = settings.ignoreDtx === true && producer.kind === 'audio';
     this.#ready = transport.rtp.ready;
+    this.#onBytes = settings.onBytes;
     const { encodings = [] } = producer.rtpParameters;
+    this.#consumableEncodings = settings.consumableRtpEncodings ?? encodings;
     const layers = encodings.map(({ scalabilityMode }) => layerCounts(scalabilityMode));
     this.temporalLayers = Math.max(1, ...layers.map(({ temporal }) => temporal));
     this.spatialLayers = producer.type === 'simulcast' ? encodings.length : (layers[0]?.spatial ?? 1);
@@ -94,6 +127,7 @@ export class Consumer implements OutgoingOwner {
     this.streams = Array.from({ length: count }, (_, i) => this.#createStream(outgoing[i]?.ssrc ?? 0, i));
     this.#score = this.score;
     producer.consumers.add(this);
+    if (this.#onBytes) this.#watch();
     this.#resume();
   }
 
@@ -226,6 +260,7 @@ export class Consumer implements OutgoingOwner {
 
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void {
     const member = this.streams.find(({ outgoing }) => outgoing === stream)?.member;
+    if (this.tracing.has('nack')) this.trace('nack', 'in', {});
     let unanswerable = 0;
     for (const sequence of lost) {
       if (member?.resend(sequence, stream.roundTripMicros, nowMicros)) this.resent++;
@@ -234,7 +269,8 @@ export class Consumer implements OutgoingOwner {
     if (unanswerable > 0) this.transport.rtp.drops.count('nack-unanswerable', unanswerable);
   }
 
-  handleKeyFrameRequest(stream: OutgoingStream, nowMicros: number): void {
+  handleKeyFrameRequest(stream: OutgoingStream, words: 'pli' | 'fir', nowMicros: number): void {
+    if (this.tracing.has(words)) this.trace(words, 'in', { ssrc: stream.ssrc });
     if (!this.#active) return;
     const { member, encoding } = this.streams.find(({ outgoing }) => outgoing === stream) ?? this.streams[0]!;
     const shown = encoding ?? this.#encodingOf(member.variant ?? member.awaited);
@@ -255,13 +291,68 @@ export class Consumer implements OutgoingOwner {
 
   stopSendingMid(stream: OutgoingStream): void {
     const member = this.streams.find(({ outgoing }) => outgoing === stream)?.member;
-    if (member) this.#context.port.updateEntry(member.entry, { sendMid: false });
+    if (member?.entry !== undefined) this.#context.port.updateEntry(member.entry, { sendMid: false });
+  }
+
+  // ---- packets for those who look at each: traces, and transports without a socket ----
+
+  setTraceTypes(types: readonly string[]): void {
+    this.tracing.set(types);
+    this.#watch();
+  }
+
+  /** Each packet as bytes, instead of through the engine: for consumers of a transport without a socket. */
+  get onBytes(): ((bytes: Uint8Array) => void) | undefined {
+    return this.#onBytes;
+  }
+
+  trace(type: ConsumerTraceEventType, direction: TraceDirection, info: Record<string, unknown>): void {
+    const timestamp = Math.round(unixMs(this.#context, this.#context.engine.now()));
+    const trace = { type, timestamp, direction, info };
+    this.#context.emit({ event: 'consumer.trace', consumerId: this.id, trace });
+  }
+
+  #watch(): void {
+    const traces = this.tracing.has('rtp') || this.tracing.has('keyframe');
+    const onBytes = this.#onBytes;
+    for (const stream of this.streams) {
+      const { member, constants } = stream;
+      if (!traces && !onBytes) {
+        member.onPacket = undefined;
+        continue;
+      }
+      member.onPacket = (packet, numbers, patches, source) => {
+        if (traces) this.#tracePacket(stream, packet, numbers, source.frame);
+        if (!onBytes) return;
+        const bytes = packetBytes(this.#context.engine.slab, packet, constants, numbers, patches);
+        if (!bytes) return;
+        stream.packets++;
+        stream.octets += packet.payloadLength;
+        onBytes(bytes);
+      };
+    }
+  }
+
+  #tracePacket(
+    { outgoing, constants }: ConsumerStream,
+    packet: ReceivedPacket,
+    numbers: OutgoingNumbers,
+    frame: Frame,
+  ): void {
+    const isVideoKeyFrame = this.kind === 'video' && frame.keyFrame && frame.startOfPicture;
+    const type = this.tracing.has('rtp') ? 'rtp' : isVideoKeyFrame ? 'keyframe' : undefined;
+    if (type === undefined) return;
+    const payloadType = constants.payloadTypes[packet.codec] ?? 0;
+    const info = packetInfo(packet, { ...numbers, payloadType, ssrc: outgoing.ssrc }, frame, false);
+    this.trace(type, 'out', info);
   }
 
   // ---- reports ----
 
   counters(stream: ConsumerStream = this.streams[0]!): EntryCounters {
-    return this.#context.port.entryCounters(stream.member.entry);
+    const { member, packets, octets } = stream;
+    if (member.entry !== undefined) return this.#context.port.entryCounters(member.entry);
+    return { ...NO_COUNTERS, packets, octets };
   }
 
   /** Of those streams that have sent something. */
@@ -286,12 +377,17 @@ export class Consumer implements OutgoingOwner {
       if (outgoing.nackNegotiated) {
         for (const { source } of this.producer.encodings) source.history.removeKeeper();
       }
-      this.#context.port.freeEntry(member.entry);
+      if (member.entry !== undefined) this.#context.port.freeEntry(member.entry);
     }
   }
 
   dump(): Record<string, unknown> {
     const { id, kind, type, rtpParameters, paused, producer, priority } = this;
+    const rtpStreams = this.streams.map(({ outgoing }, position) => ({
+      params: streamParameters(rtpParameters, position, outgoing.ssrc, outgoing.rtxSsrc),
+      score: outgoing.score.value || FULL_SCORE,
+    }));
+    const target = this.#awaited ?? this.#current;
     return {
       id,
       kind,
@@ -301,25 +397,30 @@ export class Consumer implements OutgoingOwner {
       producerId: producer.id,
       producerPaused: producer.paused,
       priority,
-      consumableRtpEncodings: producer.rtpParameters.encodings,
-      supportedCodecPayloadTypes: rtpParameters.codecs.map(({ payloadType }) => payloadType),
+      consumableRtpEncodings: this.#consumableEncodings,
+      supportedCodecPayloadTypes: mediaCodecs(rtpParameters).map(({ payloadType }) => payloadType),
+      traceEventTypes: this.tracing.types,
+      ...(type === 'pipe' ? {} : { rtpStream: rtpStreams[0] }),
+      rtpStreams,
       ...(this.isLayered
         ? {
             preferredSpatialLayer: this.#preferred.spatial,
-            preferredTemporalLayer: this.#preferred.temporal,
+            targetSpatialLayer: target?.spatial ?? -1,
             currentSpatialLayer: this.#current?.spatial ?? -1,
+            preferredTemporalLayer: this.#preferred.temporal,
+            targetTemporalLayer: target?.temporal ?? -1,
             currentTemporalLayer: this.#current?.temporal ?? -1,
           }
         : {}),
-      rtpStreams: this.streams.map((stream) => ({
-        ssrc: stream.outgoing.ssrc,
-        ...this.counters(stream),
-        resent: this.resent,
-      })),
+      ...this.#sent(),
     };
   }
 
   // ---- inside ----
+
+  #sent(): Record<string, unknown> {
+    return { sent: this.streams.map((stream) => this.counters(stream)), resent: this.resent };
+  }
 
   get #active(): boolean {
     return this.#ready && !this.paused && !this.producer.paused;
@@ -335,14 +436,14 @@ export class Consumer implements OutgoingOwner {
       rtpParameters.encodings?.[position]?.rtx?.ssrc,
     );
     if (outgoing.nackNegotiated) for (const { source } of producer.encodings) source.history.addKeeper();
-    const entry = port.createEntry(
-      consumerEntryConstants(this.transport.peer, producer, rtpParameters, position),
-    );
+    const constants = consumerEntryConstants(this.transport.peer, producer, rtpParameters, position);
+    const entry = this.#onBytes ? undefined : port.createEntry(constants);
     const member = new VariantMember(port, rng, entry, {
       keepTimestamps: type === 'pipe',
       onEntered: (variant) => this.#entered(variant),
     });
-    return { outgoing, member, encoding: type === 'pipe' ? producer.encodings[position] : undefined };
+    const encoding = type === 'pipe' ? producer.encodings[position] : undefined;
+    return { outgoing, member, encoding, constants, packets: 0, octets: 0 };
   }
 
   #counters(stream: OutgoingStream): EntryCounters {
@@ -372,6 +473,7 @@ export class Consumer implements OutgoingOwner {
       return;
     }
     for (const { member } of this.streams) member.leave();
+    this.#awaited = undefined;
     this.#setCurrent(undefined);
   }
 
@@ -402,6 +504,7 @@ export class Consumer implements OutgoingOwner {
       this.#setCurrent(undefined);
       return;
     }
+    this.#awaited = target;
     this.#step(member, target, nowMicros);
   }
 

@@ -23,7 +23,7 @@ export interface SenderReportNumbers {
 export interface OutgoingOwner {
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void;
   /** It cannot go on with what it has got (PLI, FIR). */
-  handleKeyFrameRequest?(stream: OutgoingStream, nowMicros: number): void;
+  handleKeyFrameRequest?(stream: OutgoingStream, words: 'pli' | 'fir', nowMicros: number): void;
   handleReport?(stream: OutgoingStream): void;
   /** The receiver knows by now which section the SSRC belongs to. */
   stopSendingMid(stream: OutgoingStream): void;

@@ -4,22 +4,28 @@
  * Spec: RFC 3550 §6.4 (reports), RFC 4585 (NACK, where negotiated), RFC 4588 (retransmissions).
  * Elsewhere: which packet is whose → rtpListener.ts · counting → receive/ · consumers → forward/ · slots → virtual/
  */
+import { toNtp } from '@tertulia/wire';
 import type { MediaKind, RtpParameters } from '@tertulia/wire';
-import type { ProducerScore, ProducerType, RtpMapping } from '../types.js';
+import type { ProducerScore, ProducerTraceEventType, ProducerType, RtpMapping } from '../types.js';
 import { canSvc, layerCounts, mediaCodecs, offersFeedback, offersNack, rtxPayloadType } from './codecs.js';
 import type { Consumer } from './consumer.js';
+import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import type { MediaDropReason } from './dropCounters.js';
 import type { SpatialLayering } from './forward/layers.js';
 import { HISTORY_LIMITS } from './forward/packetHistory.js';
 import { payloadReader } from './forward/payloadReaders.js';
 import { SourceStream } from './forward/sourceStream.js';
+import { streamParameters } from './streamParameters.js';
+import { CarriedKind } from './packet.js';
 import type { ReceivedPacket } from './packet.js';
 import type { PacketReader } from './packetReader.js';
 import { Encoding } from './receive/encoding.js';
 import type { MediaStream, RetransmissionStream } from './receive/encoding.js';
 import { NACK_LIMITS, VIDEO_NACK_LIMITS } from './receive/nackGenerator.js';
 import { SCORE } from './receive/streamScore.js';
+import { packetInfo, Tracing } from './tracing.js';
+import type { TraceDirection } from './tracing.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 
 export { mediaCodecs, offersNack } from './codecs.js';
@@ -63,6 +69,7 @@ export class Producer {
   readonly consumers = new Set<Consumer>();
   readonly encodings: readonly Encoding[];
   readonly sinks = new Set<PacketSink>();
+  readonly tracing = new Tracing<ProducerTraceEventType>();
   paused: boolean;
   /** How requests for key frames are worded; undefined: there is no way to ask. */
   readonly keyFrameWords: 'pli' | 'fir' | undefined;
@@ -73,6 +80,8 @@ export class Producer {
   readonly #repeated = new Int8Array(128).fill(-1);
   readonly #payloadTypes: number[];
   readonly #inactiveMicros: number;
+  /** Byte of RFC 7742's coordination of video orientation, as it came last. */
+  #orientation = 0;
 
   constructor(settings: ProducerSettings, context: MediaContext) {
     const { id, kind, rtpParameters, transport } = settings;
@@ -216,6 +225,19 @@ export class Producer {
     const { encoding } = stream;
     if (stream !== encoding.current) return;
     encoding.source.handleSenderReport(ntpMicros, rtpTimestamp, nowMicros);
+    if (this.tracing.has('sr')) {
+      const ntp = toNtp(ntpMicros / 1000);
+      const { packets: packetCount, octets: octetCount, ssrc } = stream;
+      const info = {
+        ssrc,
+        ntpSec: ntp.seconds,
+        ntpFrac: ntp.fraction,
+        rtpTs: rtpTimestamp,
+        packetCount,
+        octetCount,
+      };
+      this.trace('sr', 'in', info);
+    }
     for (const sink of this.sinks) sink.handleSenderReport(ntpMicros, rtpTimestamp, nowMicros);
   }
 
@@ -260,23 +282,28 @@ export class Producer {
     for (const { source } of this.encodings) source.close();
   }
 
+  /** @param type one that was enabled: ask first, it may be each packet */
+  trace(type: ProducerTraceEventType, direction: TraceDirection, info: Record<string, unknown>): void {
+    const timestamp = Math.round(unixMs(this.#context, this.#context.engine.now()));
+    const trace = { type, timestamp, direction, info };
+    this.#context.emit({ event: 'producer.trace', producerId: this.id, trace });
+  }
+
   dump(): Record<string, unknown> {
-    const { id, kind, type, rtpParameters, paused } = this;
+    const { id, kind, type, rtpParameters, rtpMapping, paused } = this;
     return {
       id,
       kind,
       type,
       rtpParameters,
+      rtpMapping,
       paused,
-      ssrc: this.stream?.ssrc,
-      rtpStreams: this.encodings.flatMap(({ index, rid, current, retransmissions, source }) =>
+      traceEventTypes: this.tracing.types,
+      rtpStreams: this.encodings.flatMap(({ index, current, retransmissions, source }) =>
         current
           ? [
               {
-                encodingIdx: index,
-                ssrc: current.ssrc,
-                rid,
-                rtxSsrc: retransmissions?.ssrc,
+                params: streamParameters(rtpParameters, index, current.ssrc, retransmissions?.ssrc),
                 score: current.score.value,
                 ...source.dump(),
               },
@@ -292,9 +319,41 @@ export class Producer {
     const keyFrames = source.keyFrames;
     const why = source.handlePacket(this.#context.engine.slab, packet);
     if (why !== undefined) return 'rtp-payload-malformed';
-    if (source.keyFrames !== keyFrames) encoding.keyFrames.handleKeyFrame();
+    const isKeyFrame = source.keyFrames !== keyFrames;
+    if (isKeyFrame) encoding.keyFrames.handleKeyFrame();
+    if (packet.extensions.lengths[CarriedKind.videoOrientation]! > 0) this.#handleOrientation(packet);
+    if (this.tracing.any) this.#tracePacket(encoding, packet, isKeyFrame);
     for (const sink of this.sinks) sink.handlePacket(packet);
     return undefined;
+  }
+
+  /** 3GPP TS 26.114 §7.4.5: | 0 (4) | camera (1) | flip (1) | rotation (2) | */
+  #handleOrientation({ extensions }: PacketReader): void {
+    const byte = this.#context.engine.slab[extensions.offsets[CarriedKind.videoOrientation]!]!;
+    if (byte === this.#orientation) return;
+    this.#orientation = byte;
+    this.#context.emit({
+      event: 'producer.videoorientationchange',
+      producerId: this.id,
+      videoOrientation: {
+        camera: (byte & 8) !== 0,
+        flip: (byte & 4) !== 0,
+        rotation: (byte & 3) * 90,
+      },
+    });
+  }
+
+  #tracePacket({ source, current }: Encoding, packet: PacketReader, isKeyFrame: boolean): void {
+    const type = this.tracing.has('rtp')
+      ? 'rtp'
+      : isKeyFrame && this.tracing.has('keyframe')
+        ? 'keyframe'
+        : undefined;
+    if (type === undefined) return;
+    const { payloadType, timestamp, marker } = packet;
+    const sequenceNumber = packet.extendedSequence & 0xffff;
+    const numbers = { payloadType, sequenceNumber, timestamp, marker, ssrc: current!.ssrc };
+    this.trace(type, 'in', packetInfo(packet, numbers, source.frame, false));
   }
 
   /** A stream of which packets come takes over, unless the one before was heard of in the meantime. */

@@ -7,6 +7,7 @@
 import { ROW_LENGTH, ROW_SSRC } from '@tertulia/engine';
 import { fromNtp, middleNtp, parseRtcp, toNtp, writeRtcp } from '@tertulia/wire';
 import type { ReportBlock, RtcpPacket } from '@tertulia/wire';
+import { SEND_SIDE } from './congestion/sendSideEstimator.js';
 import type { Consumer } from './consumer.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
@@ -30,6 +31,8 @@ import {
   sourceDescription,
 } from './reportWriter.js';
 import { RtpListener } from './rtpListener.js';
+import type { TransportTraceEventType } from '../types.js';
+import { Tracing } from './tracing.js';
 import { SourceClock } from './virtual/sourceClock.js';
 
 export const REPORT_TIMES = {
@@ -73,6 +76,8 @@ export class RtpSession implements Reporter {
   readonly incoming = new IncomingBandwidth();
   readonly outgoing: OutgoingBandwidth;
   readonly drops: DropCounters;
+  /** Without a socket: what consumers send goes to the application. */
+  direct = false;
   bytesReceived = 0;
   reportsSent = 0;
   readonly #context: MediaContext;
@@ -87,6 +92,7 @@ export class RtpSession implements Reporter {
   readonly #onDeadline: (deadlineMicros: number) => void;
   readonly #schedule: ReportSchedule;
   #reducedSize = false;
+  readonly tracing = new Tracing<TransportTraceEventType>();
   /** When feedback about the way to here is owed, as the timer knows it. */
   #feedbackMicros = -1;
   #reportMicros: number | undefined;
@@ -113,7 +119,10 @@ export class RtpSession implements Reporter {
     this.outgoing = new OutgoingBandwidth(
       {
         setPacing: (bitsPerSecond) => context.port.setPacing(peer, bitsPerSecond),
-        probe: ({ streams }, probe) => context.port.probe(peer, streams[0]!.member.entry, probe),
+        probe: ({ streams }, probe) => {
+          const { entry } = streams[0]!.member;
+          return entry !== undefined && context.port.probe(peer, entry, probe);
+        },
       },
       this.consumers,
     );
@@ -181,6 +190,30 @@ export class RtpSession implements Reporter {
     if (!this.consumers.delete(consumer.id)) return;
     for (const { outgoing } of consumer.streams) this.removeOutgoing(outgoing);
     if (consumer.kind === 'video') this.reallocate(this.#context.engine.now());
+  }
+
+  /** @param id of the transport, which is not known here otherwise */
+  setTraceTypes(id: string, types: readonly string[]): void {
+    this.tracing.set(types);
+    const { outgoing } = this;
+    const trace = (type: TransportTraceEventType, info: Record<string, unknown>): void => {
+      const timestamp = Math.round(unixMs(this.#context, this.#context.engine.now()));
+      const event = { type, timestamp, direction: 'out' as const, info };
+      this.#context.emit({ event: 'transport.trace', transportId: id, trace: event });
+    };
+    outgoing.onAllocated = this.tracing.has('bwe')
+      ? (bandwidth) =>
+          trace('bwe', {
+            type: outgoing.kind,
+            ...bandwidth,
+            effectiveDesiredBitrate: bandwidth.desiredBitrate,
+            startBitrate: outgoing.startBitrate ?? SEND_SIDE.startBitrate,
+            maxPaddingBitrate: bandwidth.desiredBitrate,
+          })
+      : undefined;
+    outgoing.onProbe = this.tracing.has('probation')
+      ? (probe) => trace('probation', { ...probe })
+      : undefined;
   }
 
   /** Consumers want something else of the transport's bandwidth. */
@@ -453,7 +486,7 @@ export class RtpSession implements Reporter {
     else {
       if (words === 'pli') stream.plis++;
       else stream.firs++;
-      stream.owner.handleKeyFrameRequest(stream, nowMicros);
+      stream.owner.handleKeyFrameRequest(stream, words, nowMicros);
     }
   }
 
@@ -483,6 +516,7 @@ export class RtpSession implements Reporter {
     if (lost.length === 0 || producer.paused) return;
     stream.nacks++;
     stream.nackPackets += lost.length;
+    if (producer.tracing.has('nack')) producer.trace('nack', 'out', {});
     this.#sendNack(stream.ssrc, lost);
   }
 
@@ -493,6 +527,8 @@ export class RtpSession implements Reporter {
       return;
     }
     if (!keyFrames.poll(nowMicros, source.awaitsKeyFrame)) return;
+    const words = producer.keyFrameWords ?? 'pli';
+    if (producer.tracing.has(words)) producer.trace(words, 'out', { ssrc: stream.ssrc });
     const { port, reports: writer } = this.#context;
     writer.begin(port.rtcpOffset());
     if (!this.#reducedSize) this.#writeReceiverReport([]);

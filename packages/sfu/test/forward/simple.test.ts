@@ -109,6 +109,7 @@ describe('a camera', () => {
       expect(faults).toEqual([]);
       expect(undecodable).toEqual([]);
       expect(decoded.length).toBeGreaterThanOrEqual(35);
+      expect(vp8Faults(media())).toEqual([]);
       // The picture lies where it was captured: 10 + 10 frames after the first.
       const first = decoded[0]!;
       const last = decoded.at(-1)!;
@@ -128,6 +129,36 @@ describe('a camera', () => {
     expect(requests().length - before).toBe(1);
     film(60);
     expect(judge(media()).undecodable).toEqual([]);
+  });
+
+  test('a NACK is answered over the SSRC of retransmissions, with the original number and the same bytes', () => {
+    connect();
+    film(20);
+    const sent = media();
+    const wanted = sent.filter((_, i) => i % 5 === 2);
+    const nack = {
+      type: 'nack',
+      senderSsrc: 9,
+      mediaSsrc: OUT,
+      lost: wanted.map((p) => p.sequenceNumber),
+    } as const;
+    call.inject(receiver.protectRtcp([nack]));
+    const again = receiver.rtp.filter(({ ssrc }) => ssrc === OUT + 1);
+    expect(again).toHaveLength(wanted.length);
+    again.forEach((packet, i) => {
+      const original = wanted[i]!;
+      expect(packet.payloadType).toBe(101);
+      expect(packet.payload.readUInt16BE(0)).toBe(original.sequenceNumber);
+      expect(packet.payload.subarray(2).equals(original.payload)).toBe(true);
+      expect(packet).toMatchObject({ timestamp: original.timestamp, marker: original.marker });
+      if (i > 0) expect(packet.sequenceNumber).toBe((again[i - 1]!.sequenceNumber + 1) & 0xffff);
+    });
+    // Asked for twice within a round trip: one loss.
+    call.inject(receiver.protectRtcp([nack]));
+    expect(receiver.rtp.filter(({ ssrc }) => ssrc === OUT + 1)).toHaveLength(wanted.length);
+    expect(media()).toHaveLength(sent.length);
+    const [stat] = call.core.handleRequest('consumer.getStats', { consumerId: 'consumer' });
+    expect(stat).toMatchObject({ packetsRetransmitted: wanted.length, rtxSsrc: OUT + 1 });
   });
 
   test('what the sender lost is asked for and goes on when it comes as a retransmission', () => {

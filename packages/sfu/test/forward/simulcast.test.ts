@@ -1,7 +1,7 @@
 /** Three VP8 encodings by RID: layers go up and down, at key frames, without a hole, a step back in time or a broken picture. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { inOrder, judge, Vp8Encoder, vp8Faults } from './support/video.js';
-import { VideoCall } from './support/videoCall.js';
+import { factsOf, inOrder, judge, Vp8Encoder, vp8Faults } from './support/video.js';
+import { OUT_SSRC, VideoCall } from './support/videoCall.js';
 
 const RIDS = ['q', 'h', 'f'];
 let video: VideoCall;
@@ -167,6 +167,30 @@ describe('simulcast', () => {
     expect(undecodable).toEqual([]);
     expect(faults).toEqual([]);
     expect(decoded.length).toBeGreaterThan(245);
+  });
+
+  test('a retransmission after switches has the numbers of then', () => {
+    video.consume('consumer');
+    video.film(40);
+    video.prefer('consumer', 0, 1);
+    video.film(35);
+    video.prefer('consumer', 1, 2);
+    video.film(35);
+    const sent = inOrder(video.media());
+    const wanted = sent.filter((_, i) => i % 5 === 0 && i > sent.length - 100);
+    expect(new Set(wanted.map(({ payload }) => factsOf(payload)!.e)).size).toBeGreaterThan(1);
+    const lost = wanted.map(({ sequenceNumber }) => sequenceNumber);
+    video.call.inject(
+      video.receiver.protectRtcp([{ type: 'nack', senderSsrc: 9, mediaSsrc: OUT_SSRC, lost }]),
+    );
+    const again = video.media(OUT_SSRC + 1);
+    expect(again).toHaveLength(wanted.length);
+    again.forEach((packet, i) => {
+      const original = wanted[i]!;
+      expect(packet.payload.readUInt16BE(0)).toBe(original.sequenceNumber);
+      expect(packet.payload.subarray(2).equals(original.payload)).toBe(true);
+      expect(packet).toMatchObject({ timestamp: original.timestamp, marker: original.marker });
+    });
   });
 
   test('a NACK after a switch is answered with what was sent before it', () => {

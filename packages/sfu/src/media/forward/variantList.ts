@@ -68,6 +68,7 @@ export class VariantList {
     'key-frame': new Set(),
   };
   #waitingCount = 0;
+  readonly #watched = new Set<VariantMember>();
   #list: number | undefined;
   /** undefined: nothing is left out, the stream's own numbers are good. */
   readonly #indexes: NumberLine | undefined;
@@ -122,21 +123,31 @@ export class VariantList {
   }
 
   add(member: VariantMember): void {
-    this.#list ??= this.source.port.createList();
     this.#members.add(member);
+    this.watch(member);
+    if (member.entry === undefined) return;
+    this.#list ??= this.source.port.createList();
     this.source.port.listAdd(this.#list, member.entry);
   }
 
   remove(member: VariantMember): void {
     if (!this.#members.delete(member)) return;
-    this.source.port.listRemove(member.entry);
+    this.#watched.delete(member);
+    if (member.entry !== undefined) this.source.port.listRemove(member.entry);
     this.#settle();
+  }
+
+  /** Whether this follower wants to see each packet has changed: traces, and those who have no socket. */
+  watch(member: VariantMember): void {
+    if (member.onPacket) this.#watched.add(member);
+    else this.#watched.delete(member);
   }
 
   /** Gone with its source. */
   close(): void {
     this.#free();
     this.#members.clear();
+    this.#watched.clear();
     for (const set of Object.values(this.#waiting)) set.clear();
     this.#waitingCount = 0;
   }
@@ -186,7 +197,9 @@ export class VariantList {
     this.#remember(index, marker, picture);
     if (this.#members.size === 0) return;
     const patches = this.#fill(frame, picture, source.tl0PictureIndex, source.frameNumber);
-    source.port.forward(this.#list!, packet, index >>> 0, source.timestamp, marker, NO_CSRCS, patches);
+    if (this.#list !== undefined)
+      source.port.forward(this.#list, packet, index >>> 0, source.timestamp, marker, NO_CSRCS, patches);
+    for (const member of this.#watched) member.show(packet, index >>> 0, source.timestamp, marker, patches);
   }
 
   /** @param index u32. What went out under it, when it is still kept. */

@@ -4,7 +4,7 @@
  * on with the time of capture and never back, picture ids have no hole. What was sent before can still be asked for.
  * Elsewhere: which variant and why → ../consumer.ts, layerSelection.ts · the packets → variantList.ts
  */
-import type { ForwardPort } from '../packet.js';
+import type { ForwardPort, PacketPatches, ReceivedPacket } from '../packet.js';
 import { PATCH_SLOT } from './frame.js';
 import type { SourceStream } from './sourceStream.js';
 import type { Entrance, VariantList } from './variantList.js';
@@ -33,6 +33,19 @@ interface Stay {
   readonly patchDeltas: readonly number[];
 }
 
+/** Sees each packet as it goes out. The object is used again for the next. */
+export type OnPacket = (
+  packet: ReceivedPacket,
+  numbers: {
+    readonly sequenceNumber: number;
+    readonly timestamp: number;
+    readonly marker: boolean;
+    readonly patchDeltas: readonly number[];
+  },
+  patches: PacketPatches | undefined,
+  source: SourceStream,
+) => void;
+
 export interface MemberOptions {
   /** The first outgoing timestamp is the source's own: pipes. */
   readonly keepTimestamps?: boolean;
@@ -44,6 +57,7 @@ export class VariantMember {
   readonly #port: ForwardPort;
   readonly #rng: () => number;
   readonly #options: MemberOptions;
+  #onPacket: OnPacket | undefined;
   #variant: VariantList | undefined;
   #awaited: VariantList | undefined;
   // Constants of the entry while in a variant.
@@ -65,12 +79,42 @@ export class VariantMember {
   constructor(
     port: ForwardPort,
     rng: () => number,
-    readonly entry: number,
+    /** undefined: nothing goes through the engine, `onPacket` gets it. */
+    readonly entry: number | undefined,
     options: MemberOptions,
   ) {
     this.#port = port;
     this.#rng = rng;
     this.#options = options;
+  }
+
+  get onPacket(): OnPacket | undefined {
+    return this.#onPacket;
+  }
+
+  /** Costs something for each packet: for traces, and for receivers without a socket. */
+  set onPacket(listener: OnPacket | undefined) {
+    this.#onPacket = listener;
+    this.#variant?.watch(this);
+  }
+
+  /** Called by the variant. */
+  show(
+    packet: ReceivedPacket,
+    index: number,
+    timestamp: number,
+    marker: boolean,
+    patches: PacketPatches | undefined,
+  ): void {
+    const out = (index - this.#deltaIndex) >>> 0;
+    if (((out - this.#first) | 0) < 0 || !this.#onPacket || !this.#variant) return;
+    const numbers = {
+      sequenceNumber: out & 0xffff,
+      timestamp: (timestamp + this.#deltaTimestamp) >>> 0,
+      marker,
+      patchDeltas: this.#patchDeltas,
+    };
+    this.#onPacket(packet, numbers, patches, this.#variant.source);
   }
 
   /** Whose packets it gets. */
@@ -141,12 +185,14 @@ export class VariantMember {
     this.#awaited = undefined;
     this.#variant = variant;
     before?.remove(this);
-    this.#port.updateEntry(this.entry, {
-      deltaIndex: this.#deltaIndex,
-      firstIndex: variant.indexAhead >>> 0,
-      deltaTimestamp: this.#deltaTimestamp,
-      patchDeltas: this.#patchDeltas,
-    });
+    if (this.entry !== undefined) {
+      this.#port.updateEntry(this.entry, {
+        deltaIndex: this.#deltaIndex,
+        firstIndex: variant.indexAhead >>> 0,
+        deltaTimestamp: this.#deltaTimestamp,
+        patchDeltas: this.#patchDeltas,
+      });
+    }
     variant.add(this);
     this.#options.onEntered(variant);
   }
@@ -154,7 +200,7 @@ export class VariantMember {
   /** @param sequence as the receiver saw it, 16 bits. @returns whether it was sent again. */
   resend(sequence: number, roundTripMicros: number, nowMicros: number): boolean {
     const last = this.#highestOut();
-    if (last === undefined) return false;
+    if (last === undefined || this.entry === undefined) return false;
     const out = (last + (((sequence - last) << 16) >> 16)) >>> 0;
     const stay = this.#stayOf(out);
     const sent = stay?.variant.find((out + stay.deltaIndex) >>> 0);

@@ -2,7 +2,10 @@
 import type { Handlers } from './handler.js';
 
 export const BANDWIDTH_REQUESTS: Handlers<
-  'transport.setMaxIncomingBitrate' | 'transport.setMaxOutgoingBitrate' | 'transport.setMinOutgoingBitrate'
+  | 'transport.setMaxIncomingBitrate'
+  | 'transport.setMaxOutgoingBitrate'
+  | 'transport.setMinOutgoingBitrate'
+  | 'transport.enableTraceEvent'
 > = {
   'transport.setMaxIncomingBitrate': ({ directory }, { transportId, bitrate }, now) => {
     directory.transports.get(transportId).rtp.setMaxIncomingBitrate(bitrate, now);
@@ -14,6 +17,10 @@ export const BANDWIDTH_REQUESTS: Handlers<
   },
   'transport.setMinOutgoingBitrate': ({ directory }, { transportId, bitrate }, now) => {
     directory.transports.get(transportId).rtp.setMinOutgoingBitrate(bitrate, now);
+    return undefined;
+  },
+  'transport.enableTraceEvent': ({ directory }, { transportId, types }) => {
+    directory.transports.get(transportId).rtp.setTraceTypes(transportId, types);
     return undefined;
   },
 };

@@ -12,6 +12,7 @@ export const CONSUMER_REQUESTS: Handlers<
   | 'consumer.setPreferredLayers'
   | 'consumer.setPriority'
   | 'consumer.requestKeyFrame'
+  | 'consumer.enableTraceEvent'
   | 'consumer.dump'
   | 'consumer.getStats'
 > = {
@@ -21,7 +22,12 @@ export const CONSUMER_REQUESTS: Handlers<
     if (directory.consumers.has(data.consumerId)) {
       throw new InvalidStateError(`a Consumer with id "${data.consumerId}" already exists`, 'DUPLICATE_ID');
     }
-    const consumer = new Consumer({ ...data, id: data.consumerId, producer, transport }, context);
+    const { consumerId } = data;
+    const onBytes = (packet: Uint8Array): void => context.emit({ event: 'consumer.rtp', consumerId, packet });
+    const consumer = new Consumer(
+      { ...data, id: consumerId, producer, transport, ...(transport.rtp.direct ? { onBytes } : {}) },
+      context,
+    );
     const inUse = transport.rtp.addConsumer(consumer);
     if (inUse !== undefined) {
       consumer.close();
@@ -59,6 +65,10 @@ export const CONSUMER_REQUESTS: Handlers<
   },
   'consumer.requestKeyFrame': ({ directory }, { consumerId }, now) => {
     directory.consumers.get(consumerId).requestKeyFrame(now);
+    return undefined;
+  },
+  'consumer.enableTraceEvent': ({ directory }, { consumerId, types }) => {
+    directory.consumers.get(consumerId).setTraceTypes(types);
     return undefined;
   },
   'consumer.dump': ({ directory }, { consumerId }) => directory.consumers.get(consumerId).dump(),

@@ -10,6 +10,7 @@ export const PRODUCER_REQUESTS: Handlers<
   | 'producer.pause'
   | 'producer.resume'
   | 'producer.dump'
+  | 'producer.enableTraceEvent'
   | 'producer.getStats'
 > = {
   'transport.produce': ({ context, directory }, data) => {
@@ -47,6 +48,10 @@ export const PRODUCER_REQUESTS: Handlers<
       for (const { id } of producer.consumers)
         context.emit({ event: 'consumer.producerResume', consumerId: id });
     }
+    return undefined;
+  },
+  'producer.enableTraceEvent': ({ directory }, { producerId, types }) => {
+    directory.producers.get(producerId).tracing.set(types);
     return undefined;
   },
   'producer.dump': ({ directory }, { producerId }) => directory.producers.get(producerId).dump(),

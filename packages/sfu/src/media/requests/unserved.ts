@@ -14,7 +14,4 @@ export const UNSERVED = {
   'router.createDirectTransport': refuse,
   'transport.connectPlain': refuse,
   'transport.connectPipe': refuse,
-  'transport.enableTraceEvent': refuse,
-  'producer.enableTraceEvent': refuse,
-  'consumer.enableTraceEvent': refuse,
 } as const;
