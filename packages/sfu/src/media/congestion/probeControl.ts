@@ -14,6 +14,8 @@ export const PROBES = {
   furtherShare: 0.7,
   /** Between two while the media fills the estimate. LiveKit's figure; libwebrtc probes every 5 s, only when limited by media. */
   intervalMicros: 3_000_000,
+  /** Between two when more is wanted than before. Ours. */
+  hurryMicros: 1_000_000,
   /** After overuse none for this long: the queue must be gone. Ours. */
   quietMicros: 1_000_000,
   /** Long enough for a slope, and less than 50 ms of queue where it fails. libwebrtc: 15 ms. */
@@ -78,6 +80,7 @@ export class ProbeControl {
   #wantedBitrate: number | undefined;
   #fellMicros = -Infinity;
   #fellFrom = 0;
+  #askedMicros = -Infinity;
   #groupsBefore: Float64Array = new Float64Array(0);
   sent = 0;
   succeeded = 0;
@@ -93,7 +96,14 @@ export class ProbeControl {
 
   /** The first packets have come through. */
   start(startBitrate: number, mostBitrate: number, nowMicros: number): void {
-    this.#ask(Math.min(startBitrate * PROBES.startFactor, mostBitrate), nowMicros);
+    if (mostBitrate >= startBitrate * PROBES.gainLeast)
+      this.#ask(Math.min(startBitrate * PROBES.startFactor, mostBitrate), nowMicros);
+  }
+
+  /** More is wanted than before: it need not wait for its turn. */
+  hurry(): void {
+    if (this.#dueMicros !== undefined)
+      this.#dueMicros = Math.min(this.#dueMicros, this.#askedMicros + PROBES.hurryMicros);
   }
 
   /** Falls that follow one another are one, from the first one's rate: its cause may pass. */
@@ -200,6 +210,7 @@ export class ProbeControl {
     };
     this.#nextCluster = (this.#nextCluster % PROBES.clustersMost) + 1;
     this.sent++;
+    this.#askedMicros = nowMicros;
     this.#waiting = [probe];
     this.#running = {
       probe,

@@ -7,7 +7,7 @@
 import type { TransportFeedback } from './feedback.js';
 import { LossControl } from './lossControl.js';
 import { OveruseDetector, type NetworkState } from './overuseDetector.js';
-import { ProbeControl, type Probe, type ProbeResult } from './probeControl.js';
+import { ProbeControl, PROBES, type Probe, type ProbeResult } from './probeControl.js';
 import { QueueDelay } from './queueDelay.js';
 import { RateControl } from './rateControl.js';
 import { RateWindow } from './rateWindow.js';
@@ -103,7 +103,10 @@ export class SendSideEstimator {
   /** Bits per second. `max` should be what is wanted: no probe goes beyond it. */
   setBounds({ min, max, start }: SendSideBounds, nowMicros: number): void {
     if (min !== undefined) this.#least = Math.max(SEND_SIDE.leastBitrate, min);
-    if (max !== undefined) this.#most = Math.min(SEND_SIDE.mostBitrate, max);
+    if (max !== undefined) {
+      if (max > this.#most * PROBES.gainLeast) this.#probes.hurry();
+      this.#most = Math.min(SEND_SIDE.mostBitrate, max);
+    }
     this.#most = Math.max(this.#most, this.#least);
     if (start !== undefined && this.#feedbackMicros === undefined) this.#rate.setBitrate(start, nowMicros);
     this.#settle();
