@@ -103,6 +103,10 @@ napi_value remoteFingerprint(napi_env env, napi_callback_info info) {
   const DtlsSession* session = sessionOf(call);
   return toValue(env, session ? session->remoteFingerprint(call.text(0)) : std::string());
 }
+napi_value remoteCertificatePem(napi_env env, napi_callback_info info) {
+  const DtlsSession* session = sessionOf(Call(env, info));
+  return toValue(env, session ? session->remoteCertificatePem() : std::string());
+}
 napi_value srtpProfile(napi_env env, napi_callback_info info) {
   const DtlsSession* session = sessionOf(Call(env, info));
   return toValue(env, static_cast<double>(session ? session->srtpProfile() : SrtpProfile::None));
@@ -132,6 +136,7 @@ void defineDtls(napi_env env, napi_value exports) {
                                    {"state", state},
                                    {"failure", failure},
                                    {"remoteFingerprint", remoteFingerprint},
+                                   {"remoteCertificatePem", remoteCertificatePem},
                                    {"srtpProfile", srtpProfile},
                                    {"close", act<closeSession>},
                                    {"free", freeSession}};

@@ -65,6 +65,8 @@ class DtlsSession {
   State state() const { return state_; }
   const std::string& failure() const { return failure_; }
   std::string remoteFingerprint(const std::string& algorithm) const;
+  /// Empty before the handshake is done.
+  std::string remoteCertificatePem() const;
   SrtpProfile srtpProfile() const;
   /// Keys in RFC 5764 §4.2's order, seen from here. @return false before the handshake is done or without a profile.
   struct Keys {

@@ -108,4 +108,14 @@ std::string DtlsSession::remoteFingerprint(const std::string& algorithm) const {
   return certificate ? fingerprintOf(certificate.get(), algorithm) : std::string();
 }
 
+std::string DtlsSession::remoteCertificatePem() const {
+  if (!ssl_ || state_ == State::Connecting) return {};
+  const Certificate certificate(SSL_get1_peer_certificate(ssl_.get()));
+  const std::unique_ptr<BIO, OpensslDeleter<BIO, BIO_free_all>> text(certificate ? BIO_new(BIO_s_mem()) : nullptr);
+  if (!text || PEM_write_bio_X509(text.get(), certificate.get()) != 1) return {};
+  char* bytes = nullptr;
+  const long length = BIO_get_mem_data(text.get(), &bytes);
+  return length > 0 ? std::string(bytes, static_cast<size_t>(length)) : std::string();
+}
+
 }  // namespace tertulia

@@ -116,6 +116,11 @@ export class Dtls {
     return this.#native.remoteFingerprint(algorithm) || undefined;
   }
 
+  /** The same certificate as PEM text; undefined before the handshake is done. */
+  get remoteCertificatePem(): string | undefined {
+    return this.#native.remoteCertificatePem() || undefined;
+  }
+
   /** undefined before the handshake is done and when none was negotiated. */
   get srtpProfile(): SrtpProfile | undefined {
     return SRTP_PROFILES[this.#native.srtpProfile() - 1];

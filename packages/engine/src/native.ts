@@ -89,6 +89,7 @@ export interface NativeDtls {
   state(): number;
   failure(): string;
   remoteFingerprint(algorithm: string): string;
+  remoteCertificatePem(): string;
   srtpProfile(): number;
   close(): void;
   free(): void;

@@ -128,8 +128,15 @@ describe('certificates', () => {
       expect(value).toBe(digest.match(/../g)!.join(':'));
     }
     const pair = makePair({ client: context, server: contexts.server });
+    expect(pair.server.remoteCertificatePem).toBeUndefined();
     shuttle(pair);
     expectConnected(pair);
+    expect(pair.server.remoteCertificatePem).toBe(pem.certificatePem);
+    expect(new X509Certificate(pair.client.remoteCertificatePem!).fingerprint256).toBe(
+      contexts.server.fingerprints[2]!.value,
+    );
+    pair.server.free();
+    expect(pair.server.remoteCertificatePem).toBeUndefined();
   });
 
   test('what is unreadable or does not belong together is refused in words', () => {

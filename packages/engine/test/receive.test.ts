@@ -226,6 +226,22 @@ describe('addresses of a peer', () => {
     expect(engine.bindAddress(one, 0, address(8))).toBe(true);
   });
 
+  test('the selected one, when it is unbound, is sent to no more; another one that is unbound changes nothing', () => {
+    const bench = new Bench();
+    const { engine } = bench;
+    const { peer, address } = new Remote(engine, 1);
+    const other = L.toAddress('192.0.2.1', 1000);
+    engine.bindAddress(peer, 0, other);
+    engine.unbindAddress(peer, 0, other);
+    expect(engine.sendRtcp(peer, receiverReport(1))).toBe(true);
+    engine.unbindAddress(peer, 0, address);
+    expect(engine.sendRtcp(peer, receiverReport(1))).toBe(false);
+    expect(bench.drops).toEqual({ 'peer-no-address': 1 });
+    engine.bindAddress(peer, 0, other);
+    engine.selectAddress(peer, 0, other);
+    expect(engine.sendRtcp(peer, receiverReport(1))).toBe(true);
+  });
+
   test('the same remote address on another socket is another one', () => {
     const { bench, remote } = setUp();
     const bytes = remote.sender.protectRtp(rtp({}), 0);
