@@ -1,6 +1,7 @@
 /** The estimator on simulated links: what a viewer would notice. Figures for the same links: docs/congestion.md. */
 import { describe, expect, test } from 'vitest';
 import { between, mean, percentile, runCall, SECOND } from './support/call.js';
+import { SimpleSender } from './support/sender.js';
 import { judge, SCENARIOS } from './support/scenarios.js';
 
 const SEEDS = [1, 2, 3, 4, 5];
@@ -23,7 +24,7 @@ describe('a steady link', () => {
 
   test('the numbers that go round and a receiver that began long ago change nothing', () => {
     const first = runCall({ ...SCENARIOS.middle, seconds: 12 });
-    const wrapped = runCall({ ...SCENARIOS.middle, seconds: 12, firstSequence: 65_000 });
+    const wrapped = runCall({ ...SCENARIOS.middle, seconds: 12, sender: new SimpleSender(65_000) });
     expect(wrapped.samples).toEqual(first.samples);
   });
 });

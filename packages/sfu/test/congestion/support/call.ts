@@ -1,17 +1,15 @@
 /**
- * One video stream over a bottleneck in virtual time: an encoder that follows the target, a pacer, the link, the receiver's
+ * One video stream over a bottleneck in virtual time: an encoder that follows the target, a sender, the link, the receiver's
  * feedback as bytes, and the estimator under test. Prints nothing and sleeps never.
  */
 import { parseRtcp, writeRtcp } from '@tertulia/wire';
 import { SendSideEstimator, type SendSideBounds } from '../../../src/media/congestion/sendSideEstimator.js';
 import { TransportFeedbackWriter } from '../../../src/media/congestion/transportFeedbackWriter.js';
 import { Bottleneck, randomOf, type LinkOptions } from './bottleneck.js';
-import { SendHistory } from './sendHistory.js';
+import { SimpleSender, TICK_MICROS, type Sender } from './sender.js';
 
-const TICK_MICROS = 1_000;
 const FRAME_MICROS = 33_333;
 const PACKET_BYTES = 1_200;
-const PADDING_BYTES = 240;
 export const SECOND = 1_000_000;
 
 export interface CallOptions extends LinkOptions {
@@ -24,8 +22,7 @@ export interface CallOptions extends LinkOptions {
   keyFrameMicros?: number;
   /** False: nothing can carry padding. */
   probes?: boolean;
-  /** The first transport-wide number. */
-  firstSequence?: number;
+  sender?: Sender;
 }
 
 export interface Sample {
@@ -45,11 +42,6 @@ export interface CallResult {
   feedbackPackets: number;
 }
 
-interface Waiting {
-  bytes: number;
-  clusterId: number;
-}
-
 export function runCall(options: CallOptions): CallResult {
   const { seconds, bounds, application = () => Infinity, probes: canProbe = true } = options;
   const { keyFrameFactor = 1, keyFrameMicros = Infinity } = options;
@@ -58,36 +50,18 @@ export function runCall(options: CallOptions): CallResult {
   const estimator = new SendSideEstimator();
   if (bounds !== undefined) estimator.setBounds(bounds, 0);
   const writer = new TransportFeedbackWriter();
-  const history = new SendHistory(options.firstSequence ?? 0);
+  const sender = options.sender ?? new SimpleSender();
   const delay = options.delayMicros ?? 25_000;
-  const queue: Waiting[] = [];
-  const arriving: { at: number; sequence: number; bytes: number; sentAt: number }[] = [];
+  const arriving: { at: number; sequence: number; bytes: number }[] = [];
   const returning: { at: number; bytes: Uint8Array }[] = [];
-  const padding: { nextAt: number; left: number; gap: number; clusterId: number }[] = [];
   const samples: Sample[] = [];
-  let budget = 0;
   let nextFrame = 0;
   let nextKey = keyFrameMicros;
   let feedbackPackets = 0;
   let sample = { sent: 0, arrived: 0, queue: 0, lost: 0 };
 
-  const send = (bytes: number, clusterId: number, now: number): void => {
-    const sequence = history.send(now, bytes, clusterId);
-    const arrival = link.send(bytes, now);
-    sample.sent += bytes;
-    sample.queue = Math.max(sample.queue, link.waitMicros(now));
-    if (arrival === undefined) sample.lost++;
-    else arriving.push({ at: arrival, sequence, bytes, sentAt: now });
-  };
   const takeProbes = (now: number): void => {
-    for (const { clusterId, bitsPerSecond, bytes } of estimator.takeProbes())
-      if (canProbe)
-        padding.push({
-          nextAt: now,
-          left: bytes,
-          gap: (PADDING_BYTES * 8 * SECOND) / bitsPerSecond,
-          clusterId,
-        });
+    for (const probe of estimator.takeProbes()) if (canProbe) sender.probe(probe, now);
   };
 
   for (let now = 0; now < seconds * SECOND; now += TICK_MICROS) {
@@ -101,19 +75,15 @@ export function runCall(options: CallOptions): CallResult {
         bytes *= keyFrameFactor;
       }
       for (; bytes > 0; bytes -= PACKET_BYTES)
-        queue.push({ bytes: Math.max(60, Math.min(PACKET_BYTES, Math.round(bytes))), clusterId: 0 });
+        sender.queue(Math.max(60, Math.min(PACKET_BYTES, Math.round(bytes))), now);
     }
-    // As a pacer with a burst of 5 ms.
-    const perTick = (estimator.pacingBitrate * TICK_MICROS) / 8 / SECOND;
-    budget = Math.min(budget + perTick, 5 * perTick);
-    while (queue.length > 0 && budget > 0) {
-      const packet = queue.shift()!;
-      budget -= packet.bytes;
-      send(packet.bytes, 0, now);
+    for (const { sequence, bytes, atMicros } of sender.leave(now, estimator.pacingBitrate)) {
+      const at = link.send(bytes, atMicros);
+      sample.sent += bytes;
+      sample.queue = Math.max(sample.queue, link.waitMicros(atMicros));
+      if (at === undefined) sample.lost++;
+      else arriving.push({ at, sequence, bytes });
     }
-    for (const each of padding)
-      for (; each.left > 0 && each.nextAt <= now; each.left -= PADDING_BYTES, each.nextAt += each.gap)
-        send(PADDING_BYTES, each.clusterId, Math.max(each.nextAt, now - TICK_MICROS));
 
     while (arriving.length > 0 && arriving[0]!.at <= now) {
       const { at, sequence, bytes } = arriving.shift()!;
@@ -126,7 +96,9 @@ export function runCall(options: CallOptions): CallResult {
       for (const packet of parseRtcp(returning.shift()!.bytes).packets) {
         if (packet.type !== 'twcc') continue;
         feedbackPackets++;
-        estimator.handleFeedback(history.read(packet), now);
+        const feedback = sender.read(packet, now);
+        if (feedback === undefined) throw new Error('feedback that the sender cannot read');
+        estimator.handleFeedback(feedback, now);
         takeProbes(now);
       }
     }

@@ -1,4 +1,5 @@
 /** The links on which the estimator is judged, and the figures by which. */
+import type { Sender } from './sender.js';
 import { between, mean, percentile, runCall, SECOND, type CallOptions, type Sample } from './call.js';
 
 const MEGABIT = 1_000_000;
@@ -60,8 +61,8 @@ export interface Verdict {
   lostPackets: number;
 }
 
-export function judge(scenario: Scenario, seed = 1): Verdict {
-  const { samples } = runCall({ ...scenario, seed });
+export function judge(scenario: Scenario, seed = 1, sender?: Sender): Verdict {
+  const { samples } = runCall({ ...scenario, seed, ...(sender === undefined ? {} : { sender }) });
   const [from, to] = scenario.judged;
   const stable = between(samples, from, to);
   return {
