@@ -237,7 +237,7 @@ bool Core::readTransportFeedback(Peer& peer, const uint8_t* bytes, size_t length
     counters_.drop(Drop::FeedbackMalformed);
     return false;
   }
-  if (peer.video && peer.video->history) peer.video->history->match(feedback_, nowMicros, result);
+  if (peer.video) peer.video->history.match(feedback_, nowMicros, result);
   return true;
 }
 

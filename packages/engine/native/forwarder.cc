@@ -121,6 +121,7 @@ void Forwarder::sendList(uint32_t list, const Packet& packet) {
     if (i + 18 < count) prefetchEntry(members[i + 18]);
     if (i + 12 < count) prefetchPeer(members[i + 12], packet);
     if (i + 6 < count) prefetchKey(members[i + 6], packet);
+    if (i + 3 < count) prefetchHistory(members[i + 3]);
     sendEntry(members[i], packet);
   }
 }
@@ -145,6 +146,13 @@ void Forwarder::prefetchKey(uint32_t entry, const Packet& packet) const {
   if (entry >= shared_.entryCapacity) return;
   const Peer* peer = peers_.place(shared_.entries[static_cast<size_t>(entry) * ENTRY_WORDS + ENTRY_PEER]);
   if (peer && peer->sender) peer->sender->prefetch(USUAL_HEADER + packet.payloadLength);
+  if (peer && peer->video) TERTULIA_PREFETCH(peer->video.get());
+}
+
+void Forwarder::prefetchHistory(uint32_t entry) const {
+  if (entry >= shared_.entryCapacity) return;
+  const Peer* peer = peers_.place(shared_.entries[static_cast<size_t>(entry) * ENTRY_WORDS + ENTRY_PEER]);
+  if (peer && peer->video) peer->video->history.prefetch();
 }
 
 void Forwarder::sendEntry(uint32_t entry, const Packet& packet) {

@@ -50,10 +50,11 @@ class Forwarder {
   }
   Drop sendReport(Peer* peer, const uint32_t* command);
   void sendList(uint32_t list, const Packet& packet);
-  // A thousand receivers do not fit the first caches. Three steps, each of which reads what the one before asked for.
+  // A thousand receivers do not fit the first caches. Four steps, each of which reads what the one before asked for.
   void prefetchEntry(uint32_t entry) const;
   void prefetchPeer(uint32_t entry, const Packet& packet) const;
   void prefetchKey(uint32_t entry, const Packet& packet) const;
+  void prefetchHistory(uint32_t entry) const;
   void sendEntry(uint32_t entry, const Packet& packet);
   const Packet& patch(const Packet& packet, const uint32_t* words);
   Drop tryEntry(uint32_t entry, const Packet& packet, uint32_t* words);

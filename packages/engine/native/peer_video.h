@@ -7,19 +7,14 @@
 
 namespace tertulia {
 
-struct PeerVideo {
+struct alignas(64) PeerVideo {
   static constexpr size_t PROBES_MAX = 8;  // an estimator asks for two or three at a time
 
-  RtxNumbers rtx;
+  SendHistory history;  // first: each packet writes there
   Pacer pacer;
+  RtxNumbers rtx;
   std::deque<ProbeCluster> probes;
-  std::unique_ptr<SendHistory> history;  // with the first transport-wide number
-  bool active = false;                   // something waits, and VideoSender knows
-
-  void sent(uint64_t nowMicros, size_t bytes, uint16_t clusterId) {
-    if (!history) history = std::make_unique<SendHistory>();
-    history->add(nowMicros, static_cast<uint32_t>(bytes), clusterId);
-  }
+  bool active = false;  // something waits, and VideoSender knows
 };
 
 }  // namespace tertulia

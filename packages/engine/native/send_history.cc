@@ -45,6 +45,8 @@ void ArrivalGroups::add(uint64_t sendMicros, int64_t arrivalMicros, uint32_t byt
 // ---- history ----
 
 void SendHistory::add(uint64_t nowMicros, uint32_t bytes, uint16_t clusterId) {
+  if (!sent_) sent_.reset(static_cast<Sent*>(calloc(COUNT, sizeof(Sent))));  // zero bytes: Nothing; touched when used
+  if (!sent_) return;
   Sent& sent = at(next_);
   if (next_ >= COUNT && next_ - COUNT >= landed_) {  // nobody has reported it in all that time
     if (sent.state == InFlight) land(sent);

@@ -2,6 +2,7 @@
 // what a bandwidth estimator reads. Time comes in. Knows no estimator and no codec.
 // Spec: draft-holmer-rmcat-transport-wide-cc-extensions-01, draft-ietf-rmcat-gcc-02 §5.2 (groups of packets).
 #pragma once
+#include <cstdlib>
 #include <memory>
 #include "transport_feedback.h"
 
@@ -53,13 +54,14 @@ class SendHistory {
  public:
   static constexpr uint32_t COUNT = 8192;  // 10 s at 8 Mbit/s; reports come within 250 ms and a round trip
 
-  SendHistory() : sent_(new Sent[COUNT]()) {}
-
   /// Numbers are given out one after the other, from 0 on.
   void add(uint64_t nowMicros, uint32_t bytes, uint16_t clusterId);
   /// `feedback` has been read well.
   void match(const TransportFeedback& feedback, uint64_t nowMicros, FeedbackResult& result);
-  uint64_t inFlightBytes() const { return inFlightBytes_; }
+  /// Asks the processor for where the next number is noted.
+  void prefetch() const {
+    if (sent_) TERTULIA_PREFETCH(sent_.get() + next_ % COUNT);
+  }
 
  private:
   enum State : uint8_t { Nothing, InFlight, Overtaken, Lost, Received };
@@ -74,7 +76,7 @@ class SendHistory {
   static void noteProbe(const Sent& sent, uint64_t sendMicros, int64_t arrivalMicros, FeedbackResult& result);
   int64_t unwrap(uint32_t reference);
 
-  std::unique_ptr<Sent[]> sent_;
+  std::unique_ptr<Sent[], decltype(&free)> sent_{nullptr, free};  // with the first number
   uint64_t next_ = 0;    // number of the next packet, unwrapped
   uint64_t landed_ = 0;  // what lies before it is not in flight
   uint64_t inFlightBytes_ = 0;

@@ -156,7 +156,7 @@ Drop VideoSender::send(Peer& peer, PendingPacket& packet, uint64_t nowMicros) {
     state.remember({packet.index, absSendTime(nowMicros), 1, peer.transportWideNumber});
   }
   if (places.transportWideNumber) {
-    video.sent(nowMicros, length, packet.clusterId);
+    video.history.add(nowMicros, static_cast<uint32_t>(length), packet.clusterId);
     peer.transportWideNumber++;
   }
   if (packet.clusterId == 0 && (entryWords[ENTRY_FLAGS] & ENTRY_PACED)) video.pacer.spend(length);
