@@ -521,8 +521,11 @@ export class Consumer implements OutgoingOwner {
     if (this.type === 'simulcast')
       return encodings.map(({ current, score }) => ({ active: current !== undefined && score > 0, score }));
     const { score, source } = encodings[0]!;
+    const { layerSilenceMicros } = CONSUMER_LIMITS;
+    // Of a stream that has just begun, nobody knows yet what it will bring.
+    const isNew = nowMicros - source.firstMicros < layerSilenceMicros;
     return Array.from({ length: this.spatialLayers }, (_, spatial) => ({
-      active: score > 0 && nowMicros - source.layerMicros[spatial]! < CONSUMER_LIMITS.layerSilenceMicros,
+      active: score > 0 && (isNew || nowMicros - source.layerMicros[spatial]! < layerSilenceMicros),
       score,
     }));
   }

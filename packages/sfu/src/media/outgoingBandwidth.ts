@@ -160,7 +160,6 @@ export class OutgoingBandwidth {
     const available = Math.floor(estimator.targetBitrate);
     const layered: { consumer: Consumer; request: AllocationRequest }[] = [];
     let fixed = 0;
-    let desired = 0;
     for (const consumer of this.#consumers.values()) {
       if (consumer.kind !== 'video') continue;
       const request = consumer.bitrateRequest(nowMicros);
@@ -171,8 +170,8 @@ export class OutgoingBandwidth {
     }
     const left = Math.max(0, available - fixed);
     const requests = layered.map(({ request }) => request);
-    let { choices, desiredBitrate } = allocateBitrate(requests, left);
-    desired = desiredBitrate + fixed;
+    const { choices, desiredBitrate } = allocateBitrate(requests, left);
+    const desired = desiredBitrate + fixed;
     // Up only with room to spare, and not right after it went down.
     const calm = nowMicros - this.#takenMicros >= OUTGOING_BANDWIDTH.calmMicros;
     const spare = allocateBitrate(requests, left / OUTGOING_BANDWIDTH.headroom);

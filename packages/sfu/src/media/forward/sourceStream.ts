@@ -49,6 +49,7 @@ export class SourceStream {
   // ---- what was so far ----
   clockRate: number;
   lastKeyFrameMicros = -Infinity;
+  firstMicros = Infinity;
   lastMicros = -Infinity;
   keyFrames = 0;
   width = 0;
@@ -155,6 +156,7 @@ export class SourceStream {
     this.#number(frame, newest);
     this.#time(packet, codec, newest, anew);
     if (newest) {
+      if (lastIndex === undefined) this.firstMicros = packet.arrivalMicros;
       this.#lastIndex = index;
       this.#lastTimestamp = this.timestamp;
       this.lastMicros = packet.arrivalMicros;

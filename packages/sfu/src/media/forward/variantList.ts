@@ -160,7 +160,7 @@ export class VariantList {
     const { frame } = this.source;
     if (!this.#wants(frame)) return;
     this.#enter('any');
-    if (frame.startOfPicture) this.#enter('picture');
+    if (this.#startsPicture(frame)) this.#enter('picture');
     if (frame.keyFrame) {
       this.#enter('key-frame');
       this.#enter('layer');
@@ -239,15 +239,22 @@ export class VariantList {
 
   /** Whoever had one temporal layer less than this variant may have it from here. */
   #isSwitchingPoint(frame: Frame): boolean {
-    if (!frame.startOfPicture) return false;
     if (frame.decodeTargets > 0) {
       const target = this.source.decodeTarget(this.spatial, this.temporal);
-      if (target >= 0) return ((frame.switchTargets >>> target) & 1) === 1;
+      // Not only at the picture's first frame: what came before it in the picture was the same in the layer below.
+      if (target >= 0) return frame.startOfFrame && ((frame.switchTargets >>> target) & 1) === 1;
     }
+    if (!this.#startsPicture(frame)) return false;
     return (
       (frame.switchingPoint && frame.temporalLayer === this.temporal) ||
       (frame.switchingPointAbove && frame.temporalLayer <= this.temporal)
     );
+  }
+
+  /** The first frame of a picture that is wanted: with K-SVC only the highest layer's, but for key pictures. */
+  #startsPicture(frame: Frame): boolean {
+    if (this.source.layering !== 'key') return frame.startOfPicture;
+    return frame.startOfFrame && this.source.timestamp !== this.lastTimestamp;
   }
 
   #endsPicture(frame: Frame): boolean {

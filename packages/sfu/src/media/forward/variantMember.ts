@@ -172,7 +172,8 @@ export class VariantMember {
       before?.lastFrameNumber,
     );
     if (before) this.#endStay(before);
-    this.#deltaTimestamp = this.#timestampDelta(source);
+    // Another limit of the same stream: the same line, maybe within a picture.
+    if (!sameLine) this.#deltaTimestamp = this.#timestampDelta(source);
     this.#source = source;
     this.#deltaIndex = (variant.indexAhead - out) >>> 0;
     this.#first = out;

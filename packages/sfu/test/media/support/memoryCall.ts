@@ -132,16 +132,18 @@ export class Peer {
 
 function extensionsOf(packet: Uint8Array, { extension }: RtpPacket): Map<number, Buffer> {
   const found = new Map<number, Buffer>();
-  if (extension?.profile !== 0xbede) return found;
+  if (extension?.profile !== 0xbede && extension?.profile !== 0x1000) return found;
+  const oneByte = extension.profile === 0xbede;
   for (let at = extension.offset; at < extension.offset + extension.length;) {
     const head = packet[at]!;
     if (head === 0) {
       at++;
       continue;
     }
-    const length = (head & 15) + 1;
-    found.set(head >> 4, Buffer.from(packet.subarray(at + 1, at + 1 + length)));
-    at += 1 + length;
+    const length = oneByte ? (head & 15) + 1 : packet[at + 1]!;
+    at += oneByte ? 1 : 2;
+    found.set(oneByte ? head >> 4 : head, Buffer.from(packet.subarray(at, at + length)));
+    at += length;
   }
   return found;
 }
