@@ -8,6 +8,8 @@ export interface Scenario extends CallOptions {
   name: string;
   /** Seconds over which the share of the link is taken. */
   judged: readonly [number, number];
+  /** From when on it is counted until the rate is reached; seconds. */
+  changes: number;
   /** Bits per second that are there for us in that time. */
   available: number;
 }
@@ -18,6 +20,7 @@ const steady = (name: string, bitrate: number, more: Partial<Scenario> = {}): Sc
   rate: () => bitrate,
   bounds: { max: 10 * MEGABIT },
   judged: [10, 40],
+  changes: 0,
   available: bitrate,
   ...more,
 });
@@ -26,6 +29,7 @@ const changing = (name: string, before: number, after: number, more: Partial<Sce
   steady(name, after, {
     rate: (nowMicros) => (nowMicros < 20 * SECOND ? before : after),
     judged: [25, 40],
+    changes: 20,
     ...more,
   });
 
@@ -47,6 +51,7 @@ export const SCENARIOS = {
   rival: steady('2 Mbit/s, a rival with half of it', 2 * MEGABIT, {
     rival: (nowMicros) => (nowMicros > 20 * SECOND ? MEGABIT : 0),
     judged: [25, 40],
+    changes: 20,
     available: MEGABIT,
   }),
 } as const satisfies Record<string, Scenario>;
@@ -55,7 +60,7 @@ export interface Verdict {
   samples: Sample[];
   /** Of the media that arrived, of what was there. */
   share: number;
-  /** First second from which on the mean of a second is at least 85 % of the link. */
+  /** From the change to the end of the first second that begins three in which 85–100 % of what is there is used. */
   reachedSeconds: number | undefined;
   queueMs: number;
   lostPackets: number;
@@ -77,11 +82,10 @@ export function judge(scenario: Scenario, seed = 1, sender?: Sender): Verdict {
   };
 }
 
-function reached(samples: readonly Sample[], { rate }: Scenario): number | undefined {
-  for (let at = 10; at <= samples.length; at++) {
-    const second = samples.slice(at - 10, at);
-    const { seconds } = second[9]!;
-    if (mean(second.map(({ arrived }) => arrived)) >= 0.85 * rate((seconds - 0.001) * SECOND)) return seconds;
+function reached(samples: readonly Sample[], { changes, available }: Scenario): number | undefined {
+  for (let at = changes * 10; at + 30 <= samples.length; at++) {
+    const arrived = mean(samples.slice(at, at + 30).map((sample) => sample.arrived));
+    if (arrived >= 0.85 * available && arrived <= 1.02 * available) return samples[at + 9]!.seconds - changes;
   }
   return undefined;
 }
