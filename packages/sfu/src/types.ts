@@ -4,7 +4,7 @@
  * Nothing here runs. Elsewhere: classes → api/ · what crosses to the media process → channel/messages.ts
  */
 import type { MediaKind, RtpCapabilities, RtpCodecCapability, RtpParameters } from '@tertulia/wire';
-import type { ConsumerLayers } from './entityTypes.js';
+import type { ConsumerLayers, TransportListenIp } from './entityTypes.js';
 
 export type {
   MediaKind,
@@ -173,8 +173,20 @@ interface WebRtcTransportOptionsBase<WebRtcTransportAppData extends AppData> {
   appData?: WebRtcTransportAppData | undefined;
 }
 export type WebRtcTransportListen<Server> =
-  | { webRtcServer: Server; listenInfos?: undefined }
-  | { webRtcServer?: undefined; listenInfos: TransportListenInfo[] };
+  | { webRtcServer: Server; listenInfos?: undefined; listenIps?: undefined; port?: undefined }
+  | {
+      webRtcServer?: undefined;
+      listenInfos: TransportListenInfo[];
+      listenIps?: undefined;
+      port?: undefined;
+    }
+  /** The old way; one port for all. */
+  | {
+      webRtcServer?: undefined;
+      listenInfos?: undefined;
+      listenIps: (TransportListenIp | string)[];
+      port?: number | undefined;
+    };
 export type WebRtcTransportOptionsOf<
   Server,
   WebRtcTransportAppData extends AppData,

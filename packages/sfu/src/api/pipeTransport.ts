@@ -13,7 +13,7 @@ import type {
 } from '../types.js';
 import type { Consumer } from './consumer.js';
 import { checkAppData } from './options.js';
-import * as ortc from './entityNegotiation.js';
+import * as ortc from './ortc/index.js';
 import { checkPort, checkSrtpParameters } from './srtpParameters.js';
 import {
   Transport,

@@ -1,38 +1,103 @@
 /** Connects what is produced with what is consumed. Contract: mediasoup v3 Router; virtual streams are ours. */
 import { randomUUID } from 'node:crypto';
 import { OptionError, UnsupportedError } from '../channel/errors.js';
-import type { AppData, RtpCapabilities, VirtualStreamsOptions, WebRtcTransportOptionsOf } from '../types.js';
+import type {
+  ActiveSpeakerObserverOptions,
+  AppData,
+  AudioLevelObserverOptions,
+  DirectTransportOptions,
+  PipeTransportOptions,
+  PlainTransportOptions,
+  RtpCapabilities,
+  RtpCodecCapability,
+  VirtualStreamsOptions,
+  WebRtcTransportOptionsOf,
+} from '../types.js';
+import { ActiveSpeakerObserver } from './activeSpeakerObserver.js';
+import { AudioLevelObserver } from './audioLevelObserver.js';
+import type { Consumer } from './consumer.js';
+import type { DataConsumer } from './dataConsumer.js';
 import type { DataProducer } from './dataProducer.js';
+import { DirectTransport } from './directTransport.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
-import { canConsume } from './negotiation.js';
+import { checkAppData, checkCount } from './options.js';
+import { canConsume, generateRouterRtpCapabilities } from './ortc/index.js';
+import { pipeDataProducer, pipeProducer, Pipes, type PipeOptions } from './pipes.js';
+import { PipeTransport } from './pipeTransport.js';
+import { PlainTransport } from './plainTransport.js';
 import type { Producer } from './producer.js';
-import type { TransportRouter } from './transport.js';
+import type { RtpObserver } from './rtpObserver.js';
+import { checkSrtpCryptoSuite } from './srtpParameters.js';
+import type { Transport, TransportRouter } from './transport.js';
+import {
+  checkListenInfo,
+  checkListenInfos,
+  listenInfosOf,
+  protocolsInOrder,
+  sctpCreation,
+  singleListenInfo,
+} from './transportOptions.js';
 import { VirtualStreams } from './virtualStreams.js';
 import type { WebRtcServer } from './webRtcServer.js';
 import { WebRtcTransport } from './webRtcTransport.js';
-import { checkListenInfos } from './worker.js';
 
 const DEFAULT_CONSENT_TIMEOUT_SECONDS = 30; // RFC 7675 §5.1
-const DEFAULT_MESSAGE_BYTES_MAX = 262_144; // what browsers announce
+const DEFAULT_MESSAGE_BYTES = 262_144; // what browsers announce
+const DEFAULT_PIPE_MESSAGE_BYTES = 268_435_456; // mediasoup v3: whatever came in goes on
+const DEFAULT_OUTGOING_BITRATE = 600_000; // bit/s; mediasoup v3
+const DEFAULT_SPEAKER_INTERVAL_MS = 300; // mediasoup v3, as the next three
+const DEFAULT_LEVEL_INTERVAL_MS = 1_000;
+const DEFAULT_LEVEL_THRESHOLD_DBOV = -80;
+const DEFAULT_LEVEL_ENTRIES = 1;
+const LEVEL_MIN_DBOV = -127; // RFC 6464 §3
 const AUDIO_SLOTS = { default: 3, max: 16 } as const; // virtual streams A1
 
 export type WebRtcTransportOptions<TransportAppData extends AppData = AppData> = WebRtcTransportOptionsOf<
   WebRtcServer,
   TransportAppData
 >;
+export type PipeToRouterOptions = PipeOptions & {
+  /** Which producer, or … */
+  producerId?: string | undefined;
+  /** … which data producer. */
+  dataProducerId?: string | undefined;
+  router: Router;
+  /** The other router's producer has the same id; not within one worker. Default true. */
+  keepId?: boolean | undefined;
+};
+export interface PipeToRouterResult {
+  pipeConsumer?: Consumer;
+  pipeProducer?: Producer;
+  pipeDataConsumer?: DataConsumer;
+  pipeDataProducer?: DataProducer;
+}
 
 export type RouterEvents = { workerclose: []; '@close': [] };
+export type RouterObserverEvents = {
+  close: [];
+  newtransport: [transport: Transport];
+  newrtpobserver: [rtpObserver: RtpObserver];
+  /** Ours. */
+  newvirtualstreams: [virtualStreams: VirtualStreams];
+};
 
-export class Router<RouterAppData extends AppData = AppData> extends Entity<RouterEvents, RouterAppData> {
+export class Router<RouterAppData extends AppData = AppData> extends Entity<
+  RouterEvents,
+  RouterAppData,
+  RouterObserverEvents
+> {
+  /** Not for applications: the pairs of transports to other routers. */
+  readonly pipes = new Pipes(this);
   readonly #process: MediaProcess;
-  readonly #rtpCapabilities: RtpCapabilities;
   readonly #onClosed: (router: unknown) => void;
-  readonly #transports = new Set<WebRtcTransport>();
+  readonly #transports = new Map<string, Transport>();
+  readonly #rtpObservers = new Map<string, RtpObserver>();
   readonly #virtualStreams = new Set<VirtualStreams>();
   readonly #producers = new Map<string, Producer>();
   readonly #dataProducers = new Map<string, DataProducer>();
   readonly #forTransports: TransportRouter;
+  #rtpCapabilities: RtpCapabilities;
 
   /** Not for applications: use `worker.createRouter`. */
   constructor(options: {
@@ -46,8 +111,11 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<Rout
     this.#process = options.process;
     this.#rtpCapabilities = options.rtpCapabilities;
     this.#onClosed = options.onClosed;
+    const capabilities = (): RtpCapabilities => this.#rtpCapabilities;
     this.#forTransports = {
-      rtpCapabilities: options.rtpCapabilities,
+      get rtpCapabilities() {
+        return capabilities();
+      },
       findProducer: (id) => this.#producers.get(id),
       findDataProducer: (id) => this.#dataProducers.get(id),
       onNewProducer: (producer) => {
@@ -77,39 +145,189 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<Rout
     options: WebRtcTransportOptions<TransportAppData>,
   ): Promise<WebRtcTransport<TransportAppData>> {
     this.assertOpen();
-    const { webRtcServer, listenInfos, enableDcep = false, appData } = options;
+    const { webRtcServer, listenIps, port, enableDcep = false, appData } = options;
     const {
       enableSctp = enableDcep,
+      enableUdp = true,
+      enableTcp = webRtcServer !== undefined,
+      preferUdp = false,
+      preferTcp = false,
       iceConsentTimeout = DEFAULT_CONSENT_TIMEOUT_SECONDS,
-      maxSctpMessageSize = DEFAULT_MESSAGE_BYTES_MAX,
+      initialAvailableOutgoingBitrate = DEFAULT_OUTGOING_BITRATE,
     } = options;
+    const order = { enableUdp, enableTcp, preferUdp, preferTcp };
+    const listenInfos = listenIps
+      ? listenInfosOf(listenIps, port, protocolsInOrder(order))
+      : (options.listenInfos ?? []);
     if (!webRtcServer) checkListenInfos(listenInfos);
-    if (appData !== undefined && typeof appData !== 'object') throw new OptionError('appData: not an object');
+    checkAppData(appData);
+    checkCount('initialAvailableOutgoingBitrate', initialAvailableOutgoingBitrate);
     if (!Number.isFinite(iceConsentTimeout) || iceConsentTimeout < 0)
       throw new OptionError('iceConsentTimeout: not a number of seconds');
-    const transportId = randomUUID();
-    const created = await this.#process.request('router.createWebRtcTransport', {
+    const id = randomUUID();
+    const data = await this.#process.request('router.createWebRtcTransport', {
       routerId: this.id,
-      transportId,
+      transportId: id,
       iceConsentTimeout,
-      enableSctp,
       enableDcep,
-      maxSctpMessageSize,
-      ...(webRtcServer ? { webRtcServerId: webRtcServer.id } : { listenInfos: listenInfos ?? [] }),
+      ...order,
+      initialAvailableOutgoingBitrate,
+      ...sctpCreation({ ...options, enableSctp }, DEFAULT_MESSAGE_BYTES),
+      ...(webRtcServer ? { webRtcServerId: webRtcServer.id } : { listenInfos }),
     });
-    const transport = new WebRtcTransport<TransportAppData>({
-      id: transportId,
-      process: this.#process,
-      router: this.#forTransports,
-      data: created,
-      appData,
-      onClosed: (closed) => this.#transports.delete(closed as WebRtcTransport),
-    });
-    const plain = transport as unknown as WebRtcTransport;
-    this.#transports.add(plain);
-    this.observer.safeEmit('newtransport', transport);
-    webRtcServer?.handleTransport(plain);
+    const transport = new WebRtcTransport<TransportAppData>({ data, ...this.#construction(id, appData) });
+    this.#addTransport(transport as unknown as Transport);
+    webRtcServer?.handleTransport(transport as unknown as WebRtcTransport);
     return transport;
+  }
+
+  /** @throws TypeError for wrong options; InvalidStateError with the socket's code when a port cannot be had. */
+  async createPlainTransport<TransportAppData extends AppData = AppData>(
+    options: PlainTransportOptions<TransportAppData>,
+  ): Promise<PlainTransport<TransportAppData>> {
+    this.assertOpen();
+    const { rtcpListenInfo, comedia = false, enableSrtp = false, appData } = options;
+    const { srtpCryptoSuite = 'AES_CM_128_HMAC_SHA1_80' } = options;
+    const listenInfo = singleListenInfo(options);
+    if (rtcpListenInfo !== undefined) checkListenInfo(rtcpListenInfo, 'rtcpListenInfo');
+    const rtcpMux = (options.rtcpMux ?? true) && rtcpListenInfo === undefined;
+    if (enableSrtp) checkSrtpCryptoSuite('srtpCryptoSuite', srtpCryptoSuite);
+    checkAppData(appData);
+    const id = randomUUID();
+    const created = await this.#process.request('router.createPlainTransport', {
+      routerId: this.id,
+      transportId: id,
+      listenInfo,
+      ...(rtcpListenInfo === undefined ? {} : { rtcpListenInfo }),
+      rtcpMux,
+      comedia,
+      ...(enableSrtp ? { srtpCryptoSuite } : {}),
+      ...sctpCreation(options, DEFAULT_MESSAGE_BYTES),
+    });
+    const data = { ...created, rtcpMux, comedia };
+    const transport = new PlainTransport<TransportAppData>({ data, ...this.#construction(id, appData) });
+    this.#addTransport(transport as unknown as Transport);
+    return transport;
+  }
+
+  /** @throws TypeError for wrong options; InvalidStateError with the socket's code when a port cannot be had. */
+  async createPipeTransport<TransportAppData extends AppData = AppData>(
+    options: PipeTransportOptions<TransportAppData>,
+  ): Promise<PipeTransport<TransportAppData>> {
+    this.assertOpen();
+    const { enableRtx = false, enableSrtp = false, appData } = options;
+    const listenInfo = singleListenInfo(options);
+    checkAppData(appData);
+    const id = randomUUID();
+    const created = await this.#process.request('router.createPipeTransport', {
+      routerId: this.id,
+      transportId: id,
+      listenInfo,
+      enableRtx,
+      enableSrtp,
+      ...sctpCreation(options, DEFAULT_PIPE_MESSAGE_BYTES),
+    });
+    const data = { ...created, rtx: enableRtx };
+    const transport = new PipeTransport<TransportAppData>({ data, ...this.#construction(id, appData) });
+    this.#addTransport(transport as unknown as Transport);
+    return transport;
+  }
+
+  /** For RTP and messages of the application itself. */
+  async createDirectTransport<TransportAppData extends AppData = AppData>({
+    maxMessageSize = DEFAULT_MESSAGE_BYTES,
+    appData,
+  }: DirectTransportOptions<TransportAppData> = {}): Promise<DirectTransport<TransportAppData>> {
+    this.assertOpen();
+    checkCount('maxMessageSize', maxMessageSize);
+    checkAppData(appData);
+    const id = randomUUID();
+    await this.#process.request('router.createDirectTransport', {
+      routerId: this.id,
+      transportId: id,
+      maxMessageSize,
+    });
+    const transport = new DirectTransport<TransportAppData>({ data: {}, ...this.#construction(id, appData) });
+    this.#addTransport(transport as unknown as Transport);
+    return transport;
+  }
+
+  /**
+   * Makes a producer (or data producer) of this router available in another one. Its end, and pause and resume, go along.
+   * @throws TypeError for wrong options and unknown producers.
+   */
+  async pipeToRouter({
+    producerId,
+    dataProducerId,
+    router,
+    keepId = true,
+    ...options
+  }: PipeToRouterOptions): Promise<PipeToRouterResult> {
+    this.assertOpen();
+    if (!producerId && !dataProducerId)
+      throw new OptionError('producerId: missing, and dataProducerId as well');
+    if (producerId && dataProducerId) throw new OptionError('dataProducerId: not together with producerId');
+    if (!(router instanceof Router)) throw new OptionError('router: not a Router');
+    if ((router as unknown) === this) throw new OptionError('router: this is the same Router');
+    if (producerId) {
+      const producer = this.#producers.get(producerId);
+      if (!producer) throw new OptionError(`producerId: Producer '${producerId}' not found`, 'NOT_FOUND');
+      const pair = await this.pipes.pairWith(router, options);
+      return pipeProducer(pair, producer, keepId ? producer.id : randomUUID());
+    }
+    const dataProducer = this.#dataProducers.get(dataProducerId ?? '');
+    if (!dataProducer)
+      throw new OptionError(`dataProducerId: DataProducer '${dataProducerId}' not found`, 'NOT_FOUND');
+    const pair = await this.pipes.pairWith(router, options);
+    return pipeDataProducer(pair, dataProducer, keepId ? dataProducer.id : randomUUID());
+  }
+
+  async createAudioLevelObserver<ObserverAppData extends AppData = AppData>({
+    maxEntries = DEFAULT_LEVEL_ENTRIES,
+    threshold = DEFAULT_LEVEL_THRESHOLD_DBOV,
+    interval = DEFAULT_LEVEL_INTERVAL_MS,
+    appData,
+  }: AudioLevelObserverOptions<ObserverAppData> = {}): Promise<AudioLevelObserver<ObserverAppData>> {
+    this.assertOpen();
+    if (!Number.isInteger(maxEntries) || maxEntries < 1)
+      throw new OptionError('maxEntries: not a positive integer');
+    if (typeof threshold !== 'number' || !(threshold >= LEVEL_MIN_DBOV && threshold <= 0))
+      throw new OptionError(`threshold: not a number of ${LEVEL_MIN_DBOV}…0`);
+    checkCount('interval', interval);
+    checkAppData(appData);
+    const rtpObserverId = randomUUID();
+    await this.#process.request('router.createAudioLevelObserver', {
+      routerId: this.id,
+      rtpObserverId,
+      maxEntries,
+      threshold,
+      interval,
+    });
+    const observer = new AudioLevelObserver<ObserverAppData>(
+      this.#observerConstruction(rtpObserverId, appData),
+    );
+    this.#addRtpObserver(observer as unknown as RtpObserver);
+    return observer;
+  }
+
+  async createActiveSpeakerObserver<ObserverAppData extends AppData = AppData>({
+    interval = DEFAULT_SPEAKER_INTERVAL_MS,
+    appData,
+  }: ActiveSpeakerObserverOptions<ObserverAppData> = {}): Promise<ActiveSpeakerObserver<ObserverAppData>> {
+    this.assertOpen();
+    checkCount('interval', interval);
+    checkAppData(appData);
+    const rtpObserverId = randomUUID();
+    await this.#process.request('router.createActiveSpeakerObserver', {
+      routerId: this.id,
+      rtpObserverId,
+      interval,
+    });
+    const observer = new ActiveSpeakerObserver<ObserverAppData>(
+      this.#observerConstruction(rtpObserverId, appData),
+    );
+    this.#addRtpObserver(observer as unknown as RtpObserver);
+    return observer;
   }
 
   /** Whether a receiver with these capabilities could consume the producer. False for one that is not this router's. */
@@ -123,10 +341,16 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<Rout
     const producer = this.#producers.get(producerId);
     if (!producer) return false;
     try {
-      return canConsume(producer.consumableRtpParameters, rtpCapabilities);
+      return canConsume(producer.consumableRtpParameters, structuredClone(rtpCapabilities));
     } catch {
       return false;
     }
+  }
+
+  /** For producers from now on. @throws TypeError, UnsupportedError for codecs that are malformed or not there. */
+  updateMediaCodecs(mediaCodecs: RtpCodecCapability[]): void {
+    this.assertOpen();
+    this.#rtpCapabilities = generateRouterRtpCapabilities(mediaCodecs);
   }
 
   /**
@@ -159,10 +383,48 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<Rout
     return virtual;
   }
 
+  /** Not for applications. */
+  workerClosed(): void {
+    this.closeBy('worker');
+  }
+
   protected release(cause: CloseCause): void {
-    for (const transport of [...this.#transports]) transport.closeBy('router');
+    for (const transport of [...this.#transports.values()]) transport.closeBy('router');
+    for (const observer of [...this.#rtpObservers.values()]) observer.closeBy('router');
     for (const virtual of [...this.#virtualStreams]) virtual.closeBy('router');
     if (cause === 'self') this.#process.tell('router.close', { routerId: this.id });
     this.#onClosed(this);
+  }
+
+  #construction<TransportAppData extends AppData>(id: string, appData: TransportAppData | undefined) {
+    return {
+      id,
+      process: this.#process,
+      router: this.#forTransports,
+      appData,
+      onClosed: () => this.#transports.delete(id),
+    };
+  }
+
+  #observerConstruction<ObserverAppData extends AppData>(id: string, appData: ObserverAppData | undefined) {
+    return {
+      id,
+      process: this.#process,
+      findProducer: this.#forTransports.findProducer,
+      appData,
+      onClosed: () => this.#rtpObservers.delete(id),
+    };
+  }
+
+  #addTransport(transport: Transport): void {
+    if (this.closed) return transport.closeBy('router'); // while the media process made it
+    this.#transports.set(transport.id, transport);
+    this.observer.safeEmit('newtransport', transport);
+  }
+
+  #addRtpObserver(observer: RtpObserver): void {
+    if (this.closed) return observer.closeBy('router');
+    this.#rtpObservers.set(observer.id, observer);
+    this.observer.safeEmit('newrtpobserver', observer);
   }
 }

@@ -30,10 +30,10 @@ import type { EnhancedEventEmitter, EventMap } from './enhancedEventEmitter.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { checkAppData, checkCount, checkId, knownTraceTypes } from './options.js';
-import * as ortc from './entityNegotiation.js';
+import * as ortc from './ortc/index.js';
 import { Producer } from './producer.js';
 import { producerType } from './producerType.js';
-import { SctpStreamIds } from './sctpStreamIds.js';
+import { outgoingStream, SctpStreamIds } from './sctpStreams.js';
 
 const TRACE_TYPES: readonly TransportTraceEventType[] = ['probation', 'bwe'];
 const BITRATE_MAX = 0xffff_ffff;
@@ -523,19 +523,4 @@ export abstract class Transport<
     entity.closeBy('transport');
     return true;
   }
-}
-
-/** How a data consumer's stream is served: as the producer's, where the application does not say otherwise. */
-function outgoingStream(
-  source: SctpStreamParameters | undefined,
-  wanted: Pick<SctpStreamParameters, 'ordered' | 'maxPacketLifeTime' | 'maxRetransmits'>,
-): SctpStreamParameters {
-  const { ordered, maxPacketLifeTime, maxRetransmits } = wanted;
-  if (ordered === true) return { streamId: 0, ordered: true };
-  const stream: SctpStreamParameters = source ? structuredClone(source) : { streamId: 0, ordered: true };
-  if (ordered !== undefined) stream.ordered = ordered;
-  if (maxPacketLifeTime !== undefined) Object.assign(stream, { ordered: false, maxPacketLifeTime });
-  if (maxRetransmits !== undefined) Object.assign(stream, { ordered: false, maxRetransmits });
-  ortc.validateSctpStreamParameters(stream);
-  return stream;
 }

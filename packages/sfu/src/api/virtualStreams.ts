@@ -9,7 +9,7 @@ import type { AppData, RtpCapabilities, RtpParameters, SlotChange } from '../typ
 import { Entity, type CloseCause } from './entity.js';
 import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
 import type { MediaProcess } from './mediaProcess.js';
-import { slotRtpParameters } from './negotiation.js';
+import { slotRtpParameters } from './slotParameters.js';
 import type { Producer } from './producer.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 

@@ -18,8 +18,9 @@ import { Entity } from './entity.js';
 import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
 import { logger } from './logger.js';
 import { MediaProcess } from './mediaProcess.js';
-import { routerRtpCapabilities } from './negotiation.js';
+import { generateRouterRtpCapabilities } from './ortc/index.js';
 import { Router } from './router.js';
+import { checkListenInfos } from './transportOptions.js';
 import { WebRtcServer } from './webRtcServer.js';
 
 const LOG_LEVELS: readonly WorkerLogLevel[] = ['debug', 'warn', 'error', 'none'];
@@ -184,7 +185,7 @@ export class Worker<WorkerAppData extends AppData = AppData> extends Entity<Work
   }: RouterOptions<RouterAppData> = {}): Promise<Router<RouterAppData>> {
     this.assertOpen();
     if (!Array.isArray(mediaCodecs)) throw new OptionError('mediaCodecs: not an array');
-    const rtpCapabilities = routerRtpCapabilities(mediaCodecs);
+    const rtpCapabilities = generateRouterRtpCapabilities(mediaCodecs);
     const routerId = randomUUID();
     await this.#process.request('worker.createRouter', { routerId });
     const router = new Router<RouterAppData>({
@@ -204,17 +205,4 @@ export class Worker<WorkerAppData extends AppData = AppData> extends Entity<Work
     for (const server of [...this.#webRtcServers]) server.closeBy('worker');
     this.#process.stop();
   }
-}
-
-export function checkListenInfos(listenInfos: readonly TransportListenInfo[] | undefined): void {
-  if (!Array.isArray(listenInfos) || listenInfos.length === 0)
-    throw new OptionError('listenInfos: not a non-empty array');
-  listenInfos.forEach((info: TransportListenInfo, i) => {
-    if (info.protocol !== 'udp' && info.protocol !== 'tcp')
-      throw new OptionError(`listenInfos[${i}].protocol: neither 'udp' nor 'tcp'`);
-    if (typeof info.ip !== 'string' || info.ip === '')
-      throw new OptionError(`listenInfos[${i}].ip: not an address`);
-    if (info.port !== undefined && (!Number.isInteger(info.port) || info.port < 0 || info.port > 65_535))
-      throw new OptionError(`listenInfos[${i}].port: not a port`);
-  });
 }

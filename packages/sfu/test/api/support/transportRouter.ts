@@ -1,12 +1,12 @@
 /** What a transport needs of its router, with lists that a test can look into. */
 import type { DataProducer } from '../../../src/api/dataProducer.js';
 import type { Producer } from '../../../src/api/producer.js';
-import { routerRtpCapabilities } from '../../../src/api/negotiation.js';
+import { generateRouterRtpCapabilities } from '../../../src/api/ortc/index.js';
 import type { TransportRouter } from '../../../src/api/transport.js';
 import type { FakeChannel } from './fakeChannel.js';
 
 export class FakeRouter implements TransportRouter {
-  readonly rtpCapabilities = routerRtpCapabilities([
+  readonly rtpCapabilities = generateRouterRtpCapabilities([
     { kind: 'audio', mimeType: 'audio/opus', clockRate: 48_000, channels: 2 },
   ]);
   readonly producers = new Map<string, Producer>();
