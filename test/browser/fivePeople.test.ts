@@ -5,15 +5,23 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { launchChromium, openTestPage } from './support/chromium.js';
-import { People, type SlotChange } from './support/people.js';
+import {
+  CONCEALMENT_LIMIT,
+  describeWindows,
+  switches,
+  switchWindows,
+  type Window,
+} from './support/concealment.js';
+import { People } from './support/people.js';
 import { startServer, type ServerProcess } from './support/serverProcess.js';
 import { serveTestPages, type TestPages } from './support/testPages.js';
 
 const NAMES = ['ada', 'ben', 'cleo', 'dora', 'emil'];
 /** From the moment a voice starts in the page until its packets are played: encoder, server and jitter buffer. */
 const HEARD_LIMIT_MS = 1_000;
-/** Highest share of concealed samples over the 2 s after a switch between two sources that send. */
-const CONCEALMENT_LIMIT = 0.02;
+const LEAST_SWITCHES = 6;
+/** Times that switches are made anew because the machine was busy with something else. */
+const MOST_ROUNDS = 4;
 
 let pages: TestPages;
 let server: ServerProcess;
@@ -38,19 +46,6 @@ async function gather(names: string[], room: string): Promise<{ people: People; 
     Object.values(await people.csrcs()).filter((csrc) => csrc > 0).length === names.length;
   await vi.waitUntil(known, { timeout: 10_000 });
   return { people, errors };
-}
-
-/** Pairs (before, after) in which a stream went from one person straight to another. */
-function switches(changes: SlotChange[]): { change: SlotChange; from: number }[] {
-  const last = new Map<string, number>();
-  const result: { change: SlotChange; from: number }[] = [];
-  for (const change of changes) {
-    const key = `${change.person}/${change.slot}`;
-    const from = last.get(key) ?? 0;
-    if (from !== 0 && change.csrc !== 0 && from !== change.csrc) result.push({ change, from });
-    last.set(key, change.csrc);
-  }
-  return result;
 }
 
 const heardBy = (hearing: Record<string, { csrc: number }[]>, name: string): number[] =>
@@ -86,14 +81,14 @@ describe('five people who speak in turns, together, and pause', () => {
       const start = await people.now();
       await people.speak({ [name]: 1 });
       await people.listen(2_500);
-      const hearing = await people.hearing();
-      for (const listener of NAMES.filter((other) => other !== name)) {
-        const slots = hearing[listener] ?? [];
-        expect(
-          slots.filter(({ csrc, loudest }) => csrc === of(name) && loudest),
-          `${listener} hears ${name}: ${JSON.stringify(slots)}`,
-        ).toHaveLength(1);
-      }
+      // Looked at more than once: in a pause between two words nobody is heard for a moment.
+      const deaf = async (): Promise<string[]> => {
+        const hearing = await people.hearing();
+        const hears = (listener: string): boolean =>
+          (hearing[listener] ?? []).filter(({ csrc, loudest }) => csrc === of(name) && loudest).length === 1;
+        return NAMES.filter((listener) => listener !== name && !hears(listener));
+      };
+      await expect.poll(deaf, { timeout: 1_000, message: `who does not hear ${name}` }).toEqual([]);
       const late = (await people.changes()).filter(
         (change) =>
           change.csrc === of(name) && change.at > start + HEARD_LIMIT_MS && change.at < start + 2_500,
@@ -167,15 +162,25 @@ describe('five people who speak in turns, together, and pause', () => {
   });
 
   test('switches between two sources that send are clean', async () => {
-    const clean: number[] = [];
-    for (const { change } of switches(await people.changes())) {
-      const share = await people.concealment(change.person, change.slot, change.at - 200, change.at + 2_000);
-      if (share !== undefined) clean.push(share);
+    const judged: Window[] = [];
+    let since = 0;
+    for (let round = 0; ; round++) {
+      const windows = await switchWindows(people, since);
+      judged.push(...windows.filter(({ isStarved }) => !isStarved));
+      console.log(describeWindows(windows));
+      const isEnough = judged.length >= LEAST_SWITCHES && !windows.some(({ isStarved }) => isStarved);
+      if (isEnough || round === MOST_ROUNDS) break;
+      // Where the machine had no time for streams that did not change either, nothing was measured: once more.
+      since = await people.now();
+      await people.speak({ ada: 1, ben: 0.6, cleo: 0.35, dora: 0.08, emil: 0.02 });
+      await people.listen(3_000);
+      await people.speak({ cleo: 0, emil: 0.6 });
+      await people.listen(3_000);
+      await people.speak({ ada: 0, ben: 0, dora: 0, emil: 0 });
+      await people.listen(1_500);
     }
-    expect(clean.length).toBeGreaterThan(5);
-    const worst = Math.max(...clean);
-    console.log(`switches: ${clean.length}, concealed in the 2 s after: worst ${(worst * 100).toFixed(2)} %`);
-    expect(worst).toBeLessThan(CONCEALMENT_LIMIT);
+    expect(judged.length).toBeGreaterThanOrEqual(LEAST_SWITCHES);
+    expect(judged.filter(({ share }) => share >= CONCEALMENT_LIMIT)).toEqual([]);
   });
 
   test('the SSRCs at the end are those of the beginning', async () => {
