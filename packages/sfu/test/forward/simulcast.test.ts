@@ -169,6 +169,18 @@ describe('simulcast', () => {
     expect(decoded.length).toBeGreaterThan(245);
   });
 
+  test('5 % loss with lost layers in time: no number stays missing, what is shown is whole', () => {
+    video.consume('consumer', { preferredLayers: { spatialLayer: 2, temporalLayer: 1 } });
+    video.film(30);
+    video.film(200, { lost: () => video.rng() < 0.05 });
+    video.film(30);
+    const { faults, undecodable, decoded } = judge(video.media());
+    expect(faults).toEqual([]);
+    expect(undecodable).toEqual([]);
+    expect(Math.max(...decoded.slice(-20).map(({ temporal }) => temporal))).toBe(1);
+    expect(decoded.length).toBeGreaterThan(120);
+  });
+
   test('a retransmission after switches has the numbers of then', () => {
     video.consume('consumer');
     video.film(40);

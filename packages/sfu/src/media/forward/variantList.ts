@@ -6,7 +6,7 @@
  * Elsewhere: the stream's lines → sourceStream.ts · who follows and with what deltas → variantMember.ts
  */
 import type { PacketPatches, ReceivedPacket } from '../packet.js';
-import { CarriedKind } from '../packet.js';
+import { CARRIED_KINDS, CarriedKind } from '../packet.js';
 import { PATCH_SLOT } from './frame.js';
 import type { Frame } from './frame.js';
 import { NumberLine } from './numberLine.js';
@@ -46,6 +46,23 @@ interface PatchPlaces {
   readonly tl0PictureIndexOffset: number;
   readonly frameNumber: number;
 }
+
+/** A packet without payload; used again for each. */
+const hole = {
+  slot: 0,
+  payloadOffset: 0,
+  payloadLength: 0,
+  extendedSequence: 0,
+  timestamp: 0,
+  marker: false,
+  payloadType: 0,
+  codec: 0,
+  ssrc: 0,
+  arrivalMicros: 0,
+  audioLevel: -1,
+  voice: false,
+  extensions: { offsets: new Uint32Array(CARRIED_KINDS), lengths: new Uint8Array(CARRIED_KINDS) },
+};
 
 /** What was sent under an index. */
 export interface SentPacket {
@@ -185,7 +202,10 @@ export class VariantList {
     const picture =
       frame.pictureId < 0 ? -1 : this.#pictures.take(source.picture, !wanted && source.compactsPictures);
     if (index === undefined || picture === undefined) return;
-    if (!wanted) return;
+    if (!wanted) {
+      if (!source.newest) this.#fillHole(packet, index);
+      return;
+    }
     const marker = source.marker || this.#endsPicture(frame);
     if (source.newest) {
       this.lastIndex = index;
@@ -268,6 +288,18 @@ export class VariantList {
     waiting.clear();
     this.#waitingCount -= members.length;
     for (const member of members) member.enter(this);
+  }
+
+  /**
+   * Of a packet that comes late and is not wanted: a number was kept free for it, as nobody could know. An empty packet under
+   * that number tells receivers that nothing is missing.
+   */
+  #fillHole(packet: ReceivedPacket, index: number): void {
+    if (this.#list === undefined || !this.source.hasKeyFrames) return;
+    hole.slot = packet.slot;
+    hole.payloadOffset = packet.payloadOffset;
+    hole.codec = packet.codec;
+    this.source.port.forward(this.#list, hole, index >>> 0, this.source.timestamp, false, NO_CSRCS);
   }
 
   #remember(index: number, marker: boolean, picture: number): void {

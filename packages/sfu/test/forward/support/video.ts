@@ -109,6 +109,8 @@ export interface EncoderOptions {
   packetsPerFrame?: number;
   rtxSsrc?: number;
   payloadType?: number;
+  /** Bytes without meaning in each packet. Default 0. */
+  filler?: number;
 }
 
 /** Temporal layer by position in the pattern; which of them refer to their own layer follows from it. */
@@ -260,7 +262,12 @@ export class Vp8Encoder extends Encoder {
       const head =
         start && key ? [0x10, 2, 0, 0x9d, 0x01, 0x2a, 128, 2, 224, 1] : [start && key ? 0 : 1, 2, 3];
       const facts = { e: this.name, n, key, spatial: 0, temporal, refs, p, of: packetsPerFrame };
-      const payload = Buffer.concat([descriptor, Uint8Array.from(head), Buffer.from(JSON.stringify(facts))]);
+      const payload = Buffer.concat([
+        descriptor,
+        Uint8Array.from(head),
+        Buffer.alloc(this.options.filler ?? 0),
+        Buffer.from(JSON.stringify(facts)),
+      ]);
       return this.packet(payload, facts, p === packetsPerFrame - 1);
     });
     this.pictureId = (this.pictureId + 1) & (pictureIdBits === 15 ? 0x7fff : 0x7f);
@@ -315,16 +322,20 @@ export function judge(heard: readonly HeardRtp[], options: JudgeOptions = {}): V
   let gathered: HeardRtp[] = [];
   packets.forEach((packet, i) => {
     const before = packets[i - 1];
-    if (packet.payload.length === 0) return;
     if (before) {
       const step = (packet.sequenceNumber - before.sequenceNumber) & 0xffff;
       if (step !== 1 && !options.lossy)
         faults.push(`${step - 1} numbers missing before ${packet.sequenceNumber}`);
-      if (((packet.timestamp - before.timestamp) | 0) < 0)
+      if (
+        packet.payload.length > 0 &&
+        before.payload.length > 0 &&
+        ((packet.timestamp - before.timestamp) | 0) < 0
+      )
         faults.push(
           `timestamp went back by ${(before.timestamp - packet.timestamp) | 0} at ${packet.sequenceNumber}`,
         );
     }
+    if (packet.payload.length === 0) return;
     const facts = factsOf(packet.payload);
     if (!facts) {
       faults.push(`payload of ${packet.sequenceNumber} is broken`);

@@ -7,6 +7,8 @@ import type { SentPacket, VideoOptions } from './video.js';
 
 export const OUT_SSRC = 0x7000_0000;
 
+const STEP_MICROS = 1_000;
+
 /** Whatever makes packets of one encoding. */
 export interface FrameSource {
   readonly options: { readonly ssrc: number };
@@ -28,6 +30,8 @@ export interface FilmOptions {
   active?: (encoder: number) => boolean;
   /** Sender reports every second. Default true. */
   reports?: boolean;
+  /** Time passes in steps of a millisecond, and this is called after each. */
+  step?: (nowMicros: number) => void;
 }
 
 export class VideoCall {
@@ -112,9 +116,21 @@ export class VideoCall {
       });
       this.#framesFilmed++;
       if (datagrams.length > 0) this.call.inject(...datagrams);
-      this.call.advance(FRAME_MICROS);
+      this.#pass(options.step);
     }
     this.#obey(options);
+  }
+
+  #pass(step: ((nowMicros: number) => void) | undefined): void {
+    if (!step) {
+      this.call.advance(FRAME_MICROS);
+      return;
+    }
+    for (let micros = 0; micros < FRAME_MICROS; micros += STEP_MICROS) {
+      this.call.engine.poll();
+      this.call.advance(Math.min(STEP_MICROS, FRAME_MICROS - micros));
+      step(this.call.nowMicros);
+    }
   }
 
   media(ssrc = OUT_SSRC, peer = this.receiver): HeardRtp[] {
