@@ -88,7 +88,7 @@ describe('a bad link', () => {
     }
   });
 
-  test.each([SCENARIOS.jitter, SCENARIOS.far, SCENARIOS.shallow, SCENARIOS.keyFrames])(
+  test.each([SCENARIOS.jitter, SCENARIOS.far, SCENARIOS.shallow, SCENARIOS.keyFrames, SCENARIOS.deaf])(
     '$name: at least 75 %% of it is used, with less than 200 ms of queue',
     (scenario) => {
       for (const seed of SEEDS) {

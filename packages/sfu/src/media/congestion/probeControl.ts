@@ -90,6 +90,11 @@ export class ProbeControl {
     return this.#running !== undefined || this.#waiting.length > 0;
   }
 
+  /** Some of its packets have been reported, others not. */
+  get arriving(): boolean {
+    return this.#running !== undefined && this.#running.packets > 0;
+  }
+
   nextDeadline(): number | undefined {
     return this.#running?.untilMicros ?? this.#dueMicros;
   }

@@ -39,6 +39,9 @@ export const SEND_SIDE = {
   raisedMicros: 2_000_000,
   raisedShare: 0.8,
   distrustMicros: 15_000_000,
+  /** The highest of so many probes that filled the link is its end, for this long. Ours: three probes' time and some more. */
+  limits: 3,
+  limitMicros: 12_000_000,
   /** Before one is known. libwebrtc: 200 ms; mediasoup: 100 ms. */
   roundTripMicros: 200_000,
 } as const;
@@ -80,6 +83,8 @@ export class SendSideEstimator {
   /** By a probe on a full link. */
   #raised: { bitrate: number; atMicros: number } | undefined;
   #distrustMicros = -Infinity;
+  /** What probes on a full link have measured, the last few. */
+  readonly #limits: { bitrate: number; atMicros: number }[] = [];
   #least: number = SEND_SIDE.leastBitrate;
   #most: number = SEND_SIDE.mostBitrate;
   #remb: number | undefined;
@@ -130,10 +135,13 @@ export class SendSideEstimator {
     for (let at = 0; at + 2 < groups.length; at += 3)
       this.#detector.handleGroup(groups[at]!, groups[at + 1]!);
 
+    const result = this.#probes.handleFeedback(feedback, this.#target, this.#probeMost(), nowMicros);
+    if (result !== undefined) this.#handleProbe(result, nowMicros);
     const before = this.#rate.bitrate;
     const state = this.#networkState(nowMicros);
     this.#rate.update(state, this.#acknowledgedBitrate, this.#roundTripMicros, nowMicros);
     if (this.#rate.bitrate < before) this.#handleFall(before, nowMicros);
+    this.#capByProbes(nowMicros);
     this.#loss.handlePackets(
       feedback.receivedPackets,
       feedback.lostPackets,
@@ -141,8 +149,6 @@ export class SendSideEstimator {
       this.#roundTripMicros,
       nowMicros,
     );
-    const result = this.#probes.handleFeedback(feedback, this.#target, this.#probeMost(), nowMicros);
-    if (result !== undefined) this.#handleProbe(result, nowMicros);
     if (first) this.#probes.start(this.#rate.bitrate, this.#probeMost(), nowMicros);
     this.#settle();
     this.poll(nowMicros);
@@ -225,19 +231,40 @@ export class SendSideEstimator {
   /** A queue that stands is given time to drain before the rate rises. */
   #networkState(nowMicros: number): NetworkState {
     const { state } = this.#detector;
+    // The half of a probe that has been reported is not judged before the other half is here.
+    if (state === 'overuse' && this.#probes.arriving) return 'underuse';
     if (state !== 'normal' || this.#queue.micros < SEND_SIDE.standingMicros) return state;
     return nowMicros - this.#rate.decreasedMicros < SEND_SIDE.drainMicros ? 'underuse' : 'normal';
   }
 
   #handleProbe({ bitrate, full }: ProbeResult, nowMicros: number): void {
-    if (this.#detector.state === 'overuse' || bitrate <= this.#rate.bitrate) return;
+    if (full) {
+      this.#limits.push({ bitrate, atMicros: nowMicros });
+      if (this.#limits.length > SEND_SIDE.limits) this.#limits.shift();
+    } else this.#limits.length = 0;
+    // The queue that the probe itself has made is no overuse by the media. A queue of before would have kept it from being sent.
+    this.#detector.reset();
+    if (bitrate <= this.#rate.bitrate) return;
     if (full && nowMicros < this.#distrustMicros) return;
     this.#rate.setBitrate(bitrate, nowMicros);
     this.#loss.raise(bitrate);
     if (full) this.#raised = { bitrate, atMicros: nowMicros };
-    // What arrived before at the old rate, and the queue that the probe itself has made, say nothing of the new one.
+    // What arrived before, at the old rate, says nothing of the new one.
     this.#acknowledged.clear();
-    this.#detector.reset();
+    this.#acknowledgedBitrate = undefined;
+  }
+
+  /**
+   * Media that leaves room does not show where the link ends, and the rate would drift beyond it by and by. Probes that
+   * filled the link have shown it.
+   */
+  #capByProbes(nowMicros: number): void {
+    let limit = 0;
+    for (const { bitrate, atMicros } of this.#limits)
+      if (nowMicros - atMicros < SEND_SIDE.limitMicros && bitrate > limit) limit = bitrate;
+    if (limit === 0) return;
+    limit = Math.max(limit / PROBES.fullShare, this.#acknowledgedBitrate ?? 0);
+    if (this.#rate.bitrate > limit) this.#rate.setBitrate(limit, nowMicros);
   }
 
   #handleFall(before: number, nowMicros: number): void {

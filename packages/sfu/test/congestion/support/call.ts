@@ -17,12 +17,18 @@ export interface CallOptions extends LinkOptions {
   bounds?: SendSideBounds;
   /** What the camera gives at most: bits per second at a time. */
   application?: (nowMicros: number) => number;
+  /** The media is what `application` says, whatever the target. */
+  layered?: boolean;
   /** A frame this many times as large as the mean every `keyFrameMicros`. */
   keyFrameFactor?: number;
   keyFrameMicros?: number;
   /** False: nothing can carry padding. */
   probes?: boolean;
   sender?: Sender;
+  /** Share of the feedback that never comes back. */
+  feedbackLoss?: number;
+  /** Called each millisecond, before anything else. */
+  onTick?: (nowMicros: number, estimator: SendSideEstimator) => void;
 }
 
 export interface Sample {
@@ -44,7 +50,7 @@ export interface CallResult {
 
 export function runCall(options: CallOptions): CallResult {
   const { seconds, bounds, application = () => Infinity, probes: canProbe = true } = options;
-  const { keyFrameFactor = 1, keyFrameMicros = Infinity } = options;
+  const { keyFrameFactor = 1, keyFrameMicros = Infinity, feedbackLoss = 0 } = options;
   const link = new Bottleneck(options);
   const random = randomOf((options.seed ?? 1) + 1_000);
   const estimator = new SendSideEstimator();
@@ -66,9 +72,11 @@ export function runCall(options: CallOptions): CallResult {
 
   for (let now = 0; now < seconds * SECOND; now += TICK_MICROS) {
     link.advance(now);
+    options.onTick?.(now, estimator);
     if (now >= nextFrame) {
       nextFrame += FRAME_MICROS;
-      const rate = Math.min(estimator.targetBitrate, application(now));
+      const rate =
+        options.layered === true ? application(now) : Math.min(estimator.targetBitrate, application(now));
       let bytes = ((rate * FRAME_MICROS) / 8 / SECOND) * (0.8 + 0.4 * random());
       if (now >= nextKey) {
         nextKey += keyFrameMicros;
@@ -91,7 +99,7 @@ export function runCall(options: CallOptions): CallResult {
       writer.handlePacket(sequence, at + 7_777_777_777); // the receiver's clock is another one
     }
     for (const packet of writer.poll(now + 7_777_777_777, 1, 2))
-      returning.push({ at: now + delay, bytes: writeRtcp([packet]) });
+      if (random() >= feedbackLoss) returning.push({ at: now + delay, bytes: writeRtcp([packet]) });
     while (returning.length > 0 && returning[0]!.at <= now) {
       for (const packet of parseRtcp(returning.shift()!.bytes).packets) {
         if (packet.type !== 'twcc') continue;

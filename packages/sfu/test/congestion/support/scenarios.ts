@@ -48,6 +48,7 @@ export const SCENARIOS = {
     keyFrameFactor: 6,
     keyFrameMicros: 5 * SECOND,
   }),
+  deaf: steady('1 Mbit/s, 20 % of the feedback lost', MEGABIT, { feedbackLoss: 0.2 }),
   rival: steady('2 Mbit/s, a rival with half of it', 2 * MEGABIT, {
     rival: (nowMicros) => (nowMicros > 20 * SECOND ? MEGABIT : 0),
     judged: [25, 40],
