@@ -28,20 +28,42 @@ uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
       if (drop != Drop::Count) refuse(drop);
       continue;
     }
-    Packet packet;
-    sharedHeader_.length = 0;
-    patched_.made = false;
-    if (!read(command, packet)) {
-      refuse(Drop::CommandInvalid);
-    } else if (command[COMMAND_TYPE] == COMMAND_LIST) {
-      sendList(target, packet);
+    const uint32_t run = runLength(i, count);
+    runUsed_ = 0;
+    for (uint32_t k = 0; k < run; k++) prepare(command + k * COMMAND_WORDS);
+    i += run - 1;
+    if (runUsed_ == 0) continue;
+    if (command[COMMAND_TYPE] == COMMAND_LIST) {
+      sendList(target);
     } else {
-      sendEntry(target, packet);
+      sendEntry(target, run_[0]);
     }
   }
   video_.drain(nowMicros);
   out_.kick();
   return refused_;
+}
+
+uint32_t Forwarder::runLength(uint32_t at, uint32_t count) const {
+  const uint32_t* first = shared_.commands + static_cast<size_t>(at) * COMMAND_WORDS;
+  if (first[COMMAND_TYPE] != COMMAND_LIST) return 1;
+  uint32_t length = 1;
+  for (const uint32_t* next = first + COMMAND_WORDS; length < RUN_MAX && at + length < count; next += COMMAND_WORDS) {
+    if (next[COMMAND_TYPE] != COMMAND_LIST || next[COMMAND_TARGET] != first[COMMAND_TARGET]) break;
+    length++;
+  }
+  return length;
+}
+
+void Forwarder::prepare(const uint32_t* command) {
+  Prepared& prepared = run_[runUsed_];
+  prepared.header.length = 0;
+  prepared.patched.made = false;
+  if (!read(command, prepared.packet)) {
+    refuse(Drop::CommandInvalid);
+  } else {
+    runUsed_++;
+  }
 }
 
 bool Forwarder::read(const uint32_t* command, Packet& packet) const {
@@ -79,42 +101,45 @@ bool Forwarder::read(const uint32_t* command, Packet& packet) const {
 }
 
 /// What lies in the slab stays as it came; the copy is what this entry is sent.
-const Packet& Forwarder::patch(const Packet& packet, const uint32_t* words) {
+const Packet& Forwarder::patch(Prepared& prepared, const uint32_t* words) {
+  const Packet& packet = prepared.packet;
+  PatchedPacket& patched = prepared.patched;
   const uint32_t* deltas = words + ENTRY_PATCH_DELTAS;
-  if (patched_.made && memcmp(patched_.deltas, deltas, sizeof patched_.deltas) == 0) return patched_.packet;
-  Packet& copy = patched_.packet;
+  if (patched.made && memcmp(patched.deltas, deltas, sizeof patched.deltas) == 0) return patched.packet;
+  Packet& copy = patched.packet;
   copy = packet;
-  sharedHeader_.length = 0;  // it has the values of other deltas
-  patched_.made = true;
-  memcpy(patched_.deltas, deltas, sizeof patched_.deltas);
+  prepared.header.length = 0;  // it has the values of other deltas
+  patched.made = true;
+  memcpy(patched.deltas, deltas, sizeof patched.deltas);
   for (uint32_t i = 0; i < packet.patchCount; i++) {
     const Patch& patch = packet.patches[i];
     if (patch.target == Patch::PAYLOAD) {
       if (copy.payload == packet.payload) {
-        memcpy(patched_.payload, packet.payload, packet.payloadLength);
-        copy.payload = patched_.payload;
+        memcpy(patched.payload, packet.payload, packet.payloadLength);
+        copy.payload = patched.payload;
       }
-      patch.apply(patched_.payload, deltas);
+      patch.apply(patched.payload, deltas);
       continue;
     }
     for (uint32_t e = 0; e < packet.extensionCount; e++) {
       if (packet.extensions[e].kind != patch.target) continue;
       if (copy.extensions[e].value == packet.extensions[e].value) {
-        memcpy(patched_.extensions[e], packet.extensions[e].value, packet.extensions[e].length);
-        copy.extensions[e].value = patched_.extensions[e];
+        memcpy(patched.extensions[e], packet.extensions[e].value, packet.extensions[e].length);
+        copy.extensions[e].value = patched.extensions[e];
       }
-      patch.apply(patched_.extensions[e], deltas);
+      patch.apply(patched.extensions[e], deltas);
       break;
     }
   }
   return copy;
 }
 
-void Forwarder::sendList(uint32_t list, const Packet& packet) {
+void Forwarder::sendList(uint32_t list) {
   if (!lists_.isList(list)) {
-    refuse(Drop::ListInvalid);
+    for (size_t i = 0; i < runUsed_; i++) refuse(Drop::ListInvalid);
     return;
   }
+  const Packet& packet = run_[0].packet;
   const std::vector<uint32_t>& members = lists_.members(list);
   const size_t count = members.size();
   for (size_t i = 0; i < count; i++) {
@@ -122,7 +147,7 @@ void Forwarder::sendList(uint32_t list, const Packet& packet) {
     if (i + 12 < count) prefetchPeer(members[i + 12], packet);
     if (i + 6 < count) prefetchKey(members[i + 6], packet);
     if (i + 3 < count) prefetchHistory(members[i + 3]);
-    sendEntry(members[i], packet);
+    for (size_t k = 0; k < runUsed_; k++) sendEntry(members[i], run_[k]);
   }
 }
 
@@ -155,7 +180,7 @@ void Forwarder::prefetchHistory(uint32_t entry) const {
   if (peer && peer->video) peer->video->history.prefetch();
 }
 
-void Forwarder::sendEntry(uint32_t entry, const Packet& packet) {
+void Forwarder::sendEntry(uint32_t entry, Prepared& prepared) {
   if (!lists_.isEntry(entry) || entry >= shared_.entryCapacity) {
     refuse(Drop::EntryInvalid);
     return;
@@ -165,13 +190,14 @@ void Forwarder::sendEntry(uint32_t entry, const Packet& packet) {
     refuse(Drop::EntryDisabled);
     return;
   }
-  const Drop drop = tryEntry(entry, packet.patchCount == 0 ? packet : patch(packet, words), words);
+  const Packet& packet = prepared.packet.patchCount == 0 ? prepared.packet : patch(prepared, words);
+  const Drop drop = tryEntry(entry, packet, prepared.header, words);
   if (drop == Drop::Count) return;
   words[ENTRY_DROPS]++;
   refuse(drop);
 }
 
-Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) {
+Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, SharedHeader& shared, uint32_t* words) {
   const EntryBytes bytes(words);
   const bool beforeFirst = static_cast<int32_t>(packet.index - words[ENTRY_FIRST_INDEX]) < 0;
   if (beforeFirst && !packet.retransmission) return Drop::EntryBeforeFirst;
@@ -212,9 +238,9 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
   const bool ofItsOwn = carriesMid || transportWideId != 0 || repeated;
   uint8_t* out = out_.stage();
   size_t headerLength;
-  if (!ofItsOwn && sharesHeader(words, payloadType, absSendTimeId)) {
-    headerLength = sharedHeader_.length;  // fits: it has been sent with this payload
-    memcpy(out, sharedHeader_.bytes, SharedHeader::ROOM);
+  if (!ofItsOwn && shared.fits(words, payloadType, absSendTimeId)) {
+    headerLength = shared.length;  // fits: it has been sent with this payload
+    memcpy(out, shared.bytes, SharedHeader::ROOM);
   } else {
     HeaderPlaces places;
     const size_t taken = packet.payloadLength + SRTP_OVERHEAD_MAX;
@@ -223,7 +249,7 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
     headerLength = places.length;
     if (places.sendTime) writeU24(out + places.sendTime, moment.absSendTime);
     if (places.transportWideNumber) writeU16(out + places.transportWideNumber, moment.transportWideNumber);
-    if (!ofItsOwn) shareHeader(words, payloadType, absSendTimeId, out, headerLength);
+    if (!ofItsOwn) shared.keep(words, payloadType, absSendTimeId, out, headerLength);
   }
   const uint32_t timestamp = packet.timestamp + words[ENTRY_DELTA_TIMESTAMP];
   writeU16(out + 2, index);
@@ -248,22 +274,6 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, uint32_t* words) 
   words[ENTRY_OCTETS] += packet.payloadLength;
   words[ENTRY_LAST_SENT_MICROS] = static_cast<uint32_t>(nowMicros_);
   return Drop::Count;
-}
-
-bool Forwarder::sharesHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId) const {
-  return sharedHeader_.length != 0 && payloadType == sharedHeader_.payloadType &&
-         absSendTimeId == sharedHeader_.absSendTimeId &&
-         memcmp(words + ENTRY_EXTENSION_IDS, sharedHeader_.ids, sizeof sharedHeader_.ids) == 0;
-}
-
-void Forwarder::shareHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId, const uint8_t* header,
-                            size_t length) {
-  if (length > SharedHeader::ROOM) return;
-  memcpy(sharedHeader_.bytes, header, length);
-  memcpy(sharedHeader_.ids, words + ENTRY_EXTENSION_IDS, sizeof sharedHeader_.ids);
-  sharedHeader_.payloadType = payloadType;
-  sharedHeader_.absSendTimeId = absSendTimeId;
-  sharedHeader_.length = static_cast<uint32_t>(length);
 }
 
 /// Fills in what RFC 3550 §6.4.1 has in a sender report behind the SSRC: NTP time, timestamp, packets, octets.

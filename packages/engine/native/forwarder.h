@@ -35,32 +35,56 @@ class Forwarder {
     uint32_t length = 0;  // 0: none yet
     uint32_t ids[ENTRY_SEND_EXTENSIONS - ENTRY_EXTENSION_IDS];
     uint8_t payloadType = 0, absSendTimeId = 0;
+
+    bool fits(const uint32_t* words, uint8_t wantedType, uint8_t wantedTimeId) const {
+      return length != 0 && wantedType == payloadType && wantedTimeId == absSendTimeId &&
+             memcmp(words + ENTRY_EXTENSION_IDS, ids, sizeof ids) == 0;
+    }
+    void keep(const uint32_t* words, uint8_t type, uint8_t timeId, const uint8_t* header, size_t headerLength) {
+      if (headerLength > ROOM) return;
+      memcpy(bytes, header, headerLength);
+      memcpy(ids, words + ENTRY_EXTENSION_IDS, sizeof ids);
+      payloadType = type;
+      absSendTimeId = timeId;
+      length = static_cast<uint32_t>(headerLength);
+    }
   };
   /// A packet with its patches written for one entry; the next entry with the same deltas uses it again.
   struct PatchedPacket {
     Packet packet;
-    bool made = false;  // for the command being executed
+    bool made = false;  // for this command
     uint32_t deltas[2];
     uint8_t payload[SLOT_BYTES];
     uint8_t extensions[COMMAND_EXTENSIONS_MAX][256];
   };
+  /// One command and what its entries share.
+  struct Prepared {
+    Packet packet;
+    SharedHeader header;
+    PatchedPacket patched;
+  };
+  /// Commands to one list that follow each other are sent entry by entry: each peer is looked at once, and its packets
+  /// lie one behind the other, as GSO wants them. As many as a video frame's packets that come at once.
+  static constexpr size_t RUN_MAX = 8;
+
   bool read(const uint32_t* command, Packet& packet) const;
+  /// Fills the next place of the run, or refuses.
+  void prepare(const uint32_t* command);
+  /// Commands from here on that go to the same list, at most RUN_MAX.
+  uint32_t runLength(uint32_t at, uint32_t count) const;
   bool inMemory(uint32_t offset, uint32_t length) const {
     return static_cast<size_t>(offset) + length <= shared_.memoryBytes();
   }
   Drop sendReport(Peer* peer, const uint32_t* command);
-  void sendList(uint32_t list, const Packet& packet);
+  void sendList(uint32_t list);
   // A thousand receivers do not fit the first caches. Four steps, each of which reads what the one before asked for.
   void prefetchEntry(uint32_t entry) const;
   void prefetchPeer(uint32_t entry, const Packet& packet) const;
   void prefetchKey(uint32_t entry, const Packet& packet) const;
   void prefetchHistory(uint32_t entry) const;
-  void sendEntry(uint32_t entry, const Packet& packet);
-  const Packet& patch(const Packet& packet, const uint32_t* words);
-  Drop tryEntry(uint32_t entry, const Packet& packet, uint32_t* words);
-  bool sharesHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId) const;
-  void shareHeader(const uint32_t* words, uint8_t payloadType, uint8_t absSendTimeId, const uint8_t* header,
-                   size_t length);
+  void sendEntry(uint32_t entry, Prepared& prepared);
+  static const Packet& patch(Prepared& prepared, const uint32_t* words);
+  Drop tryEntry(uint32_t entry, const Packet& packet, SharedHeader& shared, uint32_t* words);
   void refuse(Drop drop) {
     counters_.drop(drop);
     refused_++;
@@ -74,8 +98,8 @@ class Forwarder {
   uint64_t nowMicros_ = 0;
   uint32_t sendTime_ = 0;  // the same in abs-send-time's form
   uint32_t refused_ = 0;
-  SharedHeader sharedHeader_;  // of the command being executed
-  PatchedPacket patched_;
+  Prepared run_[RUN_MAX];  // the commands being executed
+  size_t runUsed_ = 0;
   VideoSender video_;
 };
 

@@ -69,6 +69,7 @@ class UdpSocket {
       return family == other.family && interfaceIndex == other.interfaceIndex && memcmp(bytes, other.bytes, 16) == 0;
     }
   };
+  SendResult sendMessages(const Outgoing* outgoing, size_t count, bool segmented, size_t& sent);
   /// Number of a local address, 1…255; 0 when there are too many, and the kernel chooses then.
   uint8_t localNumber(const LocalAddress& local);
   /// Scope of a link-local destination: the bound one's, or that of the local address that was asked.
@@ -77,6 +78,7 @@ class UdpSocket {
   SocketHandle handle_ = static_cast<SocketHandle>(-1);
   bool open_ = false;
   bool unspecified_ = false;  // bound to all addresses
+  bool segments_ = false;     // several datagrams to one destination as one message
   uint8_t family_ = 0;
   uint16_t port_ = 0;
   uint32_t scope_ = 0;

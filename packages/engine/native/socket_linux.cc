@@ -3,7 +3,12 @@
 #include "socket.h"
 #include <cerrno>
 #include <cstring>
+#include <netinet/udp.h>
 #include <unistd.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103  // linux/udp.h, since 4.18; older C libraries do not name it
+#endif
 
 namespace tertulia {
 namespace {
@@ -12,9 +17,38 @@ constexpr size_t CONTROL_BYTES = CMSG_SPACE(sizeof(in6_pktinfo)) > CMSG_SPACE(si
                                      ? CMSG_SPACE(sizeof(in6_pktinfo))
                                      : CMSG_SPACE(sizeof(in_pktinfo));
 union Control {
-  char bytes[CONTROL_BYTES];
+  char bytes[CONTROL_BYTES + CMSG_SPACE(sizeof(uint16_t))];
   cmsghdr align;
 };
+
+/// Datagrams that the kernel cuts out of one message (UDP GSO). It takes 64 of them, and 64 KiB with its headers.
+constexpr size_t SEGMENTS_MAX = 64, SEGMENTS_BYTES_MAX = 65'000;
+
+bool sameDestination(const Destination& a, const Destination& b) {
+  return a.length == b.length && a.local == b.local && memcmp(&a.name, &b.name, sizeof a.name) == 0;
+}
+
+/// How many of these go to the first one's destination and are as long as it; the last of them may be shorter.
+size_t segmentCount(const Outgoing* outgoing, size_t count) {
+  const size_t length = outgoing[0].length;
+  size_t segments = 1;
+  for (; segments < count && segments < SEGMENTS_MAX && (segments + 1) * length <= SEGMENTS_BYTES_MAX; segments++) {
+    const Outgoing& next = outgoing[segments];
+    if (next.length > length || !sameDestination(next.to, outgoing[0].to)) break;
+    if (next.length < length) return segments + 1;
+  }
+  return segments;
+}
+
+void addControl(msghdr& head, Control& control, int level, int type, const void* value, size_t length) {
+  auto* at = reinterpret_cast<cmsghdr*>(control.bytes + head.msg_controllen);
+  head.msg_control = control.bytes;
+  head.msg_controllen += CMSG_SPACE(length);
+  at->cmsg_level = level;
+  at->cmsg_type = type;
+  at->cmsg_len = CMSG_LEN(length);
+  memcpy(CMSG_DATA(at), value, length);
+}
 
 OpenError openError(int error, const std::string& ip, uint16_t port) {
   const std::string where = ip + " port " + std::to_string(port);
@@ -83,6 +117,8 @@ OpenError UdpSocket::open(const std::string& ip, uint16_t port, int sendBuffer, 
   family_ = bound.family();
   sendBuffer_ = setBuffer(handle, SO_SNDBUF, sendBuffer);
   receiveBuffer_ = setBuffer(handle, SO_RCVBUF, receiveBuffer);
+  const int none = 0;
+  segments_ = setsockopt(handle, SOL_UDP, UDP_SEGMENT, &none, sizeof none) == 0;
   handle_ = handle;
   open_ = true;
   return {};
@@ -147,54 +183,63 @@ size_t UdpSocket::receive(Incoming* incoming, size_t count) {
 }
 
 SendResult UdpSocket::send(const Outgoing* outgoing, size_t count, size_t& sent) {
+  const SendResult result = sendMessages(outgoing, count, segments_, sent);
+  if (!segments_ || sent > 0 || (result != SendResult::Refused && result != SendResult::TooLong)) return result;
+  if (segmentCount(outgoing, count) == 1) return result;
+  // Perhaps it was the cutting: a device without checksums refuses it, and a path too narrow names no datagram.
+  const SendResult plain = sendMessages(outgoing, count, false, sent);
+  if (result == SendResult::Refused && sent > 0) segments_ = false;
+  return plain;
+}
+
+SendResult UdpSocket::sendMessages(const Outgoing* outgoing, size_t count, bool segmented, size_t& sent) {
   mmsghdr messages[CALL_DATAGRAMS];
+  size_t datagrams[CALL_DATAGRAMS];  // of each message
   iovec vectors[CALL_DATAGRAMS];
   sockaddr_in6 names[CALL_DATAGRAMS];
   Control controls[CALL_DATAGRAMS];
-  for (size_t i = 0; i < count; i++) {
+  size_t made = 0;
+  for (size_t i = 0; i < count; i += datagrams[made++]) {
     const Outgoing& out = outgoing[i];
-    vectors[i] = {const_cast<uint8_t*>(out.bytes), out.length};
-    msghdr& head = messages[i].msg_hdr;
+    datagrams[made] = segmented ? segmentCount(outgoing + i, count - i) : 1;
+    for (size_t k = i; k < i + datagrams[made]; k++) vectors[k] = {const_cast<uint8_t*>(outgoing[k].bytes), outgoing[k].length};
+    msghdr& head = messages[made].msg_hdr;
     memset(&head, 0, sizeof head);
     head.msg_name = const_cast<sockaddr_in6*>(&out.to.name);
     head.msg_namelen = out.to.length;
     head.msg_iov = &vectors[i];
-    head.msg_iovlen = 1;
+    head.msg_iovlen = datagrams[made];
     if (family_ == 6) {
       if (const uint32_t scope = scopeOf(out.to)) {
-        names[i] = out.to.name;
-        names[i].sin6_scope_id = scope;
-        head.msg_name = &names[i];
+        names[made] = out.to.name;
+        names[made].sin6_scope_id = scope;
+        head.msg_name = &names[made];
       }
     }
-    if (out.to.local == 0 || out.to.local > locals_.size()) continue;
-    const LocalAddress& local = locals_[out.to.local - 1];
-    head.msg_control = &controls[i];
-    cmsghdr* control = &controls[i].align;
-    if (local.family == 4) {
-      in_pktinfo info = {};
-      memcpy(&info.ipi_spec_dst, local.bytes, 4);
-      head.msg_controllen = CMSG_SPACE(sizeof info);
-      control->cmsg_level = IPPROTO_IP;
-      control->cmsg_type = IP_PKTINFO;
-      control->cmsg_len = CMSG_LEN(sizeof info);
-      memcpy(CMSG_DATA(control), &info, sizeof info);
-    } else {
-      in6_pktinfo info = {};
-      memcpy(&info.ipi6_addr, local.bytes, 16);
-      info.ipi6_ifindex = local.interfaceIndex;
-      head.msg_controllen = CMSG_SPACE(sizeof info);
-      control->cmsg_level = IPPROTO_IPV6;
-      control->cmsg_type = IPV6_PKTINFO;
-      control->cmsg_len = CMSG_LEN(sizeof info);
-      memcpy(CMSG_DATA(control), &info, sizeof info);
+    if (out.to.local != 0 && out.to.local <= locals_.size()) {
+      const LocalAddress& local = locals_[out.to.local - 1];
+      if (local.family == 4) {
+        in_pktinfo info = {};
+        memcpy(&info.ipi_spec_dst, local.bytes, 4);
+        addControl(head, controls[made], IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+      } else {
+        in6_pktinfo info = {};
+        memcpy(&info.ipi6_addr, local.bytes, 16);
+        info.ipi6_ifindex = local.interfaceIndex;
+        addControl(head, controls[made], IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+      }
+    }
+    if (datagrams[made] > 1) {
+      const auto length = static_cast<uint16_t>(out.length);
+      addControl(head, controls[made], SOL_UDP, UDP_SEGMENT, &length, sizeof length);
     }
   }
   int taken;
   do {
-    taken = sendmmsg(handle_, messages, static_cast<unsigned>(count), MSG_DONTWAIT);
+    taken = sendmmsg(handle_, messages, static_cast<unsigned>(made), MSG_DONTWAIT);
   } while (taken < 0 && errno == EINTR);
-  sent = taken > 0 ? static_cast<size_t>(taken) : 0;
+  sent = 0;
+  for (int i = 0; i < taken; i++) sent += datagrams[i];
   if (taken >= 0) return SendResult::Sent;  // fewer than asked: the next call tells why
   if (errno == EAGAIN || errno == EWOULDBLOCK) return SendResult::Full;
   return errno == EMSGSIZE ? SendResult::TooLong : SendResult::Refused;
