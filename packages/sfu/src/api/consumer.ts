@@ -14,6 +14,7 @@ import type {
   ProducerStat,
   RtpParameters,
 } from '../types.js';
+import { dumpedRtpParameters } from './dumps.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { asBuffer, knownTraceTypes } from './options.js';
@@ -114,7 +115,8 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
   async dump(): Promise<ConsumerDump> {
     this.assertOpen();
     const dump = await this.#process.request('consumer.dump', { consumerId: this.id });
-    return dump as unknown as ConsumerDump;
+    const rtpParameters = dumpedRtpParameters(this.rtpParameters);
+    return { ...dump, rtpParameters } as unknown as ConsumerDump;
   }
 
   /** Its own stream's and, after it, that of the producer's stream it gets. */

@@ -13,6 +13,7 @@ import type {
   ProducerVideoOrientation,
   RtpParameters,
 } from '../types.js';
+import { dumpedRtpParameters } from './dumps.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { knownTraceTypes } from './options.js';
@@ -83,7 +84,8 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
   async dump(): Promise<ProducerDump> {
     this.assertOpen();
     const dump = await this.#process.request('producer.dump', { producerId: this.id });
-    return dump as unknown as ProducerDump;
+    const rtpParameters = dumpedRtpParameters(this.rtpParameters);
+    return { ...dump, rtpParameters } as unknown as ProducerDump;
   }
 
   /** One entry for each stream that was received so far. */

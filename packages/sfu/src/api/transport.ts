@@ -191,6 +191,7 @@ export abstract class Transport<
     const parameters = structuredClone(rtpParameters);
     ortc.validateRtpParameters(parameters);
     if (!parameters.encodings?.length) parameters.encodings = [{}];
+    checkIdentified(parameters);
     // Behind a pipe there are many endpoints, each with its own name.
     if (this.type !== 'pipe') {
       this.#cname ??= parameters.rtcp?.cname || randomUUID().slice(0, CNAME_CHARACTERS);
@@ -523,4 +524,15 @@ export abstract class Transport<
     entity.closeBy('transport');
     return true;
   }
+}
+
+/** @throws TypeError when its packets could not be told from others, or its encodings from each other. */
+function checkIdentified({ mid, encodings = [] }: RtpParameters): void {
+  if (mid !== undefined && encodings.length === 1) return;
+  encodings.forEach(({ ssrc, rid }, i) => {
+    if (ssrc === undefined && rid === undefined)
+      throw new OptionError(
+        `rtpParameters.encodings[${i}]: neither ssrc nor rid, so its packets could not be told`,
+      );
+  });
 }

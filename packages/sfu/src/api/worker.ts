@@ -18,6 +18,7 @@ import { Entity } from './entity.js';
 import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
 import { logger } from './logger.js';
 import { MediaProcess } from './mediaProcess.js';
+import { checkAppData } from './options.js';
 import { generateRouterRtpCapabilities } from './ortc/index.js';
 import { Router } from './router.js';
 import { checkListenInfos } from './transportOptions.js';
@@ -161,6 +162,7 @@ export class Worker<WorkerAppData extends AppData = AppData> extends Entity<Work
   }: WebRtcServerOptions<ServerAppData>): Promise<WebRtcServer<ServerAppData>> {
     this.assertOpen();
     checkListenInfos(listenInfos);
+    checkAppData(appData);
     const webRtcServerId = randomUUID();
     const listening = await this.#process.request('worker.createWebRtcServer', {
       webRtcServerId,
@@ -184,7 +186,7 @@ export class Worker<WorkerAppData extends AppData = AppData> extends Entity<Work
     appData,
   }: RouterOptions<RouterAppData> = {}): Promise<Router<RouterAppData>> {
     this.assertOpen();
-    if (!Array.isArray(mediaCodecs)) throw new OptionError('mediaCodecs: not an array');
+    checkAppData(appData);
     const rtpCapabilities = generateRouterRtpCapabilities(mediaCodecs);
     const routerId = randomUUID();
     await this.#process.request('worker.createRouter', { routerId });

@@ -9,21 +9,4 @@ export class Router {
   readonly rtpObservers = new Map<string, RtpObserver>();
 
   constructor(readonly id: string) {}
-
-  dump(): Record<string, unknown> {
-    const consumersByProducer: Record<string, string[]> = {};
-    for (const transport of this.transports.values()) {
-      for (const producerId of transport.rtp.producers.keys()) consumersByProducer[producerId] ??= [];
-      for (const consumer of transport.rtp.consumers.values()) {
-        (consumersByProducer[consumer.producer.id] ??= []).push(consumer.id);
-      }
-    }
-    return {
-      id: this.id,
-      transportIds: [...this.transports.keys()],
-      rtpObserverIds: [...this.rtpObservers.keys()],
-      virtualStreamsIds: [...this.virtualStreams.keys()],
-      mapProducerIdConsumerIds: consumersByProducer,
-    };
-  }
 }

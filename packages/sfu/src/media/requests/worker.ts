@@ -13,9 +13,19 @@ export const WORKER_REQUESTS: Handlers<
 > = {
   'worker.dump': (core) => {
     const { directory } = core;
+    const { webRtcServers, routers, transports, producers, consumers } = directory;
+    const { dataProducers, dataConsumers, rtpObservers } = directory;
+    const asked = [webRtcServers, routers, transports, producers, consumers, dataProducers, dataConsumers];
     return {
-      webRtcServerIds: directory.webRtcServers.ids(),
-      routerIds: directory.routers.ids(),
+      webRtcServerIds: webRtcServers.ids(),
+      routerIds: routers.ids(),
+      // Whom a request can name, and whom a notice can.
+      channelMessageHandlers: {
+        channelRequestHandlers: [...asked, rtpObservers].flatMap((registry) => registry.ids()),
+        channelNotificationHandlers: [transports, producers, dataProducers].flatMap((registry) =>
+          registry.ids(),
+        ),
+      },
       transports: directory.transports.size,
       producers: directory.producers.size,
       consumers: directory.consumers.size,
