@@ -14,7 +14,8 @@ struct alignas(64) PeerVideo {
   Pacer pacer;
   RtxNumbers rtx;
   std::deque<ProbeCluster> probes;
-  bool active = false;  // something waits, and VideoSender knows
+  uint16_t runningProbe = 0;  // its cluster: what is sent between its first and last packet belongs to the measurement
+  bool active = false;        // something waits, and VideoSender knows
 };
 
 }  // namespace tertulia

@@ -15,7 +15,7 @@ struct FeedbackResult {
   struct Group {
     double sendMicros, arrivalMicros, bytes;  // distances to the group before
   };
-  /// Packets of one probe that this feedback is the first to report.
+  /// Packets of one probe, and those sent between its first and last one, that this feedback is the first to report.
   struct Probe {
     uint32_t clusterId, bytes = 0, packets = 0;
     uint64_t firstSend = 0, lastSend = 0;

@@ -156,7 +156,7 @@ Drop VideoSender::send(Peer& peer, PendingPacket& packet, uint64_t nowMicros) {
     state.remember({packet.index, absSendTime(nowMicros), 1, peer.transportWideNumber});
   }
   if (places.transportWideNumber) {
-    video.history.add(nowMicros, static_cast<uint32_t>(length), packet.clusterId);
+    video.history.add(nowMicros, static_cast<uint32_t>(length), video.runningProbe);
     peer.transportWideNumber++;
   }
   if (packet.clusterId == 0 && (entryWords[ENTRY_FLAGS] & ENTRY_PACED)) video.pacer.spend(length);
@@ -216,9 +216,13 @@ bool VideoSender::turn(Peer& peer, uint64_t nowMicros) {
     if (padding) {
       ProbeCluster& probe = video.probes.front();
       if (probe.startMicros == 0) probe.startMicros = nowMicros ? nowMicros : 1;
+      video.runningProbe = probe.clusterId;
       const Drop drop = sendPadding(peer, probe, nowMicros);
       if (drop != Drop::Count) counters_.drop(drop);
-      if (drop != Drop::Count || probe.done()) video.probes.pop_front();
+      if (drop != Drop::Count || probe.done()) {
+        video.probes.pop_front();
+        video.runningProbe = 0;
+      }
     }
   }
   return true;

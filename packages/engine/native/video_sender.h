@@ -25,7 +25,7 @@ class VideoSender {
   /// A packet that left straight from its command, under the peer's present transport-wide number.
   void noteSent(Peer& peer, uint64_t nowMicros, size_t bytes) {
     if (!peer.video) peer.video = std::make_unique<PeerVideo>();
-    peer.video->history.add(nowMicros, static_cast<uint32_t>(bytes), 0);
+    peer.video->history.add(nowMicros, static_cast<uint32_t>(bytes), peer.video->runningProbe);
   }
 
   /// @param bitsPerSecond 0 = off: what waits leaves with the next drain()

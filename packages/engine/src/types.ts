@@ -143,7 +143,7 @@ export interface Probe {
   bytes: number;
 }
 
-/** Packets of one probe that a feedback is the first to report. */
+/** Packets of one probe, and those sent between its first and last one, that a feedback is the first to report. */
 export interface ProbeReport {
   clusterId: number;
   bytes: number;

@@ -345,11 +345,17 @@ describe('a probe', () => {
       feedbackFci(0, came),
       paced.nowMicros,
     )!;
+    // The media in between went the same way at the same time: it belongs to what was measured.
+    const measured = paced.arrivals.slice(
+      paced.arrivals.indexOf(padding[0]!),
+      paced.arrivals.indexOf(padding.at(-1)!) + 1,
+    );
+    expect(measured.length).toBeGreaterThan(padding.length);
     expect(feedback.probes).toEqual([
       {
         clusterId: 7,
-        packets: padding.length,
-        bytes: padding.reduce((sum, { sealed }) => sum + sealed.length, 0),
+        packets: measured.length,
+        bytes: measured.reduce((sum, { sealed }) => sum + sealed.length, 0),
         firstSend: padding[0]!.micros,
         lastSend: padding.at(-1)!.micros,
         firstArrival: padding[0]!.micros - START + 500_000,
