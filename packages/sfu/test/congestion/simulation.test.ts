@@ -1,6 +1,6 @@
 /** The estimator on simulated links: what a viewer would notice. Figures for the same links: docs/congestion.md. */
 import { describe, expect, test } from 'vitest';
-import { between, mean, percentile, runCall, SECOND } from './support/call.js';
+import { between, mean, percentile, runCall, runCalls, SECOND, type Call } from './support/call.js';
 import { SimpleSender } from './support/sender.js';
 import { judge, SCENARIOS } from './support/scenarios.js';
 
@@ -111,6 +111,33 @@ describe('a bad link', () => {
     expect(Math.max(...last)).toBeLessThan(300_000);
     expect(Math.min(...last)).toBeGreaterThanOrEqual(50_000);
   });
+});
+
+describe('several receivers behind one link', () => {
+  const two = (rate: number): [Call, Call] => {
+    const link = { rate: () => rate, seconds: 60 };
+    const options = { ...link, bounds: { max: 10_000_000 } };
+    const calls = runCalls(link, [options, { ...options, seed: 2, fromMicros: 15 * SECOND }]);
+    return [calls[0]!, calls[1]!];
+  };
+
+  test.each([1_000_000, 3_000_000])(
+    'two of them over %i bit/s: neither starves, and no queue stands',
+    (rate) => {
+      const used = two(rate).map(({ samples }) =>
+        mean(between(samples, 30, 60).map(({ arrived }) => arrived)),
+      );
+      expect(used[0]! + used[1]!).toBeGreaterThan(0.8 * rate);
+      expect(Math.min(...used)).toBeGreaterThan(0.2 * rate);
+      const queue = two(rate)[0].samples.filter(({ seconds }) => seconds > 30);
+      expect(
+        percentile(
+          queue.map(({ queueMs }) => queueMs),
+          0.95,
+        ),
+      ).toBeLessThan(250);
+    },
+  );
 });
 
 describe('media below what the link holds', () => {

@@ -10,10 +10,16 @@ import { SimpleSender, TICK_MICROS, type Sender } from './sender.js';
 
 const FRAME_MICROS = 33_333;
 const PACKET_BYTES = 1_200;
+const SAMPLE_MICROS = 100_000;
+const DELAY_MICROS = 25_000; // as the link's, where it says nothing
+/** The receiver's clock is another one. */
+const RECEIVER_CLOCK_MICROS = 7_777_777_777;
 export const SECOND = 1_000_000;
 
 export interface CallOptions extends LinkOptions {
   seconds: number;
+  /** The call begins then. */
+  fromMicros?: number;
   bounds?: SendSideBounds;
   /** What the camera gives at most: bits per second at a time. */
   application?: (nowMicros: number) => number;
@@ -41,93 +47,134 @@ export interface Sample {
   lost: number;
 }
 
-export interface CallResult {
+/** One side's call; several may share a link. */
+export class Call {
+  readonly estimator = new SendSideEstimator();
   /** Ten a second. */
-  samples: Sample[];
-  estimator: SendSideEstimator;
-  feedbackPackets: number;
-}
+  readonly samples: Sample[] = [];
+  feedbackPackets = 0;
+  readonly #options: CallOptions;
+  readonly #link: Bottleneck;
+  readonly #random: () => number;
+  readonly #writer = new TransportFeedbackWriter();
+  readonly #sender: Sender;
+  readonly #arriving: { at: number; sequence: number; bytes: number }[] = [];
+  readonly #returning: { at: number; bytes: Uint8Array }[] = [];
+  #nextFrame: number;
+  #nextKey: number;
+  #sample = { sent: 0, arrived: 0, queue: 0, lost: 0 };
 
-export function runCall(options: CallOptions): CallResult {
-  const { seconds, bounds, application = () => Infinity, probes: canProbe = true } = options;
-  const { keyFrameFactor = 1, keyFrameMicros = Infinity, feedbackLoss = 0 } = options;
-  const link = new Bottleneck(options);
-  const random = randomOf((options.seed ?? 1) + 1_000);
-  const estimator = new SendSideEstimator();
-  if (bounds !== undefined) estimator.setBounds(bounds, 0);
-  const writer = new TransportFeedbackWriter();
-  const sender = options.sender ?? new SimpleSender();
-  const delay = options.delayMicros ?? 25_000;
-  const arriving: { at: number; sequence: number; bytes: number }[] = [];
-  const returning: { at: number; bytes: Uint8Array }[] = [];
-  const samples: Sample[] = [];
-  let nextFrame = 0;
-  let nextKey = keyFrameMicros;
-  let feedbackPackets = 0;
-  let sample = { sent: 0, arrived: 0, queue: 0, lost: 0 };
+  constructor(options: CallOptions, link: Bottleneck) {
+    this.#options = options;
+    this.#link = link;
+    this.#random = randomOf((options.seed ?? 1) + 1_000);
+    this.#sender = options.sender ?? new SimpleSender();
+    this.#nextFrame = options.fromMicros ?? 0;
+    this.#nextKey = options.keyFrameMicros ?? Infinity;
+    if (options.bounds !== undefined) this.estimator.setBounds(options.bounds, 0);
+  }
 
-  const takeProbes = (now: number): void => {
-    for (const probe of estimator.takeProbes()) if (canProbe) sender.probe(probe, now);
-  };
-
-  for (let now = 0; now < seconds * SECOND; now += TICK_MICROS) {
-    link.advance(now);
-    options.onTick?.(now, estimator);
-    if (now >= nextFrame) {
-      nextFrame += FRAME_MICROS;
-      const rate =
-        options.layered === true ? application(now) : Math.min(estimator.targetBitrate, application(now));
-      let bytes = ((rate * FRAME_MICROS) / 8 / SECOND) * (0.8 + 0.4 * random());
-      if (now >= nextKey) {
-        nextKey += keyFrameMicros;
-        bytes *= keyFrameFactor;
-      }
-      for (; bytes > 0; bytes -= PACKET_BYTES)
-        sender.queue(Math.max(60, Math.min(PACKET_BYTES, Math.round(bytes))), now);
-    }
-    for (const { sequence, bytes, atMicros } of sender.leave(now, estimator.pacingBitrate)) {
-      const at = link.send(bytes, atMicros);
-      sample.sent += bytes;
-      sample.queue = Math.max(sample.queue, link.waitMicros(atMicros));
-      if (at === undefined) sample.lost++;
-      else arriving.push({ at, sequence, bytes });
-    }
-
-    while (arriving.length > 0 && arriving[0]!.at <= now) {
-      const { at, sequence, bytes } = arriving.shift()!;
-      sample.arrived += bytes;
-      writer.handlePacket(sequence, at + 7_777_777_777); // the receiver's clock is another one
-    }
-    for (const packet of writer.poll(now + 7_777_777_777, 1, 2))
-      if (random() >= feedbackLoss) returning.push({ at: now + delay, bytes: writeRtcp([packet]) });
-    while (returning.length > 0 && returning[0]!.at <= now) {
-      for (const packet of parseRtcp(returning.shift()!.bytes).packets) {
-        if (packet.type !== 'twcc') continue;
-        feedbackPackets++;
-        const feedback = sender.read(packet, now);
-        if (feedback === undefined) throw new Error('feedback that the sender cannot read');
-        estimator.handleFeedback(feedback, now);
-        takeProbes(now);
-      }
-    }
-    const deadline = estimator.nextDeadline();
+  tick(now: number): void {
+    if (now < (this.#options.fromMicros ?? 0)) return;
+    this.#options.onTick?.(now, this.estimator);
+    if (now >= this.#nextFrame) this.#encode(now);
+    this.#send(now);
+    this.#receive(now);
+    this.#hear(now);
+    const deadline = this.estimator.nextDeadline();
     if (deadline !== undefined && now >= deadline) {
-      estimator.poll(now);
-      takeProbes(now);
+      this.estimator.poll(now);
+      this.#takeProbes(now);
     }
-    if ((now + TICK_MICROS) % 100_000 === 0) {
-      samples.push({
-        seconds: (now + TICK_MICROS) / SECOND,
-        target: estimator.targetBitrate,
-        sent: sample.sent * 80,
-        arrived: sample.arrived * 80,
-        queueMs: sample.queue / 1_000,
-        lost: sample.lost,
-      });
-      sample = { sent: 0, arrived: 0, queue: 0, lost: 0 };
+    if ((now + TICK_MICROS) % SAMPLE_MICROS === 0) this.#note(now + TICK_MICROS);
+  }
+
+  #encode(now: number): void {
+    const {
+      application = () => Infinity,
+      layered = false,
+      keyFrameFactor = 1,
+      keyFrameMicros = 0,
+    } = this.#options;
+    this.#nextFrame += FRAME_MICROS;
+    const rate = layered ? application(now) : Math.min(this.estimator.targetBitrate, application(now));
+    let bytes = ((rate * FRAME_MICROS) / 8 / SECOND) * (0.8 + 0.4 * this.#random());
+    if (now >= this.#nextKey) {
+      this.#nextKey += keyFrameMicros;
+      bytes *= keyFrameFactor;
+    }
+    for (; bytes > 0; bytes -= PACKET_BYTES)
+      this.#sender.queue(Math.max(60, Math.min(PACKET_BYTES, Math.round(bytes))), now);
+  }
+
+  #send(now: number): void {
+    for (const { sequence, bytes, atMicros } of this.#sender.leave(now, this.estimator.pacingBitrate)) {
+      const at = this.#link.send(bytes, atMicros);
+      this.#sample.sent += bytes;
+      this.#sample.queue = Math.max(this.#sample.queue, this.#link.waitMicros(atMicros));
+      if (at === undefined) this.#sample.lost++;
+      else this.#arriving.push({ at, sequence, bytes });
     }
   }
-  return { samples, estimator, feedbackPackets };
+
+  #receive(now: number): void {
+    const { feedbackLoss = 0, delayMicros = DELAY_MICROS } = this.#options;
+    while (this.#arriving.length > 0 && this.#arriving[0]!.at <= now) {
+      const { at, sequence, bytes } = this.#arriving.shift()!;
+      this.#sample.arrived += bytes;
+      this.#writer.handlePacket(sequence, at + RECEIVER_CLOCK_MICROS);
+    }
+    for (const packet of this.#writer.poll(now + RECEIVER_CLOCK_MICROS, 1, 2))
+      if (this.#random() >= feedbackLoss)
+        this.#returning.push({ at: now + delayMicros, bytes: writeRtcp([packet]) });
+  }
+
+  #hear(now: number): void {
+    while (this.#returning.length > 0 && this.#returning[0]!.at <= now) {
+      for (const packet of parseRtcp(this.#returning.shift()!.bytes).packets) {
+        if (packet.type !== 'twcc') continue;
+        this.feedbackPackets++;
+        const feedback = this.#sender.read(packet, now);
+        if (feedback === undefined) throw new Error('feedback that the sender cannot read');
+        this.estimator.handleFeedback(feedback, now);
+        this.#takeProbes(now);
+      }
+    }
+  }
+
+  #takeProbes(now: number): void {
+    for (const probe of this.estimator.takeProbes())
+      if (this.#options.probes !== false) this.#sender.probe(probe, now);
+  }
+
+  #note(now: number): void {
+    const { sent, arrived, queue, lost } = this.#sample;
+    const bits = (8 * SECOND) / SAMPLE_MICROS;
+    this.samples.push({
+      seconds: now / SECOND,
+      target: this.estimator.targetBitrate,
+      sent: sent * bits,
+      arrived: arrived * bits,
+      queueMs: queue / 1_000,
+      lost,
+    });
+    this.#sample = { sent: 0, arrived: 0, queue: 0, lost: 0 };
+  }
+}
+
+export function runCall(options: CallOptions): Call {
+  return runCalls(options, [options])[0]!;
+}
+
+/** Several over one link. */
+export function runCalls(link: LinkOptions & { seconds: number }, all: readonly CallOptions[]): Call[] {
+  const bottleneck = new Bottleneck(link);
+  const calls = all.map((options) => new Call(options, bottleneck));
+  for (let now = 0; now < link.seconds * SECOND; now += TICK_MICROS) {
+    bottleneck.advance(now);
+    for (const call of calls) call.tick(now);
+  }
+  return calls;
 }
 
 export const between = (samples: readonly Sample[], from: number, to: number): Sample[] =>
