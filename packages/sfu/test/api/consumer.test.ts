@@ -172,9 +172,11 @@ test('score, layers and trace come to the consumer first, then to its observer; 
   ]);
 });
 
-test('dump() and getStats() are what the media process says', async () => {
+test('dump() is what the media process says with what was negotiated; getStats() what it says', async () => {
   channel.answer('consumer.dump', () => ({ id: 'c', priority: 1 })).answer('consumer.getStats', () => []);
-  expect(await consumer.dump()).toEqual({ id: 'c', priority: 1 });
+  const { rtpParameters, ...rest } = await consumer.dump();
+  expect(rest).toEqual({ id: 'c', priority: 1 });
+  expect(rtpParameters.codecs).toMatchObject(consumer.rtpParameters.codecs);
   expect(await consumer.getStats()).toEqual([]);
 });
 

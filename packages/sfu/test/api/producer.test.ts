@@ -99,10 +99,12 @@ test('send() hands a packet to the media process, and takes nothing but a Buffer
   expect(channel.notices).toHaveLength(1);
 });
 
-test('dump() and getStats() are what the media process says', async () => {
+test('dump() is what the media process says with what was negotiated; getStats() what it says', async () => {
   const dump = { id: 'p', kind: 'audio', type: 'simple', paused: false };
   channel.answer('producer.dump', () => dump).answer('producer.getStats', () => []);
-  expect(await producer.dump()).toEqual(dump);
+  const { rtpParameters, ...rest } = await producer.dump();
+  expect(rest).toEqual(dump);
+  expect(rtpParameters).toMatchObject({ mid: '0', encodings: [{ ssrc: 1111, codecPayloadType: 111 }] });
   expect(await producer.getStats()).toEqual([]);
 });
 
