@@ -133,6 +133,11 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     return this.#rtpCapabilities;
   }
 
+  /** Not for applications: mediasoup's own tests look here. */
+  get transportsForTesting(): ReadonlyMap<string, Transport> {
+    return this.#transports;
+  }
+
   async dump(): Promise<Record<string, unknown>> {
     this.assertOpen();
     return this.#process.request('router.dump', { routerId: this.id });

@@ -31,6 +31,11 @@ export class WebRtcServer<ServerAppData extends AppData = AppData> extends Entit
     this.#onClosed = options.onClosed;
   }
 
+  /** Not for applications: mediasoup's own tests look here. */
+  get webRtcTransportsForTesting(): ReadonlySet<WebRtcTransport> {
+    return this.#transports;
+  }
+
   async dump(): Promise<Record<string, unknown>> {
     this.assertOpen();
     return this.#process.request('webRtcServer.dump', { webRtcServerId: this.id });

@@ -133,6 +133,15 @@ export class Worker<WorkerAppData extends AppData = AppData> extends Entity<Work
     return this.#subprocessClosed;
   }
 
+  /** Not for applications: mediasoup's own tests look here. */
+  get routersForTesting(): ReadonlySet<Router> {
+    return this.#routers;
+  }
+  /** Not for applications: mediasoup's own tests look here. */
+  get webRtcServersForTesting(): ReadonlySet<WebRtcServer> {
+    return this.#webRtcServers;
+  }
+
   async dump(): Promise<Record<string, unknown>> {
     this.assertOpen();
     return { pid: this.pid, ...(await this.#process.request('worker.dump', undefined)) };
