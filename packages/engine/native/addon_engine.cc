@@ -90,6 +90,26 @@ napi_value setKeysFromDtls(EngineObject& engine, const Call& call) {
   return good ? nothing(call) : throwCode(call.env(), "BAD_KEYS", "libcrypto refuses the keys");
 }
 
+napi_value setPlain(EngineObject& engine, const Call& call) {
+  Peer* peer = engine.core().peer(call.u32(0));
+  if (!peer) return noPeer(call);
+  engine.core().setPlain(*peer);
+  return nothing(call);
+}
+napi_value acceptSctp(EngineObject& engine, const Call& call) {
+  Peer* peer = engine.core().peer(call.u32(0));
+  if (!peer) return noPeer(call);
+  peer->takesSctp = true;
+  return nothing(call);
+}
+napi_value ownSocket(EngineObject& engine, const Call& call) {
+  Peer* peer = engine.core().peer(call.u32(0));
+  if (!peer) return noPeer(call);
+  engine.core().ownSocket(*peer, call.u32(1), call.boolean(2));
+  return nothing(call);
+}
+napi_value deliver(EngineObject& engine, const Call& call) { return engine.deliver(call.u32(0), call.bytes(1)); }
+
 napi_value answerChecks(EngineObject& engine, const Call& call) {
   Peer* peer = engine.core().peer(call.u32(0));
   if (!peer) return noPeer(call);
@@ -112,6 +132,8 @@ napi_value setRateLimit(EngineObject& engine, const Call& call) {
   Peer* peer = engine.core().peer(call.u32(0));
   if (!peer) return noPeer(call);
   peer->rate.configure(call.number(1), call.number(2));
+  peer->sourcesMax = call.u32(3);
+  if (peer->receiver) peer->receiver->setSourcesMax(peer->sourcesMax);
   return nothing(call);
 }
 
@@ -223,6 +245,10 @@ void defineEngine(napi_env env, napi_value exports) {
                                    {"selectAddress", bound<selectAddress>},
                                    {"setKeys", bound<setKeys>},
                                    {"setKeysFromDtls", bound<setKeysFromDtls>},
+                                   {"setPlain", bound<setPlain>},
+                                   {"acceptSctp", bound<acceptSctp>},
+                                   {"ownSocket", bound<ownSocket>},
+                                   {"deliver", bound<deliver>},
                                    {"setReport", bound<setReport>},
                                    {"setRateLimit", bound<setRateLimit>},
                                    {"answerChecks", bound<answerChecks>},

@@ -12,7 +12,8 @@ struct Classified {
 
 inline Classified classify(const uint8_t* bytes, uint32_t length) {
   constexpr uint32_t STUN_HEADER = 20, DTLS_RECORD_HEADER = 13, RTP_HEADER = 12, RTCP_HEADER = 8;
-  constexpr uint32_t MAGIC_COOKIE = 0x2112a442;
+  constexpr uint32_t MAGIC_COOKIE = 0x2112a442, SCTP_HEADER = 12;
+  constexpr uint32_t SCTP_PORTS = 5000u << 16 | 5000;  // both ends' port, as everybody has it without negotiation
   if (length < 2) return {0, Drop::TooShort};
   const uint8_t first = bytes[0];
   if (first < 4) {
@@ -26,6 +27,7 @@ inline Classified classify(const uint8_t* bytes, uint32_t length) {
     if (rtcp) return {KIND_RTCP, length < RTCP_HEADER ? Drop::TooShort : Drop::Count};
     return {KIND_RTP, length < RTP_HEADER ? Drop::TooShort : Drop::Count};
   }
+  if (length >= SCTP_HEADER && readU32(bytes) == SCTP_PORTS) return {KIND_SCTP, Drop::Count};
   return {0, Drop::UnknownClass};
 }
 

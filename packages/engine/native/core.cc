@@ -87,33 +87,82 @@ bool Core::accept(uint32_t socket, const Address& from, const uint8_t* bytes, ui
   return true;
 }
 
+bool Core::deliver(Peer& peer, const uint8_t* bytes, uint32_t length, uint64_t nowMicros) {
+  if (batchFull()) return false;
+  Drop drop = length > SLOT_BYTES ? Drop::TooLong : classify(bytes, length).drop;
+  if (drop == Drop::Count && classify(bytes, length).kind != KIND_RTP) drop = Drop::UnknownClass;
+  if (drop == Drop::Count && prepareSlots() == 0) drop = Drop::NoSlot;
+  if (drop != Drop::Count) {
+    counters_.drop(drop);
+    return false;
+  }
+  const uint32_t slot = prepared_[preparedCount_ - 1];
+  memcpy(slots_.bytes(slot), bytes, length);
+  if (!process(&peer, false, KIND_RTP, slot, length, NO_PEER, Address{}, nowMicros)) return false;
+  preparedCount_--;
+  return true;
+}
+
+Peer* Core::ownerOf(uint32_t socket, const Address& from) const {
+  if (socket >= owners_.size()) return nullptr;
+  const SocketOwner& owner = owners_[socket];
+  Peer* peer = peers_.find(owner.peer);
+  if (!peer || owner.latch) return peer;
+  const uint8_t* selected = peer->selected.bytes;
+  const bool same = selected[0] == from.bytes[0] && memcmp(selected + 2, from.bytes + 2, ADDRESS_BYTES - 2) == 0;
+  return same ? peer : nullptr;
+}
+
 bool Core::process(uint32_t slot, uint32_t length, uint32_t socket, const Address& from, uint64_t nowMicros) {
+  const Classified classified = classify(slots_.bytes(slot), length);
+  if (classified.drop != Drop::Count) {
+    counters_.drop(classified.drop);
+    return false;
+  }
+  Peer* peer = peers_.find(tuples_.find(socket, from));
+  if (classified.kind == KIND_STUN) {
+    if (handleCheck(peer, slot, length, socket, from, nowMicros)) return false;
+  } else if (!peer) {
+    Peer* owner = ownerOf(socket, from);
+    if (owner) return process(owner, true, classified.kind, slot, length, socket, from, nowMicros);
+  }
+  return process(peer, false, classified.kind, slot, length, socket, from, nowMicros);
+}
+
+bool Core::process(Peer* peer, bool unbound, uint32_t kind, uint32_t slot, uint32_t length, uint32_t socket,
+                   const Address& from, uint64_t nowMicros) {
   const auto refuse = [this](Drop drop) {
     counters_.drop(drop);
     return false;
   };
-  const Classified classified = classify(slots_.bytes(slot), length);
-  if (classified.drop != Drop::Count) return refuse(classified.drop);
-  Peer* peer = peers_.find(tuples_.find(socket, from));
-  if (classified.kind != KIND_STUN) {
-    if (!peer) return refuse(classified.kind == KIND_DTLS ? Drop::DtlsUnverifiedAddress : Drop::NoPeer);
+  if (kind != KIND_STUN) {
+    if (!peer) return refuse(kind == KIND_DTLS ? Drop::DtlsUnverifiedAddress : Drop::NoPeer);
     if (!peer->rate.take(nowMicros)) return refuse(Drop::RateLimit);
   }
-
-  if (classified.kind == KIND_STUN && handleCheck(peer, slot, length, socket, from, nowMicros)) return false;
+  if (kind == KIND_SCTP && !peer->takesSctp) return refuse(Drop::UnknownClass);
+  if (unbound) {
+    // Nobody has authenticated these.
+    if (kind == KIND_DTLS) return refuse(Drop::DtlsUnverifiedAddress);
+    if (kind == KIND_SCTP && owners_[socket].latch && !(peer->receiver && peer->receiver->plain()))
+      return refuse(Drop::NoPeer);
+  }
 
   uint32_t* row = shared_.rows + static_cast<size_t>(rowCount_) * ROW_WORDS;
   memset(row, 0, ROW_WORDS * sizeof(uint32_t));
-  row[ROW_KIND] = classified.kind;
+  row[ROW_KIND] = kind;
   row[ROW_SLOT] = slot;
   row[ROW_OFFSET] = slot * SLOT_BYTES;
   row[ROW_LENGTH] = length;
   row[ROW_PEER] = peer ? peer->id : NO_PEER;
   row[ROW_SOCKET] = socket;
   memcpy(row + ROW_ADDRESS, from.bytes, ADDRESS_BYTES);
-  if (classified.kind == KIND_RTP || classified.kind == KIND_RTCP) {
-    const Drop drop = classified.kind == KIND_RTP ? openRtp(*peer, slot, length, row) : openRtcp(*peer, slot, length, row);
+  if (kind == KIND_RTP || kind == KIND_RTCP) {
+    const Drop drop = kind == KIND_RTP ? openRtp(*peer, slot, length, row) : openRtcp(*peer, slot, length, row);
     if (drop != Drop::Count) return refuse(drop);
+  }
+  if (unbound && bindAddress(*peer, socket, from) && owners_[socket].latch) {
+    owners_[socket].latch = false;
+    selectAddress(*peer, socket, from);
   }
   batchSlots_[rowCount_++] = slot;
   batchMicros_ = nowMicros;
@@ -317,7 +366,25 @@ bool Core::setKeys(Peer& peer, SrtpProfile profile, const MasterKeys& keys) {
   if (!receiver->init(profile, keys.receiveKey, keys.receiveSalt)) return false;
   peer.sender = std::move(sender);
   peer.receiver = std::move(receiver);
+  peer.receiver->setSourcesMax(peer.sourcesMax);
   return true;
+}
+
+void Core::setPlain(Peer& peer) {
+  peer.sender = std::make_unique<SrtpSender>();
+  peer.receiver = std::make_unique<PeerReceiver>();
+  peer.receiver->setSourcesMax(peer.sourcesMax);
+}
+
+void Core::ownSocket(Peer& peer, uint32_t socket, bool latch) {
+  constexpr uint32_t SOCKETS_MAX = 1 << 16;
+  if (socket >= SOCKETS_MAX) return;
+  if (owners_.size() <= socket) owners_.resize(socket + 1);
+  owners_[socket] = {peer.id, latch};
+}
+
+void Core::forgetSocket(uint32_t socket) {
+  if (socket < owners_.size()) owners_[socket] = {};
 }
 
 Counters& Core::counters() {

@@ -29,6 +29,8 @@ class Core {
   bool accept(uint32_t socket, const Address& from, const uint8_t* bytes, uint32_t length, uint64_t nowMicros);
   uint32_t rowCount() const { return rowCount_; }
   bool batchFull() const { return rowCount_ >= BATCH_ROWS; }
+  /// RTP of a peer without an address. @return false when the batch is full, or it went no further (counted)
+  bool deliver(Peer& peer, const uint8_t* bytes, uint32_t length, uint64_t nowMicros);
   /// Slots of the batch that nobody retained are free again.
   void endBatch();
 
@@ -52,6 +54,13 @@ class Core {
   bool selectAddress(Peer& peer, uint32_t socket, const Address& address);
   /// Replay lists start anew. @return false when libcrypto refuses
   bool setKeys(Peer& peer, SrtpProfile profile, const MasterKeys& keys);
+  /// In place of keys: RTP and RTCP as they are.
+  void setPlain(Peer& peer);
+  /// What comes to this socket from the peer's chosen remote address is the peer's, whatever local address it came to.
+  /// `latch`: so is the first packet that it can open, from wherever, and its source becomes the chosen address; once.
+  void ownSocket(Peer& peer, uint32_t socket, bool latch);
+  /// The number may be another socket's next.
+  void forgetSocket(uint32_t socket);
   /// `places` are triples of offset, entry and base. @return false for one that does not fit the bytes
   bool setReport(Peer& peer, const uint8_t* bytes, size_t length, const uint32_t* places, size_t count);
   Peer* peer(uint32_t id) const { return peers_.find(id); }
@@ -67,8 +76,18 @@ class Core {
   const Shared& shared() const { return shared_; }
 
  private:
+  struct SocketOwner {
+    uint32_t peer = NO_PEER;
+    bool latch = false;
+  };
+
   /// One datagram that lies in `slot`. @return whether it became a row
   bool process(uint32_t slot, uint32_t length, uint32_t socket, const Address& from, uint64_t nowMicros);
+  /// The same, of a peer that is known. `unbound`: the address is not bound to it yet.
+  bool process(Peer* peer, bool unbound, uint32_t kind, uint32_t slot, uint32_t length, uint32_t socket, const Address& from,
+               uint64_t nowMicros);
+  /// Who may take a packet from an address that nobody has.
+  Peer* ownerOf(uint32_t socket, const Address& from) const;
   /// @return whether the check is done with: answered, or dropped
   bool handleCheck(Peer* peer, uint32_t slot, uint32_t length, uint32_t socket, const Address& from, uint64_t nowMicros);
   /// The owner answers a check of this batch: what it was, and with what.
@@ -85,6 +104,7 @@ class Core {
   EntryLists lists_;
   TupleTable tuples_;
   CheckNames checkNames_;
+  std::vector<SocketOwner> owners_;  // by socket
   Transmitter transmitter_;
   Forwarder forwarder_;
   GcmCode gcmCode_ = bestGcmCode();

@@ -92,6 +92,7 @@ napi_value EngineObject::bind(const Call& call) {
 
 void EngineObject::unbind(uint32_t socket) {
   if (poller_) poller_->remove(socket);
+  core_->forgetSocket(socket);
   core_->transmitter().removeSocket(socket);
 }
 
@@ -129,7 +130,7 @@ uint32_t EngineObject::flush(uint32_t commands) {
   return refused;
 }
 
-bool EngineObject::runBatch(uint64_t nowMicros) {
+bool EngineObject::runBatch(uint64_t nowMicros, bool called) {
   core_->counters().batches++;
   inBatch_ = true;
   napi_handle_scope scope;
@@ -139,8 +140,8 @@ bool EngineObject::runBatch(uint64_t nowMicros) {
   napi_get_reference_value(env_, resource_, &resource);
   napi_value arguments[] = {toValue(env_, static_cast<double>(core_->rowCount())),
                             toValue(env_, static_cast<double>(nowMicros))};
-  // make_callback also runs the microtasks and ticks that onBatch left; inside inject() the caller's stack does that.
-  const napi_status status = memory_ ? napi_call_function(env_, resource, onBatch, 2, arguments, &result)
+  // make_callback also runs the microtasks and ticks that onBatch left; with a caller, its stack does that.
+  const napi_status status = called ? napi_call_function(env_, resource, onBatch, 2, arguments, &result)
                                      : napi_make_callback(env_, async_, resource, onBatch, 2, arguments, &result);
   uint32_t commands = 0;
   if (status == napi_ok && !closeAfterBatch_ && napi_get_value_uint32(env_, result, &commands) == napi_ok) {
@@ -169,7 +170,7 @@ size_t EngineObject::onReadable() {
     total += core_->counters().received - before;
     if (core_->rowCount() == 0) {
       sendNow();  // what was answered without a row
-    } else if (!runBatch(nowMicros)) {
+    } else if (!runBatch(nowMicros, false)) {
       reportException();
     }
     if (!core_ || !more) break;
@@ -209,13 +210,23 @@ napi_value EngineObject::inject(const Call::Bytes& packed, uint32_t count, uint6
       i++;
       if (i < count && !core_->batchFull()) continue;
     }
-    if (core_->rowCount() > 0 && onBatch_ && !runBatch(nowMicros)) return nullptr;  // the exception is the caller's
+    if (core_->rowCount() > 0 && onBatch_ && !runBatch(nowMicros, true)) return nullptr;  // the exception is the caller's
     if (!core_) break;
     if (!onBatch_) core_->endBatch();
     core_->kick();
   }
   if (core_) poll();
   return undefined(env_);
+}
+
+napi_value EngineObject::deliver(uint32_t id, const Call::Bytes& bytes) {
+  if (inBatch_) return throwCode(env_, "IN_BATCH", "deliver inside onBatch");
+  Peer* peer = core_->peer(id);
+  if (!peer || !onBatch_) return toValue(env_, false);
+  const uint64_t nowMicros = now();
+  const bool taken = core_->deliver(*peer, bytes.data, static_cast<uint32_t>(bytes.length), nowMicros);
+  if (taken && !runBatch(nowMicros, true)) return nullptr;  // the exception is the caller's
+  return toValue(env_, taken);
 }
 
 void EngineObject::close() {

@@ -30,6 +30,8 @@ class EngineObject : public PollerOwner {
   void sendSoon() {
     if (!inBatch_) sendNow();
   }
+  /// RTP that a peer without an address sends. @return whether it became a row
+  napi_value deliver(uint32_t peer, const Call::Bytes& bytes);
   napi_value inject(const Call::Bytes& packed, uint32_t count, uint64_t nowMicros);
   void close();
 
@@ -47,7 +49,8 @@ class EngineObject : public PollerOwner {
   void sendNow();
   void watchWaiting();
   /// Rows → onBatch → commands → out. @return false when onBatch threw; the exception is pending then
-  bool runBatch(uint64_t nowMicros);
+  /// `called`: from within a call of JavaScript, not from the event loop.
+  bool runBatch(uint64_t nowMicros, bool called);
   void reportException();
 
   napi_env env_;

@@ -2,7 +2,19 @@
 
 namespace tertulia {
 
+Opened PeerReceiver::openPlainRtp(uint8_t* packet, uint32_t length) {
+  Opened opened;
+  if (!parseRtpHeader(packet, length, opened.header) || !rtpPadding(packet, length, opened.header, opened.padding)) {
+    opened.drop = Drop::RtpMalformed;
+    return opened;
+  }
+  opened.length = length;
+  opened.roc = static_cast<uint32_t>(sources_.extend(opened.header.ssrc, opened.header.sequence, sourcesMax_) >> 16);
+  return opened;
+}
+
 Opened PeerReceiver::openRtp(uint8_t* packet, uint32_t length) {
+  if (plain()) return openPlainRtp(packet, length);
   Opened opened;
   const auto refuse = [&opened](Drop drop) {
     opened.drop = drop;
@@ -17,7 +29,7 @@ Opened PeerReceiver::openRtp(uint8_t* packet, uint32_t length) {
   if (window) {
     if (!window->estimate(opened.header.sequence, index)) return refuse(Drop::SrtpReplay);
     if (window->check(index) != ReplayWindow::Verdict::Fresh) return refuse(Drop::SrtpReplay);
-  } else if (rtp_.full()) {
+  } else if (rtp_.full(sourcesMax_)) {
     return refuse(Drop::SsrcLimit);
   }
 
@@ -33,6 +45,11 @@ Opened PeerReceiver::openRtp(uint8_t* packet, uint32_t length) {
 Opened PeerReceiver::openRtcp(uint8_t* packet, uint32_t length) {
   constexpr uint32_t ENCRYPTED = 0x80000000;
   Opened opened;
+  if (plain()) {
+    opened.header.ssrc = readU32(packet + 4);
+    opened.length = length;
+    return opened;
+  }
   const auto refuse = [&opened](Drop drop) {
     opened.drop = drop;
     return opened;
@@ -43,7 +60,7 @@ Opened PeerReceiver::openRtcp(uint8_t* packet, uint32_t length) {
   const uint32_t index = word & SRTCP_INDEX_MASK;
   opened.header.ssrc = readU32(packet + 4);
   ReplayWindow* window = rtcp_.find(opened.header.ssrc);
-  if (window ? window->check(index) != ReplayWindow::Verdict::Fresh : rtcp_.full()) {
+  if (window ? window->check(index) != ReplayWindow::Verdict::Fresh : rtcp_.full(sourcesMax_)) {
     return refuse(window ? Drop::SrtpReplay : Drop::SsrcLimit);
   }
   opened.length = static_cast<uint32_t>(srtp_.unprotectRtcp(packet, length));

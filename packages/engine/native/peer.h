@@ -14,7 +14,7 @@
 namespace tertulia {
 
 constexpr size_t PEER_TUPLES_MAX = 8;   // ICE pairs kept alive at once, as in other servers
-constexpr size_t PEER_SOURCES_MAX = 64;  // SSRCs; a browser with simulcast and RTX uses about ten
+constexpr size_t PEER_SOURCES_MAX = 64;  // SSRCs, unless setRateLimit says more; a browser with simulcast and RTX uses about ten
 
 struct Tuple {
   uint32_t socket = 0;
@@ -58,7 +58,7 @@ class TokenBucket {
   uint64_t filledMicros_ = 0;
 };
 
-/// Replay state per SSRC, at most PEER_SOURCES_MAX. A source gets its place with its first authenticated packet.
+/// Replay state per SSRC. A source gets its place with its first authenticated packet.
 class SourceStates {
  public:
   ReplayWindow* find(uint32_t ssrc) {
@@ -68,7 +68,7 @@ class SourceStates {
     }
     return nullptr;
   }
-  bool full() const { return ssrcs_.size() >= PEER_SOURCES_MAX; }
+  bool full(size_t most) const { return ssrcs_.size() >= most; }
   ReplayWindow* add(uint32_t ssrc) {
     ssrcs_.push_back(ssrc);
     windows_.push_back(std::make_unique<ReplayWindow>());
@@ -79,6 +79,39 @@ class SourceStates {
   std::vector<uint32_t> ssrcs_;
   std::vector<std::unique_ptr<ReplayWindow>> windows_;
   size_t last_ = 0;
+};
+
+/// Roll-over counters of sources that nobody authenticates. No packet is refused; of too many sources the oldest goes.
+class PlainSources {
+ public:
+  uint64_t extend(uint32_t ssrc, uint16_t sequence, size_t sourcesMax) {
+    Source* source = nullptr;
+    for (Source& each : sources_)
+      if (each.ssrc == ssrc) source = &each;
+    if (!source) {
+      if (sources_.size() < sourcesMax) {
+        sources_.push_back({});
+        source = &sources_.back();
+      } else {
+        source = &sources_[next_++ % sources_.size()];
+      }
+      *source = {ssrc, FIRST_TURN + sequence};
+      return source->highest;
+    }
+    const auto distance = static_cast<int16_t>(sequence - static_cast<uint16_t>(source->highest));
+    const uint64_t index = source->highest + static_cast<uint64_t>(static_cast<int64_t>(distance));
+    if (distance > 0) source->highest = index;
+    return index;
+  }
+
+ private:
+  static constexpr uint64_t FIRST_TURN = 1 << 16;  // what was sent before the first one seen has a number, too
+  struct Source {
+    uint32_t ssrc = 0;
+    uint64_t highest = 0;
+  };
+  std::vector<Source> sources_;
+  size_t next_ = 0;
 };
 
 /// What opening a packet gave.
@@ -97,10 +130,17 @@ class PeerReceiver {
   /// In place. Cheap checks first, then the tag, and only then does anything change.
   Opened openRtp(uint8_t* packet, uint32_t length);
   Opened openRtcp(uint8_t* packet, uint32_t length);
+  /// Without keys: everything passes.
+  bool plain() const { return srtp_.plain(); }
+  void setSourcesMax(size_t sources) { sourcesMax_ = sources; }
 
  private:
+  Opened openPlainRtp(uint8_t* packet, uint32_t length);
+
   SrtpReceiver srtp_;
   SourceStates rtp_, rtcp_;
+  PlainSources sources_;
+  size_t sourcesMax_ = PEER_SOURCES_MAX;
 };
 
 struct alignas(64) Peer : InArena<Peer> {
@@ -118,6 +158,8 @@ struct alignas(64) Peer : InArena<Peer> {
   std::vector<Tuple> tuples;
   Address selected;                    // what `destination` was made of
   std::unique_ptr<PeerChecks> checks;  // once its checks may be answered here
+  size_t sourcesMax = PEER_SOURCES_MAX;
+  bool takesSctp = false;  // without DTLS around it
 };
 
 /// Peers by id. An id is index | generation << 16, so that the id of a closed peer never means its successor.

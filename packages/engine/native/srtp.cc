@@ -146,6 +146,10 @@ size_t SrtpSender::protectRtp(uint8_t* packet, size_t headerLength, const uint8_
   const uint16_t sequence = readU16(packet + 2);
   uint8_t* body = packet + headerLength;
   uint8_t* tag = body + payloadLength;
+  if (profile_ == SrtpProfile::None) {
+    if (payload != body) memmove(body, payload, payloadLength);
+    return headerLength + payloadLength;
+  }
   if (size.aead) {
     uint8_t iv[12];
     gcmIv(iv, rtp_.salt, ssrc, roc, sequence);
@@ -164,6 +168,10 @@ size_t SrtpSender::protectRtp(uint8_t* packet, size_t headerLength, const uint8_
 size_t SrtpSender::protectRtcp(uint8_t* packet, const uint8_t* plain, size_t length, uint32_t index) {
   constexpr size_t CLEAR = 8;  // first header and sender's SSRC
   const SrtpProfileSizes& size = sizes(profile_);
+  if (profile_ == SrtpProfile::None) {
+    memcpy(packet, plain, length);
+    return length;
+  }
   const uint32_t ssrc = readU32(plain + 4);
   uint8_t indexWord[4];
   writeU32(indexWord, index | SRTCP_ENCRYPTED);

@@ -68,6 +68,7 @@ struct SrtpSessionKeys {
   EvpContext cipher;  // AES-CM in both directions; AES-GCM for opening
 };
 
+/// Without keys, SrtpProfile::None: packets go out as they are.
 class SrtpSender : public InArena<SrtpSender> {
  public:
   /// @return false when libcrypto refuses (out of memory, FIPS rules).
@@ -108,6 +109,8 @@ class SrtpReceiver {
   size_t rtpTagBytes() const { return sizes(profile_).rtpTag; }
   /// Least bytes of an SRTCP packet: RTCP header, tag, index.
   size_t rtcpLeastBytes() const { return 8 + sizes(profile_).rtcpTag + 4; }
+  /// Nothing is encrypted and nobody is authenticated.
+  bool plain() const { return profile_ == SrtpProfile::None; }
 
   /// In place. @return plain length, 0 when the tag is wrong. A refused packet's bytes are worthless afterwards.
   size_t unprotectRtp(uint8_t* packet, size_t length, size_t headerLength, uint32_t roc);

@@ -192,6 +192,35 @@ export class Engine {
     this.#use((native) => native.setKeysFromDtls(peer, dtls.native));
   }
 
+  // ---- peers without ICE ----
+
+  /** In place of keys: RTP and RTCP of this peer are neither encrypted nor authenticated, and no repetition is refused. */
+  setPlain(peer: number): void {
+    this.#use((native) => native.setPlain(peer));
+  }
+
+  /** SCTP of this peer comes without DTLS around it (KIND_SCTP). */
+  acceptSctp(peer: number): void {
+    this.#use((native) => native.acceptSctp(peer));
+  }
+
+  /**
+   * The socket is this peer's alone: what comes from its selected remote address is accepted, whatever local address it came
+   * to. Others are dropped as 'no-peer'.
+   * @param latch once, the first packet that the peer's keys open binds and selects the address that it came from
+   */
+  ownSocket(peer: number, socket: number, latch: boolean): void {
+    this.#use((native) => native.ownSocket(peer, socket, latch));
+  }
+
+  /**
+   * An RTP packet of a peer that has no address: a batch of its own, before this returns. Not inside `onBatch`.
+   * @returns false when it went no further (counted)
+   */
+  deliver(peer: number, bytes: Uint8Array): boolean {
+    return this.#use((native) => native.deliver(peer, bytes)) ?? false;
+  }
+
   /**
    * From now on the engine repeats answers to STUN checks by itself: when `sendTo` has answered one from the selected address
    * with a success, the next from there that differs in transaction id and integrity only never reaches `onBatch`. One in
@@ -212,9 +241,12 @@ export class Engine {
     return this.#use((native) => native.setReport(peer, bytes, places));
   }
 
-  /** Packets beyond it are dropped before decryption. Default 5,000/s, burst 1,000. */
-  setRateLimit(peer: number, packetsPerSecond: number, burst: number): void {
-    this.#use((native) => native.setRateLimit(peer, packetsPerSecond, burst));
+  /**
+   * Packets beyond it are dropped before decryption. Default 5,000/s, burst 1,000.
+   * @param sources how many SSRCs it may send
+   */
+  setRateLimit(peer: number, packetsPerSecond: number, burst: number, sources = 64): void {
+    this.#use((native) => native.setRateLimit(peer, packetsPerSecond, burst, sources));
   }
 
   /** A plain compound; protected and sent, inside a batch together with the batch's packets. */

@@ -20,6 +20,8 @@ export const KIND_STUN = 0;
 export const KIND_DTLS = 1;
 export const KIND_RTP = 2;
 export const KIND_RTCP = 3;
+/** SCTP without DTLS around it, of peers that take it: `acceptSctp`. */
+export const KIND_SCTP = 4;
 
 // A row: one datagram that passed. Words up to ROW_SOCKET hold for all kinds, those from ROW_SSRC for RTP
 // (RTCP: ROW_SSRC is the sender's), ROW_ADDRESS for all.

@@ -50,9 +50,13 @@ export interface NativeEngine {
     sendSalt: Uint8Array,
   ): void;
   setKeysFromDtls(peer: number, dtls: NativeDtls): void;
+  setPlain(peer: number): void;
+  acceptSctp(peer: number): void;
+  ownSocket(peer: number, socket: number, latch: boolean): void;
+  deliver(peer: number, bytes: Uint8Array): boolean | undefined;
   answerChecks(peer: number, fragment: string, password: Uint8Array, refreshMicros: number): boolean;
   setReport(peer: number, bytes: Uint8Array, places: Uint32Array): boolean;
-  setRateLimit(peer: number, packetsPerSecond: number, burst: number): void;
+  setRateLimit(peer: number, packetsPerSecond: number, burst: number, sources: number): void;
   sendRtcp(peer: number, bytes: Uint8Array): boolean | undefined;
   poll(): number | undefined;
   setPacing(peer: number, bitsPerSecond: number, burstMicros: number): void;
