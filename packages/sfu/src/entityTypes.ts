@@ -157,8 +157,8 @@ export interface DirectTransportStat extends BaseTransportStats {
 
 export interface RtpListenerDump {
   ssrcTable: { key: number; value: string }[];
-  midTable: { key: number; value: string }[];
-  ridTable: { key: number; value: string }[];
+  midTable: { key: string; value: string }[];
+  ridTable: { key: string; value: string }[];
 }
 export interface SctpListenerDump {
   streamIdTable: { key: number; value: string }[];

@@ -4,7 +4,7 @@
  * Nothing here runs. Elsewhere: classes → api/ · what crosses to the media process → channel/messages.ts
  */
 import type { MediaKind, RtpCapabilities, RtpCodecCapability, RtpParameters } from '@tertulia/wire';
-import type { ConsumerLayers, TransportListenIp } from './entityTypes.js';
+import type { BaseTransportStats, ConsumerLayers, TransportListenIp } from './entityTypes.js';
 
 export type {
   MediaKind,
@@ -151,7 +151,11 @@ export interface SctpParameters {
   port: number;
   OS: number;
   MIS: number;
+  /** Bytes of a message that the peer may send. */
   maxMessageSize: number;
+  /** The same by the names that newer clients read, in both directions. */
+  maxSendMessageSize?: number;
+  maxReceiveMessageSize?: number;
 }
 export type SctpState = 'new' | 'connecting' | 'connected' | 'failed' | 'closed';
 
@@ -192,22 +196,12 @@ export type WebRtcTransportOptionsOf<
   WebRtcTransportAppData extends AppData,
 > = WebRtcTransportOptionsBase<WebRtcTransportAppData> & WebRtcTransportListen<Server>;
 
-export interface WebRtcTransportStat {
+export interface WebRtcTransportStat extends BaseTransportStats {
   type: 'webrtc-transport';
-  transportId: string;
-  /** Unix time in ms. */
-  timestamp: number;
-  sctpState?: SctpState;
-  bytesReceived: number;
-  bytesSent: number;
-  rtpBytesReceived: number;
-  rtpBytesSent: number;
   iceRole: IceRole;
   iceState: IceState;
   iceSelectedTuple?: TransportTuple;
   dtlsState: DtlsState;
-  /** Ours: datagrams and packets of this transport that went no further, by reason. */
-  drops: Record<string, number>;
 }
 
 // ---- producers and consumers ----

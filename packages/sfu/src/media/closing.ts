@@ -13,7 +13,7 @@ import type { Producer } from './producer.js';
 import type { Router } from './router.js';
 import type { VirtualStreams } from './virtualStreams.js';
 import type { WebRtcServer } from './webRtcServer.js';
-import type { WebRtcTransport } from './webRtcTransport.js';
+import type { Transport } from './transport.js';
 
 export class Closing {
   readonly #context: MediaContext;
@@ -69,7 +69,7 @@ export class Closing {
     observer.close();
   }
 
-  transport(transport: WebRtcTransport, nowMicros: number): void {
+  transport(transport: Transport, nowMicros: number): void {
     for (const streams of transport.router.virtualStreams.values())
       streams.closeReceiversOf(transport, nowMicros);
     for (const consumer of [...transport.rtp.consumers.values()]) this.consumer(consumer);

@@ -25,12 +25,12 @@ import type { Encoding, Producer } from './producer.js';
 import { streamParameters } from './streamParameters.js';
 import { packetInfo, Tracing } from './tracing.js';
 import type { TraceDirection } from './tracing.js';
-import type { WebRtcTransport } from './webRtcTransport.js';
+import type { Transport } from './transport.js';
 
 export interface ConsumerSettings {
   readonly id: string;
   readonly producer: Producer;
-  readonly transport: WebRtcTransport;
+  readonly transport: Transport;
   readonly rtpParameters: RtpParameters;
   /** Default: the producer's. */
   readonly type?: ConsumerType | undefined;
@@ -78,7 +78,7 @@ export interface ConsumerStream {
 export class Consumer implements OutgoingOwner {
   readonly id: string;
   readonly producer: Producer;
-  readonly transport: WebRtcTransport;
+  readonly transport: Transport;
   readonly kind: MediaKind;
   readonly type: ConsumerType;
   readonly rtpParameters: RtpParameters;

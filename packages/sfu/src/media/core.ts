@@ -9,6 +9,7 @@ import {
   KIND_DTLS,
   KIND_RTCP,
   KIND_RTP,
+  KIND_SCTP,
   KIND_STUN,
   ROW_KIND,
   ROW_LENGTH,
@@ -23,6 +24,7 @@ import type { ChannelEvent, ChannelNotice, Method, RequestOf, ResponseOf } from 
 import type { WorkerLogLevel } from '../types.js';
 import { Closing } from './closing.js';
 import type { MediaContext } from './context.js';
+import { DirectTransport } from './directTransport.js';
 import { Directory } from './directory.js';
 import { DropCounters } from './dropCounters.js';
 import { EnginePort } from './enginePort.js';
@@ -34,7 +36,7 @@ import { ReportWriter } from './reportWriter.js';
 import { REQUESTS } from './requests/index.js';
 import { TimerQueue } from './timerQueue.js';
 import type { VirtualStreams } from './virtualStreams.js';
-import { rowAddress } from './webRtcTransport.js';
+import { rowAddress } from './transport.js';
 
 export interface MediaCoreOptions {
   readonly engine: Engine;
@@ -109,12 +111,18 @@ export class MediaCore {
 
   /** Without an answer; for an entity that is gone it means nothing. */
   handleNotice(notice: ChannelNotice): void {
-    const { transports, dataProducers } = this.directory;
+    const { transports, producers, dataProducers } = this.directory;
     if (notice.notice === 'dataChannel.send') {
       transports.find(notice.transportId)?.data.handleNotice(notice);
     } else if (notice.notice === 'dataProducer.send') {
       const { ppid, data, ...addressees } = notice;
       dataProducers.find(notice.dataProducerId)?.handleMessage(ppid, data, addressees);
+    } else if (notice.notice === 'producer.send') {
+      const transport = producers.find(notice.producerId)?.transport;
+      if (transport instanceof DirectTransport) transport.deliverRtp(notice.packet);
+    } else {
+      const transport = transports.find(notice.transportId);
+      if (transport instanceof DirectTransport) transport.deliverRtcp(notice.packet, this.#engine.now());
     }
     this.#port.flush();
   }
@@ -134,6 +142,7 @@ export class MediaCore {
       const bytes = slab.subarray(offset, offset + rows[at + ROW_LENGTH]!);
       if (kind === KIND_RTCP) byPeer.get(rows[at + ROW_PEER]!)?.handleRtcp(at, bytes, nowMicros);
       else if (kind === KIND_STUN) this.#handleStun(at, bytes, nowMicros);
+      else if (kind === KIND_SCTP) byPeer.get(rows[at + ROW_PEER]!)?.handleSctp(at, bytes);
       else if (kind === KIND_DTLS) byPeer.get(rows[at + ROW_PEER]!)?.handleDtls(at, bytes, nowMicros);
     }
     this.#settle(nowMicros);

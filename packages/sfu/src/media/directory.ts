@@ -11,6 +11,7 @@ import type { Producer } from './producer.js';
 import type { Router } from './router.js';
 import type { VirtualStreams } from './virtualStreams.js';
 import type { WebRtcServer } from './webRtcServer.js';
+import type { Transport } from './transport.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 
 /** Ids of one kind. */
@@ -62,13 +63,13 @@ export class Registry<T> {
 export class Directory {
   readonly webRtcServers = new Registry<WebRtcServer>('WebRtcServer');
   readonly routers = new Registry<Router>('Router');
-  readonly transports = new Registry<WebRtcTransport>('Transport');
+  readonly transports = new Registry<Transport>('Transport');
   readonly producers = new Registry<Producer>('Producer');
   readonly consumers = new Registry<Consumer>('Consumer');
   readonly dataProducers = new Registry<DataProducer>('DataProducer');
   readonly dataConsumers = new Registry<DataConsumer>('DataConsumer');
   readonly rtpObservers = new Registry<RtpObserver>('RtpObserver');
   readonly virtualStreams = new Registry<VirtualStreams>('VirtualStreams');
-  readonly byPeer = new Map<number, WebRtcTransport>();
+  readonly byPeer = new Map<number, Transport>();
   readonly byFragment = new Map<string, WebRtcTransport>();
 }

@@ -30,6 +30,9 @@ export const MEDIA_DROP = [
   'rtx-no-stream', // a retransmission of a stream that has sent nothing itself
   'rtx-not-missing', // a retransmission of a packet that is there, or of none
   'key-frame-no-source', // a request for a key frame of a stream that carries nothing now
+  'dtls-not-expected', // DTLS to a transport without it
+  'sctp-not-expected', // SCTP without DTLS to a transport that has it in DTLS, or not at all
+  'rtp-direct-refused', // what the application sent is not RTP, or came while nobody can take it
 ] as const;
 export type MediaDropReason = (typeof MEDIA_DROP)[number];
 

@@ -26,7 +26,7 @@ import { NACK_LIMITS, VIDEO_NACK_LIMITS } from './receive/nackGenerator.js';
 import { SCORE } from './receive/streamScore.js';
 import { packetInfo, Tracing } from './tracing.js';
 import type { TraceDirection } from './tracing.js';
-import type { WebRtcTransport } from './webRtcTransport.js';
+import type { Transport } from './transport.js';
 
 export { mediaCodecs, offersNack } from './codecs.js';
 export { Encoding, MediaStream, RetransmissionStream } from './receive/encoding.js';
@@ -51,7 +51,7 @@ export interface ProducerSettings {
   readonly id: string;
   readonly kind: MediaKind;
   readonly rtpParameters: RtpParameters;
-  readonly transport: WebRtcTransport;
+  readonly transport: Transport;
   readonly paused: boolean;
   readonly type?: ProducerType | undefined;
   readonly rtpMapping?: RtpMapping | undefined;
@@ -65,7 +65,7 @@ export class Producer {
   readonly type: ProducerType;
   readonly rtpParameters: RtpParameters;
   readonly rtpMapping: RtpMapping | undefined;
-  readonly transport: WebRtcTransport;
+  readonly transport: Transport;
   readonly consumers = new Set<Consumer>();
   readonly encodings: readonly Encoding[];
   readonly sinks = new Set<PacketSink>();

@@ -5,6 +5,7 @@
  * Spec: RFC 8843 §9.2 (association by MID), RFC 8852 (RID, repaired RID), RFC 4588 (retransmissions), RFC 3550 §8.
  * Knows tables only. Elsewhere: bytes → packetReader.ts · what happens with the packet → producer.ts
  */
+import type { RtpListenerDump } from '../types.js';
 import { isRtx } from './codecs.js';
 import type { Encoding, IncomingStream, Producer } from './producer.js';
 
@@ -110,15 +111,13 @@ export class RtpListener {
     return this.#streams.values();
   }
 
-  dump(): Record<string, unknown> {
-    const byProducer = <K>(table: Map<K, Producer>): Record<string, string> =>
-      Object.fromEntries([...table].map(([key, { id }]) => [String(key), id]));
+  dump(): RtpListenerDump & Record<string, unknown> {
+    const byProducer = <K>(table: Map<K, Producer>): { key: K; value: string }[] =>
+      [...table].map(([key, { id }]) => ({ key, value: id }));
     return {
-      ssrcTable: Object.fromEntries(
-        [...this.#streams].map(([ssrc, { encoding }]) => [ssrc, encoding.producer.id]),
-      ),
+      ssrcTable: [...this.#streams].map(([key, { encoding }]) => ({ key, value: encoding.producer.id })),
       midTable: byProducer(this.#byMid),
-      ridTable: Object.fromEntries([...this.#byRid].map(([rid, { producer }]) => [rid, producer.id])),
+      ridTable: [...this.#byRid].map(([key, { producer }]) => ({ key, value: producer.id })),
       payloadTypeTable: byProducer(this.#byPayloadType),
       boundSsrcs: [...this.#bound.values()].reduce((sum, count) => sum + count, 0),
     };

@@ -78,6 +78,10 @@ export class RtpSession implements Reporter {
   readonly drops: DropCounters;
   /** Without a socket: what consumers send goes to the application. */
   direct = false;
+  /** Takes RTCP instead of the peer: of a transport without a socket. */
+  onRtcp: ((bytes: Uint8Array) => void) | undefined;
+  /** Where RTCP goes that has a socket of its own. */
+  rtcpPeer: number | undefined;
   bytesReceived = 0;
   reportsSent = 0;
   readonly #context: MediaContext;
@@ -370,7 +374,7 @@ export class RtpSession implements Reporter {
     return deadline;
   }
 
-  dump(): Record<string, unknown> {
+  dump() {
     return {
       producerIds: [...this.producers.keys()],
       consumerIds: [...this.consumers.keys()],
@@ -464,7 +468,7 @@ export class RtpSession implements Reporter {
       const bytes = writeRtcp([packet]);
       if (bytes.length > RTCP_BYTES_MAX) continue;
       engine.scratch.set(bytes, port.rtcpOffset());
-      port.sendRtcp(this.#peer, bytes.length);
+      this.#sendRtcp(bytes.length);
     }
   }
 
@@ -588,6 +592,7 @@ export class RtpSession implements Reporter {
 
   /** What lies in the scratch is all that this receiver will ever be told, but for time and counters. */
   #makeTemplate(): void {
+    if (this.onRtcp || this.rtcpPeer !== undefined) return;
     const { engine, port, reports: writer } = this.#context;
     const places = new Uint32Array(3 * senders.length);
     for (let i = 0; i < senders.length; i++) {
@@ -643,8 +648,18 @@ export class RtpSession implements Reporter {
 
   #send(): void {
     this.reportsSent++;
-    const { port, reports } = this.#context;
-    port.sendRtcp(this.#peer, reports.length);
+    this.#sendRtcp(this.#context.reports.length);
+  }
+
+  /** What lies in the scratch. */
+  #sendRtcp(length: number): void {
+    const { engine, port } = this.#context;
+    if (this.onRtcp) {
+      const offset = port.rtcpOffset();
+      this.onRtcp(engine.scratch.slice(offset, offset + length));
+    } else {
+      port.sendRtcp(this.rtcpPeer ?? this.#peer, length);
+    }
   }
 }
 

@@ -17,7 +17,7 @@ const samples = new WeakMap<object, Sample>();
 const LEAST_SPAN_MICROS = 100_000;
 
 /** The first call has nothing to compare with: 0. */
-function bitrate(stream: object, octets: number, nowMicros: number): number {
+export function bitrate(stream: object, octets: number, nowMicros: number): number {
   const last = samples.get(stream);
   if (last && nowMicros - last.micros < LEAST_SPAN_MICROS) return last.bitrate;
   const rate = last ? Math.round(((octets - last.octets) * 8e6) / (nowMicros - last.micros)) : 0;

@@ -4,7 +4,7 @@
  * Knows the channel messages; streams, packets and limits are elsewhere: sctp/ · producers and consumers: data/
  */
 import type { ChannelNotice } from '../channel/messages.js';
-import type { SctpParameters, SctpState } from '../types.js';
+import type { NumSctpStreams, SctpParameters, SctpState } from '../types.js';
 import type { MediaContext } from './context.js';
 import type { DataConsumer } from './data/dataConsumer.js';
 import type { DataProducer } from './data/dataProducer.js';
@@ -24,6 +24,8 @@ export interface DataCreation {
   readonly enableSctp: boolean;
   readonly enableDcep?: boolean;
   readonly maxSctpMessageSize: number;
+  /** Default: as many as there can be. */
+  readonly numSctpStreams?: NumSctpStreams;
   /** Bytes that wait in one stream at most. Default: as data channels. */
   readonly sctpSendBufferSize?: number;
 }
@@ -47,6 +49,7 @@ export class TransportData {
   /** What data producers and consumers have of the association's streams. */
   readonly #streams = new Map<number, StreamEnds>();
   readonly #maxBacklog: number | undefined;
+  readonly #numStreams: NumSctpStreams;
   #channels: DataChannels | undefined;
   #state: SctpState = 'new';
   #closed = false;
@@ -65,6 +68,8 @@ export class TransportData {
     this.#dcep = enableDcep;
     this.#maxMessageSize = Math.min(creation.maxSctpMessageSize, SCTP_LIMITS.messageBytes);
     this.#maxBacklog = creation.sctpSendBufferSize;
+    const { OS, MIS } = creation.numSctpStreams ?? { OS: SCTP_LIMITS.streams, MIS: SCTP_LIMITS.streams };
+    this.#numStreams = { OS: Math.min(OS, SCTP_LIMITS.streams), MIS: Math.min(MIS, SCTP_LIMITS.streams) };
     this.#send = send;
   }
 
@@ -75,8 +80,28 @@ export class TransportData {
 
   parameters(): SctpParameters | undefined {
     if (!this.#wanted) return undefined;
-    const { streams } = SCTP_LIMITS;
-    return { port: SCTP_PORT, OS: streams, MIS: streams, maxMessageSize: this.#maxMessageSize };
+    const { OS, MIS } = this.#numStreams;
+    const maxMessageSize = this.#maxMessageSize;
+    return {
+      port: SCTP_PORT,
+      OS,
+      MIS,
+      maxMessageSize,
+      maxSendMessageSize: SCTP_LIMITS.messageBytes,
+      maxReceiveMessageSize: maxMessageSize,
+    };
+  }
+
+  /** Bytes. */
+  get maxMessageSize(): number {
+    return this.#maxMessageSize;
+  }
+
+  /** Which stream carries which data producer. */
+  streamIdTable(): { key: number; value: string }[] {
+    return [...this.#streams].flatMap(([key, { producer }]) =>
+      producer ? [{ key, value: producer.settings.id }] : [],
+    );
   }
 
   /** DTLS is up. */

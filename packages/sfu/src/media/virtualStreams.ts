@@ -20,7 +20,7 @@ import type { SlotSender } from './rtpSession.js';
 import { Timed } from './timerQueue.js';
 import { VirtualRoom } from './virtual/index.js';
 import type { AudioSource, SlotEvent, VirtualEvent } from './virtual/index.js';
-import type { WebRtcTransport } from './webRtcTransport.js';
+import type { Transport } from './transport.js';
 
 export interface SourceRequest {
   readonly participantId: string;
@@ -110,7 +110,7 @@ export class VirtualStreams {
   /** @returns what the slots carry from the start */
   createReceiver(
     id: string,
-    transport: WebRtcTransport,
+    transport: Transport,
     participantId: string | undefined,
     audio: readonly SlotRequest[],
     nowMicros: number,
@@ -146,7 +146,7 @@ export class VirtualStreams {
     this.settle(nowMicros);
   }
 
-  closeReceiversOf(transport: WebRtcTransport, nowMicros: number): void {
+  closeReceiversOf(transport: Transport, nowMicros: number): void {
     for (const [id, receiver] of this.#receivers)
       if (receiver.transport === transport) this.closeReceiver(id, nowMicros);
   }
@@ -265,7 +265,7 @@ class SlotReceiver implements OutgoingOwner, SlotSender {
     context: MediaContext,
     owner: VirtualStreams,
     readonly id: string,
-    readonly transport: WebRtcTransport,
+    readonly transport: Transport,
     audio: readonly SlotRequest[],
   ) {
     this.#owner = owner;

@@ -14,9 +14,9 @@ import type {
   IceParameters,
   IceState,
   TransportTuple,
+  WebRtcTransportDump,
   WebRtcTransportStat,
 } from '../types.js';
-import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import type { Directory } from './directory.js';
 import { DtlsSession } from './dtls/index.js';
@@ -25,9 +25,7 @@ import type { IceOutput, Tuple } from './ice/index.js';
 import { candidatesOf, closeSockets, openSockets, publicTuple } from './listen.js';
 import type { ListenSocket } from './listen.js';
 import type { Router } from './router.js';
-import { RtpSession } from './rtpSession.js';
-import { TransportData } from './transportData.js';
-import { Timed } from './timerQueue.js';
+import { rowAddress, Transport } from './transport.js';
 import type { WebRtcServer } from './webRtcServer.js';
 
 export const TRANSPORT_LIMITS = {
@@ -42,18 +40,10 @@ const ADDRESS_WORDS = ADDRESS_BYTES / 4;
 /** No address: packets for this peer are dropped as 'peer-no-address'. */
 const NOWHERE = new Uint8Array(ADDRESS_BYTES);
 
-export class WebRtcTransport {
-  readonly id: string;
-  readonly peer: number;
-  readonly rtp: RtpSession;
-  readonly data: TransportData;
-  readonly router: Router;
+export class WebRtcTransport extends Transport {
   readonly server: WebRtcServer | undefined;
-  readonly #context: MediaContext;
-  readonly #directory: Directory;
   readonly #sockets: readonly ListenSocket[];
   readonly #ice: IceLite;
-  readonly #timed: Timed;
   #iceParameters: IceParameters;
   #fragments: readonly string[] = [];
   #iceState: IceState = 'new';
@@ -69,7 +59,6 @@ export class WebRtcTransport {
   #dtlsState: DtlsState = 'new';
   /** The engine has SRTP keys. */
   #keyed = false;
-  #closed = false;
 
   constructor(
     context: MediaContext,
@@ -78,18 +67,11 @@ export class WebRtcTransport {
     server: WebRtcServer | undefined,
     creation: WebRtcTransportCreation,
   ) {
-    this.id = creation.transportId;
-    this.router = router;
+    // Before anything that would have to be undone when a port cannot be had.
+    const sockets = server ? server.sockets : openSockets(context, creation.listenInfos ?? []);
+    super(context, directory, router, creation);
     this.server = server;
-    this.#context = context;
-    this.#directory = directory;
-    this.#sockets = server ? server.sockets : openSockets(context, creation.listenInfos ?? []);
-    this.peer = context.engine.createPeer();
-    this.#timed = new Timed((nowMicros) => this.#run(nowMicros));
-    this.rtp = new RtpSession(context, this.peer, (deadline) =>
-      context.timers.setNoLaterThan(this.#timed, deadline),
-    );
-    this.data = new TransportData(context, this.id, creation, (bytes) => this.#sendData(bytes));
+    this.#sockets = sockets;
     this.#iceParameters = this.#newIceParameters();
     this.#ice = new IceLite({
       ...this.#iceParameters,
@@ -99,7 +81,6 @@ export class WebRtcTransport {
       nowMicros: context.engine.now(),
     });
     this.#registerFragments();
-    directory.byPeer.set(this.peer, this);
   }
 
   get iceState(): IceState {
@@ -111,7 +92,7 @@ export class WebRtcTransport {
     return {
       iceParameters: this.#iceParameters,
       iceCandidates: candidatesOf(this.#sockets),
-      dtlsParameters: { role: 'auto', fingerprints: [...this.#context.dtlsContext.fingerprints] },
+      dtlsParameters: { role: 'auto', fingerprints: [...this.context.dtlsContext.fingerprints] },
       ...(sctpParameters ? { sctpParameters } : {}),
     };
   }
@@ -125,7 +106,7 @@ export class WebRtcTransport {
     // Who sets no role leaves the choice to us; as the controlled ICE agent we take the client's, as mediasoup does.
     this.#dtlsRole = dtlsParameters.role === 'client' ? 'server' : 'client';
     this.#startDtls(nowMicros);
-    this.#arm();
+    this.arm();
     return this.#dtlsRole;
   }
 
@@ -139,7 +120,7 @@ export class WebRtcTransport {
   /** In place of ICE and DTLS: simulations and benches. */
   injectKeys(keys: InjectedKeys, nowMicros: number): void {
     const tuple = toTuple(keys.socket ?? this.#sockets[0]?.socket ?? 0, keys.address);
-    const { engine } = this.#context;
+    const { engine } = this.context;
     if (!engine.bindAddress(this.peer, tuple.socket, tuple.address)) {
       throw new InvalidStateError('the address belongs to another transport', 'ADDRESS_IN_USE');
     }
@@ -162,20 +143,20 @@ export class WebRtcTransport {
     const tuple = toTuple(socket, address);
     this.#apply(this.#ice.handleStun(tuple, bytes, nowMicros), tuple, nowMicros);
     if (this.#fragments.length > 1) this.#registerFragments();
-    this.#context.timers.setNoLaterThan(this.#timed, this.#ice.nextDeadline());
+    this.context.timers.setNoLaterThan(this.timed, this.#ice.nextDeadline());
   }
 
   /** From a tuple that ICE has bound. @param at the row's first word */
-  handleDtls(at: number, bytes: Uint8Array, nowMicros: number): void {
+  override handleDtls(at: number, bytes: Uint8Array, nowMicros: number): void {
     if (!this.#dtls) {
       this.rtp.drops.count('dtls-before-connect');
     } else if (this.#dtls.state === 'connected') {
       this.#dtls.handleDatagram(bytes, nowMicros);
       // A record that was accepted proves the path; in the handshake nothing is authenticated yet.
       if (this.#serveDtls(nowMicros)) this.#noteSource(at, nowMicros);
-      this.#arm();
+      this.arm();
     } else if (this.#dtls.state === 'new' || this.#dtls.state === 'connecting') {
-      this.#context.handshakes.offer(this, bytes, nowMicros);
+      this.context.handshakes.offer(this, bytes, nowMicros);
     } else {
       this.rtp.drops.count('dtls-refused');
     }
@@ -186,16 +167,16 @@ export class WebRtcTransport {
     if (!this.#dtls) return;
     this.#dtls.handleDatagram(bytes, nowMicros);
     this.#serveDtls(nowMicros);
-    this.#arm();
+    this.arm();
   }
 
   /** @param at the row's first word */
-  handleRtp(at: number, nowMicros: number): void {
+  override handleRtp(at: number, nowMicros: number): void {
     this.#noteSource(at, nowMicros);
     this.rtp.handleRtp(at, nowMicros);
   }
 
-  handleRtcp(at: number, bytes: Uint8Array, nowMicros: number): void {
+  override handleRtcp(at: number, bytes: Uint8Array, nowMicros: number): void {
     this.#noteSource(at, nowMicros);
     this.rtp.handleRtcp(bytes, nowMicros);
   }
@@ -204,71 +185,62 @@ export class WebRtcTransport {
 
   stats(nowMicros: number): WebRtcTransportStat {
     const selected = this.#publicTuple();
-    const sctpState = this.data.state;
-    const rtpBytesSent = this.#rtpBytesSent(nowMicros);
+    const { drops, ...base } = this.baseStats(nowMicros);
     return {
       type: 'webrtc-transport',
-      transportId: this.id,
-      timestamp: Math.round(unixMs(this.#context, nowMicros)),
-      ...(sctpState ? { sctpState } : {}),
-      bytesReceived: this.rtp.bytesReceived + this.data.bytesReceived,
-      bytesSent: rtpBytesSent + this.data.bytesSent,
-      rtpBytesReceived: this.rtp.bytesReceived,
-      rtpBytesSent,
+      ...base,
       iceRole: 'controlled',
       iceState: this.#iceState,
       ...(selected ? { iceSelectedTuple: selected } : {}),
       dtlsState: this.#dtlsState,
-      drops: { ...this.rtp.drops.toObject(), ...this.#ice.stats().drops },
+      drops: { ...drops, ...this.#ice.stats().drops },
     };
   }
 
-  dump(): Record<string, unknown> {
-    return {
-      id: this.id,
-      routerId: this.router.id,
+  dump(): WebRtcTransportDump {
+    const { dtlsParameters, iceCandidates, iceParameters } = this.created();
+    const selected = this.#publicTuple();
+    const ours = {
       webRtcServerId: this.server?.id,
-      iceRole: 'controlled',
-      iceParameters: this.#iceParameters,
-      iceCandidates: candidatesOf(this.#sockets),
-      iceState: this.#iceState,
-      iceSelectedTuple: this.#publicTuple(),
       ice: this.#ice.stats(),
-      dtlsState: this.#dtlsState,
       dtlsRole: this.#dtlsRole,
       dtlsFailure: this.#dtls?.failure,
       srtpProfile: this.#native?.srtpProfile,
-      data: this.data.dump(),
-      ...this.rtp.dump(),
+    };
+    return {
+      ...this.baseDump(),
+      iceRole: 'controlled',
+      iceParameters,
+      iceCandidates: [...iceCandidates],
+      iceState: this.#iceState,
+      ...(selected ? { iceSelectedTuple: selected } : {}),
+      dtlsParameters: { ...dtlsParameters, role: this.#dtlsRole ?? 'auto' },
+      dtlsState: this.#dtlsState,
+      ...ours,
     };
   }
 
-  /** Says goodbye to the peer; what hangs on it was closed by the router before. */
-  close(nowMicros: number): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    const { engine, timers } = this.#context;
-    timers.cancel(this.#timed);
-    this.#context.handshakes.forget(this);
-    this.rtp.setReady(false, nowMicros);
-    this.data.close();
+  /** Says goodbye to the peer. */
+  protected override release(nowMicros: number): void {
+    this.context.handshakes.forget(this);
     if (this.#dtls) {
       this.#dtls.close(nowMicros);
       this.#sendDtls();
     }
     this.#ice.close();
-    for (const fragment of this.#fragments) this.#directory.byFragment.delete(fragment);
-    this.#directory.byPeer.delete(this.peer);
-    engine.closePeer(this.peer);
+    for (const fragment of this.#fragments) this.directory.byFragment.delete(fragment);
     this.#native?.free();
+  }
+
+  protected override releaseSockets(): void {
     if (this.server) this.server.transports.delete(this);
-    else closeSockets(engine, this.#sockets);
+    else closeSockets(this.context.engine, this.#sockets);
   }
 
   // ---- ICE ----
 
   #newIceParameters(): IceParameters {
-    const { secretText } = this.#context;
+    const { secretText } = this.context;
     return {
       usernameFragment: secretText(TRANSPORT_LIMITS.usernameFragmentCharacters),
       password: secretText(TRANSPORT_LIMITS.passwordCharacters),
@@ -280,14 +252,14 @@ export class WebRtcTransport {
   #registerFragments(): void {
     const wanted = this.#ice.usernameFragments;
     for (const fragment of this.#fragments)
-      if (!wanted.includes(fragment)) this.#directory.byFragment.delete(fragment);
-    for (const fragment of wanted) this.#directory.byFragment.set(fragment, this);
+      if (!wanted.includes(fragment)) this.directory.byFragment.delete(fragment);
+    for (const fragment of wanted) this.directory.byFragment.set(fragment, this);
     this.#fragments = wanted;
   }
 
   #apply(output: IceOutput, from: Tuple | undefined, nowMicros: number): void {
-    const { engine, emit } = this.#context;
-    if (output.drop !== undefined) this.#context.drops.count(output.drop);
+    const { engine, emit } = this.context;
+    if (output.drop !== undefined) this.context.drops.count(output.drop);
     for (const { socket, address } of output.unbind ?? []) engine.unbindAddress(this.peer, socket, address);
     if (output.bind && !engine.bindAddress(this.peer, output.bind.socket, output.bind.address)) {
       this.rtp.drops.count('ice-bind-refused');
@@ -316,7 +288,7 @@ export class WebRtcTransport {
   #select(tuple: Tuple): void {
     this.#selected = tuple;
     this.#selectedWords = new Uint32Array(tuple.address.slice().buffer);
-    this.#context.engine.selectAddress(this.peer, tuple.socket, tuple.address);
+    this.context.engine.selectAddress(this.peer, tuple.socket, tuple.address);
   }
 
   /** Without consent nothing may be sent (RFC 7675 §5.1). */
@@ -324,7 +296,7 @@ export class WebRtcTransport {
     this.rtp.setReady(false, nowMicros);
     this.#selected = undefined;
     try {
-      this.#context.engine.selectAddress(this.peer, 0, NOWHERE);
+      this.context.engine.selectAddress(this.peer, 0, NOWHERE);
     } catch (error) {
       // The engine says that nothing can be sent there, which is what is wanted: the old address is forgotten.
       if (!(error instanceof EngineError) || error.code !== 'BAD_ADDRESS') throw error;
@@ -333,7 +305,7 @@ export class WebRtcTransport {
 
   /** An authenticated packet: does it come from where we send to? Cheap, because it is asked for every packet. */
   #noteSource(at: number, nowMicros: number): void {
-    const { rows } = this.#context.engine;
+    const { rows } = this.context.engine;
     const selected = this.#selected;
     if (selected && selected.socket === rows[at + ROW_SOCKET] && !this.#confirmationDue) {
       const words = this.#selectedWords;
@@ -350,9 +322,9 @@ export class WebRtcTransport {
 
   /** A server waits for the peer's hello; a client can begin once there is an address. */
   #startDtls(nowMicros: number): void {
-    if (this.#dtls || !this.#dtlsParameters || !this.#dtlsRole || this.#closed) return;
+    if (this.#dtls || !this.#dtlsParameters || !this.#dtlsRole || this.closed) return;
     if (this.#dtlsRole === 'client' && !this.#selected) return;
-    const { engine, dtlsContext } = this.#context;
+    const { engine, dtlsContext } = this.context;
     this.#native = engine.createDtls(dtlsContext, {
       role: this.#dtlsRole,
       mtu: TRANSPORT_LIMITS.dtlsDatagramBytes,
@@ -360,7 +332,7 @@ export class WebRtcTransport {
     this.#dtls = new DtlsSession({ dtls: this.#native, role: this.#dtlsRole, nowMicros });
     this.#dtls.setRemoteFingerprints(this.#dtlsParameters.fingerprints, nowMicros);
     this.#serveDtls(nowMicros);
-    this.#arm();
+    this.arm();
   }
 
   /** After every call into the session. @returns whether application data came out */
@@ -370,12 +342,12 @@ export class WebRtcTransport {
     if (session.state !== this.#dtlsState) {
       this.#dtlsState = session.state;
       if (session.state === 'connected' && session.srtpReady && this.#native) {
-        this.#context.engine.setKeysFromDtls(this.peer, this.#native);
+        this.context.engine.setKeysFromDtls(this.peer, this.#native);
         this.#keyed = true;
         this.rtp.setReady(this.#selected !== undefined, nowMicros);
       }
       const { failure } = session;
-      this.#context.emit({
+      this.context.emit({
         event: 'transport.dtlsState',
         transportId: this.id,
         dtlsState: session.state,
@@ -393,50 +365,36 @@ export class WebRtcTransport {
     const output = this.#dtls!.takeOutput();
     const selected = this.#selected;
     if (!selected) return; // DTLS repeats what is lost
-    for (const bytes of output) this.#context.engine.sendTo(selected.socket, selected.address, bytes);
+    for (const bytes of output) this.context.engine.sendTo(selected.socket, selected.address, bytes);
   }
 
   /** SCTP packets; called by timers of the association as well. */
-  #sendData(bytes: Uint8Array): void {
-    if (this.#closed || !this.#dtls) return;
-    this.#dtls.send(bytes, this.#context.engine.now());
+  protected sendData(bytes: Uint8Array): void {
+    if (this.closed || !this.#dtls) return;
+    this.#dtls.send(bytes, this.context.engine.now());
     this.#sendDtls();
   }
 
   // ---- time ----
 
-  #run(nowMicros: number): void {
+  protected override poll(nowMicros: number): void {
     this.#apply(this.#ice.poll(nowMicros), undefined, nowMicros);
     if (this.#dtls) {
       this.#dtls.poll(nowMicros);
       this.#serveDtls(nowMicros);
     }
-    this.rtp.poll(nowMicros);
-    this.#arm();
+    super.poll(nowMicros);
   }
 
-  #arm(): void {
-    if (this.#closed) return;
-    let deadline = this.rtp.nextDeadline();
+  protected override nextDeadline(): number | undefined {
+    let deadline = super.nextDeadline();
     for (const other of [this.#ice.nextDeadline(), this.#dtls?.nextDeadline()]) {
       if (other !== undefined && (deadline === undefined || other < deadline)) deadline = other;
     }
-    this.#context.timers.set(this.#timed, deadline === Infinity ? undefined : deadline);
+    return deadline;
   }
 
   #publicTuple(): TransportTuple | undefined {
     return this.#selected ? publicTuple(this.#sockets, this.#selected) : undefined;
   }
-
-  #rtpBytesSent(nowMicros: number): number {
-    let octets = 0;
-    for (const consumer of this.rtp.consumers.values()) octets += consumer.counters().octets;
-    for (const sender of this.rtp.slotSenders) octets += sender.octetsSent(nowMicros);
-    return octets;
-  }
-}
-
-/** ADDRESS_BYTES of a row as bytes. */
-export function rowAddress(rows: Uint32Array, at: number): Uint8Array {
-  return new Uint8Array(rows.buffer, rows.byteOffset + (at + ROW_ADDRESS) * 4, ADDRESS_BYTES);
 }

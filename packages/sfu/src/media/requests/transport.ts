@@ -2,12 +2,17 @@
 import type { Engine } from '@tertulia/engine';
 import { InvalidStateError, UnsupportedError } from '../../channel/errors.js';
 import type { IceParameters } from '../../types.js';
+import type { Directory } from '../directory.js';
+import { DirectTransport } from '../directTransport.js';
 import { ICE_LIMITS } from '../ice/types.js';
+import type { Router } from '../router.js';
+import type { Transport } from '../transport.js';
 import { WebRtcTransport } from '../webRtcTransport.js';
 import type { Handlers } from './handler.js';
 
 export const TRANSPORT_REQUESTS: Handlers<
   | 'router.createWebRtcTransport'
+  | 'router.createDirectTransport'
   | 'transport.close'
   | 'transport.dump'
   | 'transport.getStats'
@@ -16,15 +21,11 @@ export const TRANSPORT_REQUESTS: Handlers<
   | 'transport.injectKeys'
 > = {
   'router.createWebRtcTransport': ({ context, directory }, data) => {
-    const router = directory.routers.get(data.routerId);
-    if (directory.transports.has(data.transportId)) {
-      throw new InvalidStateError(`a Transport with id "${data.transportId}" already exists`, 'DUPLICATE_ID');
-    }
+    const router = routerFor(directory, data);
     const server =
       data.webRtcServerId === undefined ? undefined : directory.webRtcServers.get(data.webRtcServerId);
     const transport = new WebRtcTransport(context, directory, router, server, data);
-    directory.transports.add(transport.id, transport);
-    router.transports.set(transport.id, transport);
+    addTransport(directory, transport);
     server?.transports.add(transport);
     const created = transport.created();
     const consentMicros =
@@ -32,30 +33,56 @@ export const TRANSPORT_REQUESTS: Handlers<
     answerChecks(context.engine, transport, created.iceParameters, consentMicros * ICE_LIMITS.refreshShare);
     return created;
   },
+  'router.createDirectTransport': ({ context, directory }, data) => {
+    addTransport(directory, new DirectTransport(context, directory, routerFor(directory, data), data));
+    return undefined;
+  },
   'transport.close': ({ closing, directory }, { transportId }, now) => {
     const transport = directory.transports.find(transportId);
     if (transport) closing.transport(transport, now);
     return undefined;
   },
-  'transport.dump': ({ directory }, { transportId }) => directory.transports.get(transportId).dump(),
+  'transport.dump': ({ directory }, { transportId }) => ({
+    ...directory.transports.get(transportId).dump(),
+  }),
   'transport.getStats': ({ directory }, { transportId }, now) => [
     directory.transports.get(transportId).stats(now),
   ],
   'transport.connect': ({ directory }, { transportId, dtlsParameters }, now) => ({
-    dtlsLocalRole: directory.transports.get(transportId).connect(dtlsParameters, now),
+    dtlsLocalRole: webRtcTransport(directory, transportId).connect(dtlsParameters, now),
   }),
   'transport.restartIce': ({ context, directory }, { transportId }, now) => {
-    const transport = directory.transports.get(transportId);
+    const transport = webRtcTransport(directory, transportId);
     const parameters = transport.restartIce(now);
     answerChecks(context.engine, transport, parameters, 0);
     return parameters;
   },
   'transport.injectKeys': ({ allowKeyInjection, directory }, data, now) => {
     if (!allowKeyInjection) throw new UnsupportedError('keys come from DTLS here', 'KEY_INJECTION_OFF');
-    directory.transports.get(data.transportId).injectKeys(data, now);
+    webRtcTransport(directory, data.transportId).injectKeys(data, now);
     return undefined;
   },
 };
+
+/** @throws InvalidStateError (`DUPLICATE_ID`), before anything is made. */
+export function routerFor(directory: Directory, request: { routerId: string; transportId: string }): Router {
+  const { routerId, transportId } = request;
+  if (directory.transports.has(transportId))
+    throw new InvalidStateError(`a Transport with id "${transportId}" already exists`, 'DUPLICATE_ID');
+  return directory.routers.get(routerId);
+}
+
+export function addTransport(directory: Directory, transport: Transport): void {
+  directory.transports.add(transport.id, transport);
+  transport.router.transports.set(transport.id, transport);
+}
+
+/** @throws InvalidStateError (`NOT_FOUND`) for one of another kind, too. */
+function webRtcTransport(directory: Directory, id: string): WebRtcTransport {
+  const transport = directory.transports.get(id);
+  if (transport instanceof WebRtcTransport) return transport;
+  throw new InvalidStateError(`Transport with id "${id}" is no WebRtcTransport`, 'NOT_FOUND');
+}
 
 const utf8 = new TextEncoder();
 

@@ -11,7 +11,6 @@ function refuse(): never {
 export const UNSERVED = {
   'router.createPlainTransport': refuse,
   'router.createPipeTransport': refuse,
-  'router.createDirectTransport': refuse,
   'transport.connectPlain': refuse,
   'transport.connectPipe': refuse,
 } as const;
