@@ -26,7 +26,8 @@ struct Destination {
   uint8_t local = 0;
 };
 
-/// Port and address bytes; the local number stays 0. Anything but IPv4 and IPv6 gives family 0.
+/// Port and address bytes; the local number stays 0. Anything but IPv4 and IPv6 gives family 0. An IPv4 peer of an IPv6
+/// socket is an IPv4 address: that is what it has to be told in STUN.
 inline Address toAddress(const sockaddr_in6& name) {
   Address address;
   if (name.sin6_family == AF_INET) {
@@ -36,9 +37,10 @@ inline Address toAddress(const sockaddr_in6& name) {
     memcpy(address.bytes + 2, &v4.sin_port, 2);
     memcpy(address.bytes + 4, &v4.sin_addr, 4);
   } else if (name.sin6_family == AF_INET6) {
-    address.bytes[0] = 6;
+    const bool mapped = IN6_IS_ADDR_V4MAPPED(&name.sin6_addr);
+    address.bytes[0] = mapped ? 4 : 6;
     memcpy(address.bytes + 2, &name.sin6_port, 2);
-    memcpy(address.bytes + 4, &name.sin6_addr, 16);
+    memcpy(address.bytes + 4, reinterpret_cast<const uint8_t*>(&name.sin6_addr) + (mapped ? 12 : 0), mapped ? 4 : 16);
   }
   return address;
 }

@@ -71,8 +71,8 @@ napi_value EngineObject::start(napi_value onBatch) {
 napi_value EngineObject::bind(const Call& call) {
   auto socket = std::make_unique<UdpSocket>();
   const std::string ip = call.text(0);
-  const OpenError error = socket->open(ip, static_cast<uint16_t>(call.u32(1)), static_cast<int>(call.u32(2)),
-                                       static_cast<int>(call.u32(3)));
+  const OpenOptions options = {static_cast<int>(call.u32(2)), static_cast<int>(call.u32(3)), call.boolean(4), call.boolean(5)};
+  const OpenError error = socket->open(ip, static_cast<uint16_t>(call.u32(1)), options);
   if (error.code) return throwCode(env_, error.code, error.detail);
   napi_value bound;
   napi_create_object(env_, &bound);

@@ -37,6 +37,13 @@ struct OpenError {
   std::string detail;
 };
 
+/// How a socket is opened.
+struct OpenOptions {
+  int sendBuffer = 0, receiveBuffer = 0;  // bytes
+  bool ipv6Only = true;   // :: takes no IPv4
+  bool reusePort = false;  // others that say so, too, may have the same port
+};
+
 class UdpSocket {
  public:
   UdpSocket() = default;
@@ -44,7 +51,7 @@ class UdpSocket {
   UdpSocket(const UdpSocket&) = delete;
   UdpSocket& operator=(const UdpSocket&) = delete;
 
-  OpenError open(const std::string& ip, uint16_t port, int sendBuffer, int receiveBuffer);
+  OpenError open(const std::string& ip, uint16_t port, const OpenOptions& options);
   void close();
 
   bool isOpen() const { return open_; }

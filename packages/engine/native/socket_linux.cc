@@ -82,14 +82,15 @@ void setOption(int handle, int level, int name, int value) { setsockopt(handle, 
 
 }  // namespace
 
-OpenError UdpSocket::open(const std::string& ip, uint16_t port, int sendBuffer, int receiveBuffer) {
+OpenError UdpSocket::open(const std::string& ip, uint16_t port, const OpenOptions& options) {
   sockaddr_in6 name;
   socklen_t length = parseIp(ip, port, name);
   if (length == 0) return {"BAD_ADDRESS", "'" + ip + "' is not an IP address"};
   const bool v6 = name.sin6_family == AF_INET6;
   const int handle = socket(name.sin6_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (handle < 0) return openError(errno, ip, port);
-  if (v6) setOption(handle, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (v6) setOption(handle, IPPROTO_IPV6, IPV6_V6ONLY, options.ipv6Only);
+  if (options.reusePort) setOption(handle, SOL_SOCKET, SO_REUSEADDR, 1);
   if (bind(handle, reinterpret_cast<sockaddr*>(&name), length) != 0) {
     const int error = errno;
     ::close(handle);
@@ -98,6 +99,7 @@ OpenError UdpSocket::open(const std::string& ip, uint16_t port, int sendBuffer, 
   // PROBE: never fragment, and do not let a forged ICMP message shrink what we send.
   if (v6) {
     setOption(handle, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE);
+    if (!options.ipv6Only) setOption(handle, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
   } else {
     setOption(handle, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE);
   }
@@ -115,8 +117,8 @@ OpenError UdpSocket::open(const std::string& ip, uint16_t port, int sendBuffer, 
   port_ = readU16(bound.bytes + 2);
   scope_ = v6 ? name.sin6_scope_id : 0;
   family_ = bound.family();
-  sendBuffer_ = setBuffer(handle, SO_SNDBUF, sendBuffer);
-  receiveBuffer_ = setBuffer(handle, SO_RCVBUF, receiveBuffer);
+  sendBuffer_ = setBuffer(handle, SO_SNDBUF, options.sendBuffer);
+  receiveBuffer_ = setBuffer(handle, SO_RCVBUF, options.receiveBuffer);
   const int none = 0;
   segments_ = setsockopt(handle, SOL_UDP, UDP_SEGMENT, &none, sizeof none) == 0;
   handle_ = handle;

@@ -57,9 +57,22 @@ int setBuffer(SocketHandle handle, int name, int bytes) {
   return granted;
 }
 
+/// An IPv4 peer as an IPv6 socket knows it: ::ffff:a.b.c.d.
+socklen_t toMapped(sockaddr_in6& name) {
+  sockaddr_in v4;
+  memcpy(&v4, &name, sizeof v4);
+  memset(&name, 0, sizeof name);
+  name.sin6_family = AF_INET6;
+  name.sin6_port = v4.sin_port;
+  auto* bytes = reinterpret_cast<uint8_t*>(&name.sin6_addr);
+  bytes[10] = bytes[11] = 0xff;
+  memcpy(bytes + 12, &v4.sin_addr, 4);
+  return sizeof name;
+}
+
 }  // namespace
 
-OpenError UdpSocket::open(const std::string& ip, uint16_t port, int sendBuffer, int receiveBuffer) {
+OpenError UdpSocket::open(const std::string& ip, uint16_t port, const OpenOptions& options) {
   sockaddr_in6 name;
   socklen_t length = parseIp(ip, port, name);
   if (length == 0) return {"BAD_ADDRESS", "'" + ip + "' is not an IP address"};
@@ -67,7 +80,13 @@ OpenError UdpSocket::open(const std::string& ip, uint16_t port, int sendBuffer, 
   const SocketHandle handle = socket(name.sin6_family, SOCK_DGRAM, 0);
   if (handle == static_cast<SocketHandle>(-1)) return openError(lastError(), ip, port);
   const int on = 1;
-  if (v6) setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, reinterpret_cast<const char*>(&on), sizeof on);
+  const int ipv6Only = options.ipv6Only;
+  if (v6) setsockopt(handle, IPPROTO_IPV6, IPV6_V6ONLY, reinterpret_cast<const char*>(&ipv6Only), sizeof ipv6Only);
+#if defined(SO_REUSEPORT)
+  if (options.reusePort) setsockopt(handle, SOL_SOCKET, SO_REUSEPORT, reinterpret_cast<const char*>(&on), sizeof on);
+#else
+  if (options.reusePort) setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, reinterpret_cast<const char*>(&on), sizeof on);
+#endif
 #if defined(IP_DONTFRAG)
   if (!v6) setsockopt(handle, IPPROTO_IP, IP_DONTFRAG, reinterpret_cast<const char*>(&on), sizeof on);
 #endif
@@ -82,8 +101,8 @@ OpenError UdpSocket::open(const std::string& ip, uint16_t port, int sendBuffer, 
   port_ = readU16(bound.bytes + 2);
   family_ = bound.family();
   scope_ = v6 ? name.sin6_scope_id : 0;
-  sendBuffer_ = setBuffer(handle, SO_SNDBUF, sendBuffer);
-  receiveBuffer_ = setBuffer(handle, SO_RCVBUF, receiveBuffer);
+  sendBuffer_ = setBuffer(handle, SO_SNDBUF, options.sendBuffer);
+  receiveBuffer_ = setBuffer(handle, SO_RCVBUF, options.receiveBuffer);
   handle_ = handle;
   open_ = true;
   return {};
@@ -115,9 +134,11 @@ SendResult UdpSocket::send(const Outgoing* outgoing, size_t count, size_t& sent)
   for (sent = 0; sent < count; sent++) {
     const Outgoing& out = outgoing[sent];
     sockaddr_in6 name = out.to.name;
+    socklen_t length = out.to.length;
+    if (family_ == 6 && name.sin6_family == AF_INET) length = toMapped(name);
     if (family_ == 6) name.sin6_scope_id = scopeOf(out.to);
     const auto bytes = sendto(handle_, reinterpret_cast<const char*>(out.bytes), static_cast<int>(out.length), 0,
-                              reinterpret_cast<const sockaddr*>(&name), out.to.length);
+                              reinterpret_cast<const sockaddr*>(&name), length);
     if (bytes >= 0) continue;
     const int error = lastError();
     if (error == WOULD_BLOCK || error == NO_BUFFERS) return SendResult::Full;

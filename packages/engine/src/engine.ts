@@ -94,7 +94,8 @@ export class Engine {
     const { sendBuffer = DEFAULTS.bufferBytes, receiveBuffer = DEFAULTS.bufferBytes } = options;
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new RangeError(`port ${port} is not 0…65535`);
-    return this.#use((native) => native.bind(ip, port, sendBuffer, receiveBuffer));
+    const { ipv6Only = true, reusePort = false } = options;
+    return this.#use((native) => native.bind(ip, port, sendBuffer, receiveBuffer, ipv6Only, reusePort));
   }
 
   unbind(socket: number): void {

@@ -30,7 +30,14 @@ export interface NativeBound {
 /** Methods of a closed engine do nothing and give undefined. */
 export interface NativeEngine {
   arrays(): NativeArrays;
-  bind(ip: string, port: number, sendBuffer: number, receiveBuffer: number): NativeBound;
+  bind(
+    ip: string,
+    port: number,
+    sendBuffer: number,
+    receiveBuffer: number,
+    ipv6Only: boolean,
+    reusePort: boolean,
+  ): NativeBound;
   unbind(socket: number): void;
   start(onBatch: (rowCount: number, nowMicros: number) => number): void;
   flush(commandCount: number): number | undefined;

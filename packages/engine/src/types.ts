@@ -44,6 +44,10 @@ export interface BindOptions {
   sendBuffer?: number;
   /** Bytes asked of the kernel; default 4 MiB. What was granted is in `Bound`. */
   receiveBuffer?: number;
+  /** `::` takes no IPv4; otherwise IPv4 peers have addresses ::ffff:a.b.c.d. Default true. */
+  ipv6Only?: boolean;
+  /** UDP: other sockets that say so too may have the same port. Default false. */
+  reusePort?: boolean;
 }
 
 export interface Bound {

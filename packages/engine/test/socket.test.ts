@@ -85,6 +85,32 @@ describe('binding', () => {
   });
 });
 
+describe('an IPv6 socket for all addresses', () => {
+  test('takes IPv4 when it is asked to; the peer has an IPv4 address then', async () => {
+    const engine = makeEngine();
+    const { port } = engine.bind('::', 0, { ipv6Only: false });
+    const seen = echo(engine);
+    const peer = await client();
+    const answered = once(peer, 'message');
+    peer.send(bindingRequest(), port, '127.3.2.1');
+    const [bytes, from] = (await answered) as [Buffer, { address: string; port: number }];
+    expect(bytes).toEqual(bindingRequest());
+    expect(from).toMatchObject({ address: '127.3.2.1', port });
+    expect(seen.addresses).toEqual([`127.0.0.1:${peer.address().port}`]);
+  });
+
+  test('leaves IPv4 to others by default', () => {
+    const { port } = makeEngine().bind('::', 0);
+    expect(makeEngine().bind('0.0.0.0', port).port).toBe(port);
+  });
+});
+
+test('a port can be shared by sockets that say so, and by no other', () => {
+  const { port } = makeEngine().bind('127.0.0.1', 0, { reusePort: true });
+  expect(makeEngine().bind('127.0.0.1', port, { reusePort: true }).port).toBe(port);
+  expect(() => makeEngine().bind('127.0.0.1', port)).toThrow(/ADDRESS_IN_USE/);
+});
+
 describe.each([
   { name: 'IPv4', ip: '127.0.0.1', to: '127.0.0.1' },
   { name: 'IPv6', ip: '::1', to: '::1' },

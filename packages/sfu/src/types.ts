@@ -85,6 +85,13 @@ export interface TransportPortRange {
   max: number;
 }
 
+export interface TransportSocketFlags {
+  /** `::` takes no IPv4. Default false. */
+  ipv6Only?: boolean | undefined;
+  /** Several sockets, of several processes, may share the port; the kernel chooses among them. Default false. */
+  udpReusePort?: boolean | undefined;
+}
+
 export interface TransportListenInfo {
   protocol: TransportProtocol;
   ip: string;
@@ -92,9 +99,12 @@ export interface TransportListenInfo {
   announcedAddress?: string | undefined;
   /** Old name of `announcedAddress`. */
   announcedIp?: string | undefined;
+  /** Beside the announced address, `ip` is a candidate too. Default false. */
+  exposeInternalIp?: boolean | undefined;
   /** 0 or absent: any free one of the range. */
   port?: number | undefined;
   portRange?: TransportPortRange | undefined;
+  flags?: TransportSocketFlags | undefined;
   /** Bytes asked of the kernel. Default 4 MiB. */
   sendBufferSize?: number | undefined;
   recvBufferSize?: number | undefined;

@@ -5,14 +5,15 @@ import type { SctpOptions, TransportListenInfo, TransportListenIp, TransportProt
 import { checkCount } from './options.js';
 
 const PORT_MAX = 65_535;
+const BUFFER_BYTES_MAX = 0x7fff_ffff; // what the kernel's option holds
 const SCTP_STREAMS_MAX = 65_535;
 const DEFAULT_SCTP_STREAMS = { OS: 1024, MIS: 1024 }; // what browsers ask for
 const MESSAGE_BYTES_MAX = 0xffff_ffff;
 
 export function checkListenInfo(info: unknown, name: string): asserts info is TransportListenInfo {
   if (typeof info !== 'object' || info === null) throw new OptionError(`${name}: not an object`);
-  const { protocol, ip, port, portRange, announcedAddress, announcedIp } =
-    info as Partial<TransportListenInfo>;
+  const listen = info as Partial<TransportListenInfo>;
+  const { protocol, ip, port, portRange, announcedAddress, announcedIp, flags } = listen;
   if (protocol !== 'udp' && protocol !== 'tcp')
     throw new OptionError(`${name}.protocol: neither 'udp' nor 'tcp'`);
   if (typeof ip !== 'string' || ip === '') throw new OptionError(`${name}.ip: not an address`);
@@ -25,6 +26,10 @@ export function checkListenInfo(info: unknown, name: string): asserts info is Tr
   for (const address of [announcedAddress, announcedIp])
     if (address !== undefined && typeof address !== 'string')
       throw new OptionError(`${name}.announcedAddress: not a string`);
+  if (flags !== undefined && (typeof flags !== 'object' || flags === null))
+    throw new OptionError(`${name}.flags: not an object`);
+  for (const size of ['sendBufferSize', 'recvBufferSize'] as const)
+    if (listen[size] !== undefined) checkCount(`${name}.${size}`, listen[size], BUFFER_BYTES_MAX);
 }
 
 export function checkListenInfos(listenInfos: readonly TransportListenInfo[] | undefined): void {

@@ -1,17 +1,25 @@
 /**
  * Opens the sockets of a WebRtcServer or of a transport of its own, and says what candidates they make.
- * Spec: RFC 8445 §5.1.2 (priorities), §5.1.1.3 (foundations). Only UDP; TCP is refused by name.
+ * Spec: RFC 8445 §5.1.2 (priorities), §5.1.1.3 (foundations), RFC 6544 §4.5 (tcptype). The numbers of priorities are
+ * mediasoup v3's: what a client prefers does not change when the server does.
  */
 import { addressIp, EngineError } from '@tertulia/engine';
-import type { Engine } from '@tertulia/engine';
+import type { BindOptions, Engine } from '@tertulia/engine';
 import { InvalidStateError, SfuError, UnsupportedError } from '../channel/errors.js';
 import type { ListenResult } from '../channel/messages.js';
-import type { IceCandidate, TransportListenInfo, TransportTuple } from '../types.js';
+import type { IceCandidate, TransportListenInfo, TransportProtocol, TransportTuple } from '../types.js';
 import type { MediaContext } from './context.js';
 import type { Tuple } from './ice/index.js';
 
 const CANDIDATE = {
-  hostPreference: 126, // RFC 8445 §5.1.2.2
+  typePreference: 64,
+  localPreference: 10_000,
+  /** Less for each listen info after the first. */
+  localPreferenceStep: 100,
+  /** More for the protocol that the application prefers. */
+  preferredProtocol: 1_000,
+  /** The internal address comes behind the announced one, before the next listen info's (a step is 25,600). */
+  internalAddress: 1_000,
   component: 1,
 } as const;
 /** Tried one after the other from a random one on; more attempts than this means that the range is as good as full. */
@@ -21,8 +29,19 @@ export const LEAST_BUFFER_BYTES = 1024 * 1024;
 
 export interface ListenSocket extends ListenResult {
   readonly socket: number;
+  readonly protocol: TransportProtocol;
   /** What the candidates say. */
   readonly announcedAddress: string;
+  /** In a candidate of its own beside it. */
+  readonly internalAddress?: string;
+}
+
+/** Which sockets become candidates, and which of them come first. Absent: all, in order. */
+export interface CandidateChoice {
+  readonly enableUdp?: boolean;
+  readonly enableTcp?: boolean;
+  readonly preferUdp?: boolean;
+  readonly preferTcp?: boolean;
 }
 
 /** All of them or, with an error that says which and why, none. */
@@ -42,17 +61,35 @@ export function closeSockets(engine: Engine, sockets: readonly ListenSocket[]): 
   for (const { socket } of sockets) engine.unbind(socket);
 }
 
+export function isEnabled({ protocol }: ListenSocket, choice: CandidateChoice): boolean {
+  return (protocol === 'udp' ? choice.enableUdp : choice.enableTcp) ?? true;
+}
+
 /** The earlier a socket was listed, the better its candidate. */
-export function candidatesOf(sockets: readonly ListenSocket[]): IceCandidate[] {
-  return sockets.map(({ announcedAddress, port }, i) => ({
-    foundation: `udp${i}`,
-    priority: CANDIDATE.hostPreference * 2 ** 24 + (65_535 - i) * 2 ** 8 + (256 - CANDIDATE.component),
-    address: announcedAddress,
-    ip: announcedAddress,
-    protocol: 'udp',
-    port,
-    type: 'host',
-  }));
+export function candidatesOf(sockets: readonly ListenSocket[], choice: CandidateChoice = {}): IceCandidate[] {
+  return sockets.flatMap((socket, i) => {
+    if (!isEnabled(socket, choice)) return [];
+    const { protocol, port, announcedAddress, internalAddress } = socket;
+    const preferred = protocol === 'udp' ? choice.preferUdp : choice.preferTcp;
+    const local =
+      CANDIDATE.localPreference -
+      i * CANDIDATE.localPreferenceStep +
+      (preferred ? CANDIDATE.preferredProtocol : 0);
+    const priority = CANDIDATE.typePreference * 2 ** 24 + local * 2 ** 8 + (256 - CANDIDATE.component);
+    const candidate = (address: string, behind: number): IceCandidate => ({
+      foundation: `${protocol}${i}`,
+      priority: priority - behind,
+      address,
+      ip: address,
+      protocol,
+      port,
+      type: 'host',
+      ...(protocol === 'tcp' ? { tcpType: 'passive' } : {}),
+    });
+    const announced = candidate(announcedAddress, 0);
+    if (internalAddress === undefined) return [announced];
+    return [announced, candidate(internalAddress, CANDIDATE.internalAddress)];
+  });
 }
 
 export function publicTuple(sockets: readonly ListenSocket[], tuple: Tuple): TransportTuple {
@@ -64,7 +101,7 @@ export function publicTuple(sockets: readonly ListenSocket[], tuple: Tuple): Tra
     localPort: local?.port ?? 0,
     remoteIp: addressIp(tuple.address),
     remotePort: ((tuple.address[2] ?? 0) << 8) | (tuple.address[3] ?? 0),
-    protocol: 'udp',
+    protocol: local?.protocol ?? 'udp',
   };
 }
 
@@ -87,7 +124,14 @@ function openSocket(context: MediaContext, info: TransportListenInfo): ListenSoc
         `set net.core.${setting} to at least 4194304 (sysctl -w net.core.${setting}=4194304)`,
     });
   }
-  return { ...bound, ip: info.ip, announcedAddress: info.announcedAddress ?? info.announcedIp ?? info.ip };
+  const announcedAddress = info.announcedAddress ?? info.announcedIp;
+  return {
+    ...bound,
+    protocol: info.protocol,
+    ip: info.ip,
+    announcedAddress: announcedAddress ?? info.ip,
+    ...(info.exposeInternalIp && announcedAddress !== undefined ? { internalAddress: info.ip } : {}),
+  };
 }
 
 function bind(context: MediaContext, info: TransportListenInfo): ListenResult & { socket: number } {
@@ -95,6 +139,8 @@ function bind(context: MediaContext, info: TransportListenInfo): ListenResult & 
   const options = {
     ...(info.sendBufferSize ? { sendBuffer: info.sendBufferSize } : {}),
     ...(info.recvBufferSize ? { receiveBuffer: info.recvBufferSize } : {}),
+    ipv6Only: info.flags?.ipv6Only ?? false,
+    reusePort: info.flags?.udpReusePort ?? false,
   };
   if (engine.memory) {
     return { socket: 0, ip: info.ip, port: info.port ?? 0, sendBuffer: 2 ** 22, receiveBuffer: 2 ** 22 };
@@ -124,7 +170,7 @@ function tryBind(
   engine: Engine,
   ip: string,
   port: number,
-  options: { sendBuffer?: number; receiveBuffer?: number },
+  options: BindOptions,
 ): ListenResult & { socket: number } {
   try {
     return engine.bind(ip, port, options);

@@ -5,12 +5,13 @@
  */
 import { ADDRESS_BYTES, EngineError, ROW_ADDRESS, ROW_SOCKET } from '@tertulia/engine';
 import type { Dtls } from '@tertulia/engine';
-import { InvalidStateError } from '../channel/errors.js';
+import { InvalidStateError, OptionError } from '../channel/errors.js';
 import type { InjectedKeys, WebRtcTransportCreated, WebRtcTransportCreation } from '../channel/messages.js';
 import type {
   DtlsParameters,
   DtlsRole,
   DtlsState,
+  IceCandidate,
   IceParameters,
   IceState,
   TransportTuple,
@@ -22,7 +23,7 @@ import type { Directory } from './directory.js';
 import { DtlsSession } from './dtls/index.js';
 import { IceLite, toTuple } from './ice/index.js';
 import type { IceOutput, Tuple } from './ice/index.js';
-import { candidatesOf, closeSockets, openSockets, publicTuple } from './listen.js';
+import { candidatesOf, closeSockets, isEnabled, openSockets, publicTuple } from './listen.js';
 import type { ListenSocket } from './listen.js';
 import type { Router } from './router.js';
 import { rowAddress, Transport } from './transport.js';
@@ -43,6 +44,7 @@ const NOWHERE = new Uint8Array(ADDRESS_BYTES);
 export class WebRtcTransport extends Transport {
   readonly server: WebRtcServer | undefined;
   readonly #sockets: readonly ListenSocket[];
+  readonly #iceCandidates: readonly IceCandidate[];
   readonly #ice: IceLite;
   #iceParameters: IceParameters;
   #fragments: readonly string[] = [];
@@ -57,6 +59,8 @@ export class WebRtcTransport extends Transport {
   #dtls: DtlsSession | undefined;
   #native: Dtls | undefined;
   #dtlsState: DtlsState = 'new';
+  /** PEM, once connected. */
+  #remoteCertificate: string | undefined;
   /** The engine has SRTP keys. */
   #keyed = false;
 
@@ -68,10 +72,18 @@ export class WebRtcTransport extends Transport {
     creation: WebRtcTransportCreation,
   ) {
     // Before anything that would have to be undone when a port cannot be had.
-    const sockets = server ? server.sockets : openSockets(context, creation.listenInfos ?? []);
+    // Listen infos of its own say by themselves what is wanted; the options choose among a server's sockets.
+    const choice = server ? creation : {};
+    const sockets = server
+      ? server.sockets.filter((socket) => isEnabled(socket, choice))
+      : openSockets(context, creation.listenInfos ?? []);
+    if (sockets.length === 0)
+      throw new OptionError('enableUdp, enableTcp: the WebRtcServer has no socket for what is left');
     super(context, directory, router, creation);
     this.server = server;
     this.#sockets = sockets;
+    this.#iceCandidates = candidatesOf(server ? server.sockets : sockets, choice);
+    this.rtp.outgoing.startBitrate = creation.initialAvailableOutgoingBitrate;
     this.#iceParameters = this.#newIceParameters();
     this.#ice = new IceLite({
       ...this.#iceParameters,
@@ -87,11 +99,20 @@ export class WebRtcTransport extends Transport {
     return this.#iceState;
   }
 
+  /** Under which checks for it may come at present. */
+  get usernameFragments(): readonly string[] {
+    return this.#fragments;
+  }
+
+  get boundTuples(): readonly Tuple[] {
+    return this.#ice.boundTuples;
+  }
+
   created(): WebRtcTransportCreated {
     const sctpParameters = this.data.parameters();
     return {
       iceParameters: this.#iceParameters,
-      iceCandidates: candidatesOf(this.#sockets),
+      iceCandidates: this.#iceCandidates,
       dtlsParameters: { role: 'auto', fingerprints: [...this.context.dtlsContext.fingerprints] },
       ...(sctpParameters ? { sctpParameters } : {}),
     };
@@ -216,6 +237,7 @@ export class WebRtcTransport extends Transport {
       ...(selected ? { iceSelectedTuple: selected } : {}),
       dtlsParameters: { ...dtlsParameters, role: this.#dtlsRole ?? 'auto' },
       dtlsState: this.#dtlsState,
+      ...(this.#remoteCertificate === undefined ? {} : { dtlsRemoteCert: this.#remoteCertificate }),
       ...ours,
     };
   }
@@ -347,10 +369,13 @@ export class WebRtcTransport extends Transport {
         this.rtp.setReady(this.#selected !== undefined, nowMicros);
       }
       const { failure } = session;
+      if (session.state === 'connected') this.#remoteCertificate = this.#native?.remoteCertificatePem;
+      const remoteCertificate = session.state === 'connected' ? this.#remoteCertificate : undefined;
       this.context.emit({
         event: 'transport.dtlsState',
         transportId: this.id,
         dtlsState: session.state,
+        ...(remoteCertificate === undefined ? {} : { remoteCertificate }),
         ...(failure === undefined ? {} : { failure }),
       });
       if (session.state === 'connected') this.data.start(session.role);
