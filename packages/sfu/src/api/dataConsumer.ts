@@ -7,7 +7,7 @@ import type {
   DataConsumerType,
   SctpStreamParameters,
 } from '../types.js';
-import { checkSubchannel, checkSubchannels, encodeMessage } from './dataMessage.js';
+import { asSubchannel, asSubchannels, encodeMessage } from './dataMessage.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { asBuffer, checkCount } from './options.js';
@@ -140,30 +140,27 @@ export class DataConsumer<DataConsumerAppData extends AppData = AppData> extends
 
   async setSubchannels(subchannels: number[]): Promise<void> {
     this.assertOpen();
-    checkSubchannels(subchannels);
     const answer = await this.#process.request('dataConsumer.setSubchannels', {
       dataConsumerId: this.id,
-      subchannels,
+      subchannels: asSubchannels(subchannels),
     });
     this.#subchannels = answer.subchannels;
   }
 
   async addSubchannel(subchannel: number): Promise<void> {
     this.assertOpen();
-    checkSubchannel('subchannel', subchannel);
     const answer = await this.#process.request('dataConsumer.addSubchannel', {
       dataConsumerId: this.id,
-      subchannel,
+      subchannel: asSubchannel('subchannel', subchannel),
     });
     this.#subchannels = answer.subchannels;
   }
 
   async removeSubchannel(subchannel: number): Promise<void> {
     this.assertOpen();
-    checkSubchannel('subchannel', subchannel);
     const answer = await this.#process.request('dataConsumer.removeSubchannel', {
       dataConsumerId: this.id,
-      subchannel,
+      subchannel: asSubchannel('subchannel', subchannel),
     });
     this.#subchannels = answer.subchannels;
   }

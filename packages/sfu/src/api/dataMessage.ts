@@ -26,14 +26,16 @@ export function encodeMessage(
   return { ppid: chosen, data: isText ? Buffer.from(message) : message };
 }
 
-const SUBCHANNEL_MAX = 0xffff;
+const SUBCHANNELS = 2 ** 16;
 
-export function checkSubchannel(name: string, subchannel: unknown): void {
-  if (!Number.isInteger(subchannel) || (subchannel as number) < 0 || (subchannel as number) > SUBCHANNEL_MAX)
-    throw new OptionError(`${name}: not an integer of 0…${SUBCHANNEL_MAX}`);
+/** Greater numbers begin anew at 0, as with mediasoup. @throws TypeError for what is no number of a subchannel. */
+export function asSubchannel(name: string, subchannel: unknown): number {
+  if (!Number.isSafeInteger(subchannel) || (subchannel as number) < 0)
+    throw new OptionError(`${name}: not a whole number`);
+  return (subchannel as number) % SUBCHANNELS;
 }
 
-export function checkSubchannels(subchannels: unknown): void {
+export function asSubchannels(subchannels: unknown): number[] {
   if (!Array.isArray(subchannels)) throw new OptionError('subchannels: not an array');
-  subchannels.forEach((subchannel, i) => checkSubchannel(`subchannels[${i}]`, subchannel));
+  return subchannels.map((subchannel, i) => asSubchannel(`subchannels[${i}]`, subchannel));
 }

@@ -6,7 +6,7 @@ import type {
   DataProducerType,
   SctpStreamParameters,
 } from '../types.js';
-import { checkSubchannel, checkSubchannels, encodeMessage } from './dataMessage.js';
+import { asSubchannel, asSubchannels, encodeMessage } from './dataMessage.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 
@@ -95,15 +95,18 @@ export class DataProducer<DataProducerAppData extends AppData = AppData> extends
     requiredSubchannel?: number,
   ): void {
     const encoded = encodeMessage(message, ppid);
-    checkSubchannels(subchannels);
-    if (requiredSubchannel !== undefined) checkSubchannel('requiredSubchannel', requiredSubchannel);
+    const addressees = {
+      subchannels: asSubchannels(subchannels),
+      ...(requiredSubchannel === undefined
+        ? {}
+        : { requiredSubchannel: asSubchannel('requiredSubchannel', requiredSubchannel) }),
+    };
     if (this.closed) return;
     this.#process.notify({
       notice: 'dataProducer.send',
       dataProducerId: this.id,
       ...encoded,
-      subchannels,
-      ...(requiredSubchannel === undefined ? {} : { requiredSubchannel }),
+      ...addressees,
     });
   }
 

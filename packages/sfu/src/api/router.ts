@@ -31,7 +31,7 @@ import type { RtpObserver } from './rtpObserver.js';
 import { checkSrtpCryptoSuite } from './srtpParameters.js';
 import type { Transport, TransportRouter } from './transport.js';
 import {
-  checkListenInfo,
+  checkUdpListenInfo,
   checkListenInfos,
   listenInfosOf,
   protocolsInOrder,
@@ -194,7 +194,7 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     const { rtcpListenInfo, comedia = false, enableSrtp = false, appData } = options;
     const { srtpCryptoSuite = 'AES_CM_128_HMAC_SHA1_80' } = options;
     const listenInfo = singleListenInfo(options);
-    if (rtcpListenInfo !== undefined) checkListenInfo(rtcpListenInfo, 'rtcpListenInfo');
+    if (rtcpListenInfo !== undefined) checkUdpListenInfo(rtcpListenInfo, 'rtcpListenInfo');
     const rtcpMux = (options.rtcpMux ?? true) && rtcpListenInfo === undefined;
     if (enableSrtp) checkSrtpCryptoSuite('srtpCryptoSuite', srtpCryptoSuite);
     checkAppData(appData);

@@ -23,7 +23,7 @@ import type {
   TransportType,
 } from '../types.js';
 import { Consumer } from './consumer.js';
-import { checkSubchannels } from './dataMessage.js';
+import { asSubchannels } from './dataMessage.js';
 import { DataConsumer } from './dataConsumer.js';
 import { DataProducer } from './dataProducer.js';
 import type { EnhancedEventEmitter, EventMap } from './enhancedEventEmitter.js';
@@ -349,13 +349,13 @@ export abstract class Transport<
     maxPacketLifeTime,
     maxRetransmits,
     paused = false,
-    subchannels = [],
+    subchannels: wantedSubchannels = [],
     appData,
   }: DataConsumerOptions<DataConsumerAppData>): Promise<DataConsumer<DataConsumerAppData>> {
     this.assertOpen();
     checkId('dataProducerId', dataProducerId);
     checkAppData(appData);
-    checkSubchannels(subchannels);
+    const subchannels = asSubchannels(wantedSubchannels);
     const dataProducer = this.router.findDataProducer(dataProducerId);
     if (!dataProducer)
       throw new OptionError(`dataProducerId: DataProducer '${dataProducerId}' not found`, 'NOT_FOUND');

@@ -1,4 +1,5 @@
 /** From the options of a transport, old and new forms, to what the media process is asked for. */
+import { isIP } from 'node:net';
 import { OptionError } from '../channel/errors.js';
 import type { SctpCreation } from '../channel/messages.js';
 import type { SctpOptions, TransportListenInfo, TransportListenIp, TransportProtocol } from '../types.js';
@@ -16,7 +17,7 @@ export function checkListenInfo(info: unknown, name: string): asserts info is Tr
   const { protocol, ip, port, portRange, announcedAddress, announcedIp, flags } = listen;
   if (protocol !== 'udp' && protocol !== 'tcp')
     throw new OptionError(`${name}.protocol: neither 'udp' nor 'tcp'`);
-  if (typeof ip !== 'string' || ip === '') throw new OptionError(`${name}.ip: not an address`);
+  if (typeof ip !== 'string' || isIP(ip) === 0) throw new OptionError(`${name}.ip: not an IP address`);
   if (port !== undefined) checkCount(`${name}.port`, port, PORT_MAX);
   if (portRange !== undefined) {
     checkCount(`${name}.portRange.min`, portRange?.min, PORT_MAX);
@@ -67,8 +68,14 @@ export function singleListenInfo(options: {
   if (listenInfo && listenIp) throw new OptionError('listenIp: not together with listenInfo');
   if (listenIp) return listenInfoOf(listenIp, 'udp', port, 'listenIp');
   if (!listenInfo) throw new OptionError('listenInfo: missing');
-  checkListenInfo(listenInfo, 'listenInfo');
+  checkUdpListenInfo(listenInfo, 'listenInfo');
   return listenInfo;
+}
+
+/** Of transports without ICE, which have no TCP. */
+export function checkUdpListenInfo(info: unknown, name: string): asserts info is TransportListenInfo {
+  checkListenInfo(info, name);
+  if (info.protocol !== 'udp') throw new OptionError(`${name}.protocol: not 'udp'`);
 }
 
 /** One listen info for each address and protocol, the preferred protocol first. */

@@ -143,11 +143,11 @@ export class Consumer implements OutgoingOwner {
   }
 
   get score(): ConsumerScore {
+    // Whoever is behind the pipe sees for itself how the streams arrive.
+    if (this.type === 'pipe') return { score: FULL_SCORE, producerScore: FULL_SCORE, producerScores: [] };
     const producerScores = this.producer.encodings.map(({ score }) => score);
     const producerScore =
-      this.type === 'pipe' || this.type === 'svc'
-        ? Math.max(...producerScores)
-        : (this.#encodingInUse()?.score ?? 0);
+      this.type === 'svc' ? Math.max(...producerScores) : (this.#encodingInUse()?.score ?? 0);
     const { score } = this.stream;
     return { score: score.value === 0 ? FULL_SCORE : score.value, producerScore, producerScores };
   }

@@ -28,6 +28,7 @@ export interface MediaContext {
   readonly rng: () => number;
   /** `length` characters of ICE's alphabet, unguessable. */
   readonly secretText: (length: number) => string;
+  readonly secretBytes: (length: number) => Uint8Array;
   /** Unix time of the engine's time 0, so that the server has one NTP clock. */
   readonly unixMicrosAtZero: number;
   readonly ports: { readonly min: number; readonly max: number };

@@ -30,7 +30,7 @@ import { DropCounters } from './dropCounters.js';
 import { EnginePort } from './enginePort.js';
 import { HandshakeQueue } from './handshakeQueue.js';
 import { localFragment, stunUsername } from './ice/index.js';
-import { hmacSha1, secretText, unixMicrosAtZero } from './machine.js';
+import { hmacSha1, secretBytes, secretText, unixMicrosAtZero } from './machine.js';
 import { PacketReader } from './packetReader.js';
 import { ReportWriter } from './reportWriter.js';
 import { REQUESTS } from './requests/index.js';
@@ -89,6 +89,7 @@ export class MediaCore {
       dtlsContext: options.dtlsContext ?? new DtlsContext(),
       rng,
       secretText: options.secretText ?? secretText,
+      secretBytes,
       unixMicrosAtZero: options.unixMicrosAtZero ?? unixMicrosAtZero(engine.now()),
       ports: options.ports ?? { min: 10_000, max: 59_999 },
       emit,

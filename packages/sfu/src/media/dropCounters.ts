@@ -33,6 +33,8 @@ export const MEDIA_DROP = [
   'dtls-not-expected', // DTLS to a transport without it
   'sctp-not-expected', // SCTP without DTLS to a transport that has it in DTLS, or not at all
   'rtp-direct-refused', // what the application sent is not RTP, or came while nobody can take it
+  'rtp-wrong-socket', // RTP to the socket that is for RTCP
+  'rtcp-wrong-socket', // RTCP to the socket that is for RTP
 ] as const;
 export type MediaDropReason = (typeof MEDIA_DROP)[number];
 

@@ -104,14 +104,15 @@ export class TransportData {
     );
   }
 
-  /** DTLS is up. */
-  start(role: 'client' | 'server'): void {
+  /** The way to the peer is there. @param carrier without DTLS nobody knows whether the peer is there, too */
+  start(role: 'client' | 'server', carrier: 'dtls' | 'without-dtls' = 'dtls'): void {
     if (!this.#wanted || this.#channels || this.#closed) return;
     const transportId = this.#transportId;
     const { emit } = this.#context;
     this.#move('connecting');
     const association = new SctpAssociation({
       role,
+      isPatient: carrier === 'without-dtls',
       sendPacket: (packet) => {
         this.bytesSent += packet.length;
         this.#send(packet);

@@ -76,7 +76,7 @@ describe('send()', () => {
     ['ppid', ['hi', -1]],
     ['subchannels', ['hi', undefined, 'all']],
     ['subchannels[1]', ['hi', undefined, [1, 'x']]],
-    ['requiredSubchannel', ['hi', undefined, [], 70_000]],
+    ['requiredSubchannel', ['hi', undefined, [], -1]],
   ])('a wrong %s is a TypeError that names it', (name, args) => {
     const call = (): void => Reflect.apply(dataProducer.send.bind(dataProducer), undefined, args) as void;
     expect(call).toThrow(TypeError);

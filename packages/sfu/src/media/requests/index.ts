@@ -12,15 +12,15 @@ import type { Handlers } from './handler.js';
 import { PRODUCER_REQUESTS } from './producer.js';
 import { ROUTER_REQUESTS } from './router.js';
 import { TRANSPORT_REQUESTS } from './transport.js';
-import { UNSERVED } from './unserved.js';
 import { VIRTUAL_REQUESTS } from './virtual.js';
+import { WITHOUT_ICE_REQUESTS } from './withoutIce.js';
 import { WORKER_REQUESTS } from './worker.js';
 
 export const REQUESTS: Handlers<Method> = {
-  ...UNSERVED,
   ...WORKER_REQUESTS,
   ...ROUTER_REQUESTS,
   ...TRANSPORT_REQUESTS,
+  ...WITHOUT_ICE_REQUESTS,
   ...BANDWIDTH_REQUESTS,
   ...PRODUCER_REQUESTS,
   ...CONSUMER_REQUESTS,

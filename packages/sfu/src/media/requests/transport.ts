@@ -3,7 +3,6 @@ import type { Engine } from '@tertulia/engine';
 import { InvalidStateError, UnsupportedError } from '../../channel/errors.js';
 import type { IceParameters } from '../../types.js';
 import type { Directory } from '../directory.js';
-import { DirectTransport } from '../directTransport.js';
 import { ICE_LIMITS } from '../ice/types.js';
 import type { Router } from '../router.js';
 import type { Transport } from '../transport.js';
@@ -12,7 +11,6 @@ import type { Handlers } from './handler.js';
 
 export const TRANSPORT_REQUESTS: Handlers<
   | 'router.createWebRtcTransport'
-  | 'router.createDirectTransport'
   | 'transport.close'
   | 'transport.dump'
   | 'transport.getStats'
@@ -32,10 +30,6 @@ export const TRANSPORT_REQUESTS: Handlers<
       data.iceConsentTimeout > 0 ? data.iceConsentTimeout * 1e6 : ICE_LIMITS.consentMicros;
     answerChecks(context.engine, transport, created.iceParameters, consentMicros * ICE_LIMITS.refreshShare);
     return created;
-  },
-  'router.createDirectTransport': ({ context, directory }, data) => {
-    addTransport(directory, new DirectTransport(context, directory, routerFor(directory, data), data));
-    return undefined;
   },
   'transport.close': ({ closing, directory }, { transportId }, now) => {
     const transport = directory.transports.find(transportId);

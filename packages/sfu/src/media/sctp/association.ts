@@ -29,6 +29,8 @@ export interface AssociationOptions {
   role: 'server' | 'client';
   localPort?: number;
   remotePort?: number;
+  /** The peer may begin to listen at any time from now on: it is asked until it answers. */
+  isPatient?: boolean;
   /** Into DTLS; `packet` is not used afterwards. */
   sendPacket: (packet: Uint8Array) => void;
 }
@@ -42,7 +44,7 @@ const RESULT = { performed: 1, denied: 2, badSequence: 5, inProgress: 6 } as con
  * Until something is sent again. RFC 9260 §16 has 1, 1 and 60. What is sent here is a call's control messages: a lost last
  * one must not take a second. 400 ms are twice what a peer may wait with its SACK, and what Chromium takes.
  */
-const TIMEOUT_SECONDS = { first: 1, least: 0.4, most: 10 } as const;
+const TIMEOUT_SECONDS = { first: 1, least: 0.4, most: 10, unanswered: 0.25 } as const;
 /** Types of chunks that a connection must be there for. */
 const NEEDS_CONNECTION: ReadonlySet<number> = new Set([
   CHUNK.data,
@@ -185,6 +187,7 @@ export class SctpAssociation implements Association {
     });
     this.#sctp = transport.sctp as unknown as WeriftAssociation;
     this.#adapt();
+    if (options.isPatient) beginPatiently(this.#sctp);
     transport.start(options.remotePort ?? WEBRTC_PORT).catch(() => this.#drop('sctp-refused'));
   }
 
@@ -497,6 +500,12 @@ function makeTransport(options: AssociationOptions, send: (packet: Uint8Array) =
   type WeriftDtls = Parameters<RTCSctpTransport['setDtlsTransport']>[0];
   transport.setDtlsTransport(dtls as unknown as WeriftDtls);
   return transport;
+}
+
+/** Two servers are told of each other one after the other, and not of how far the other one is. */
+function beginPatiently(sctp: WeriftAssociation): void {
+  sctp.rto = TIMEOUT_SECONDS.unanswered;
+  Object.defineProperty(sctp, 'timer1Failures', { configurable: true, get: () => 0, set: () => undefined });
 }
 
 /** Whatever timer is put into this property, the process may end without waiting for it. */
