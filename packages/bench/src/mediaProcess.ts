@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { Engine, ENTRY_PACKETS, ENTRY_WORDS, toAddress, type OnBatch } from '@tertulia/engine';
 import { Loop, MediaCore, type ChannelEvent } from '@tertulia/sfu/media';
-import { HEADER_EXTENSION_URIS, type RtpParameters } from '@tertulia/wire';
+import { HEADER_EXTENSION_URIS, type RtpHeaderExtensionUri, type RtpParameters } from '@tertulia/wire';
 import { median } from './statistics.js';
 import type { EndpointSetUp, FromMediaProcess, MediaUsage, RoomSetUp, ToMediaProcess } from './mediaRoom.js';
 
@@ -37,7 +37,7 @@ class TimedEngine extends Engine {
 }
 
 function opus(mid: string, ssrc: number, cname: string): RtpParameters {
-  const extension = (uri: string, id: number) => ({ uri, id, encrypt: false, parameters: {} });
+  const extension = (uri: RtpHeaderExtensionUri, id: number) => ({ uri, id, encrypt: false, parameters: {} });
   return {
     mid,
     codecs: [

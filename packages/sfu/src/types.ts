@@ -3,7 +3,7 @@
  * mediasoup has the thing; virtual streams and data channels are ours. RTP parameters and capabilities → @tertulia/wire.
  * Nothing here runs. Elsewhere: classes → api/ · what crosses to the media process → channel/messages.ts
  */
-import type { MediaKind, RtpCapabilities, RtpCodecCapability, RtpParameters } from '@tertulia/wire';
+import type { MediaKind, RouterRtpCodecCapability, RtpCapabilities, RtpParameters } from '@tertulia/wire';
 import type { BaseTransportStats, ConsumerLayers, TransportListenIp } from './entityTypes.js';
 
 export type {
@@ -11,14 +11,43 @@ export type {
   RtcpFeedback,
   RtcpParameters,
   RtpCapabilities,
+  RouterRtpCapabilities,
+  RouterRtpCodecCapability,
   RtpCodecCapability,
   RtpCodecParameters,
   RtpEncodingParameters,
   RtpHeaderExtension,
+  RtpHeaderExtensionDirection,
   RtpHeaderExtensionParameters,
+  RtpHeaderExtensionUri,
   RtpParameters,
 } from '@tertulia/wire';
 export type * from './entityTypes.js';
+
+// ---- the classes and what they tell, as types ----
+
+export type { LogEventListeners } from './api/logger.js';
+export type { ScalabilityMode } from './api/scalabilityModes.js';
+export type { InvalidStateError, OptionError, SfuError, UnsupportedError } from './channel/errors.js';
+export type { EnhancedEventEmitter } from './api/enhancedEventEmitter.js';
+export type { CloseCause } from './api/entity.js';
+export type * from './api/worker.js';
+export type * from './api/webRtcServer.js';
+export type * from './api/router.js';
+export type * from './api/transport.js';
+export type * from './api/webRtcTransport.js';
+export type * from './api/plainTransport.js';
+export type * from './api/pipeTransport.js';
+export type * from './api/directTransport.js';
+export type * from './api/producer.js';
+export type * from './api/consumer.js';
+export type * from './api/dataProducer.js';
+export type * from './api/dataConsumer.js';
+export type * from './api/rtpObserver.js';
+export type * from './api/audioLevelObserver.js';
+export type * from './api/activeSpeakerObserver.js';
+export type * from './api/dataChannel.js';
+export type * from './api/virtualStreams.js';
 
 /** Whatever the application wants to keep beside an entity. */
 export type AppData = Record<string, unknown>;
@@ -42,19 +71,87 @@ export type WorkerLogTag =
   | 'message';
 
 export interface WorkerSettings<WorkerAppData extends AppData = AppData> {
-  /** Default 'error'. */
+  /** What the media process says at least. Default 'error'. */
   logLevel?: WorkerLogLevel | undefined;
+  /** Which of its subjects are spoken of; lines that belong to none come always. Default: none. */
   logTags?: WorkerLogTag[] | undefined;
-  /** Ports for transports without a WebRtcServer. Default 10000. */
+  /**
+   * First port for transports without a WebRtcServer and without `portRange`, 0…65535; 0 counts as 1. Default 10000.
+   * @deprecated `portRange` of a listen info says it where it belongs.
+   */
   rtcMinPort?: number | undefined;
-  /** Default 59999. */
+  /**
+   * Last port. Default 59999.
+   * @deprecated as `rtcMinPort`.
+   */
   rtcMaxPort?: number | undefined;
   /** PEM file; must come with `dtlsPrivateKeyFile`. Without both a self-signed certificate is made. */
   dtlsCertificateFile?: string | undefined;
+  /** PEM file, not encrypted. */
   dtlsPrivateKeyFile?: string | undefined;
+  /** Accepted and without effect: there is no libwebrtc here. */
+  libwebrtcFieldTrials?: string | undefined;
+  /** Accepted and without effect: io_uring is not used. */
+  disableLiburing?: boolean | undefined;
+  /** Ours: SIGINT and SIGTERM end the application, which ends this; not this by itself. Default false: as in mediasoup v3. */
+  ignoreSignals?: boolean | undefined;
   appData?: WorkerAppData | undefined;
 }
-export type WorkerUpdateableSettings = Pick<WorkerSettings, 'logLevel' | 'logTags'>;
+export type WorkerUpdateableSettings<WorkerAppData extends AppData = AppData> = Pick<
+  WorkerSettings<WorkerAppData>,
+  'logLevel' | 'logTags'
+>;
+
+/** What the media process keeps. Counts and drops are ours. */
+export interface WorkerDump {
+  pid: number;
+  webRtcServerIds: string[];
+  routerIds: string[];
+  /** Ids that requests and notifications can name. */
+  channelMessageHandlers: {
+    channelRequestHandlers: string[];
+    channelNotificationHandlers: string[];
+  };
+  /** Never there: io_uring is not used. */
+  liburing?: { sqeProcessCount: number; sqeMissCount: number; userDataMissCount: number };
+  resourceUsage: WorkerResourceUsage;
+  transports: number;
+  producers: number;
+  consumers: number;
+  /** Packets that wait for a NACK. */
+  cachedPackets: number;
+  timers: number;
+  /** What went no further in the whole process, by reason. */
+  drops: Record<string, number>;
+  /** The native engine's counters. */
+  engine: unknown;
+}
+
+export interface WebRtcServerDump {
+  id: string;
+  udpSockets: IpPort[];
+  tcpServers: IpPort[];
+  webRtcTransportIds: string[];
+  localIceUsernameFragments: { localIceUsernameFragment: string; webRtcTransportId: string }[];
+  tupleHashes: { tupleHash: number; webRtcTransportId: string }[];
+}
+export interface IpPort {
+  ip: string;
+  port: number;
+}
+
+export interface RouterDump {
+  id: string;
+  transportIds: string[];
+  rtpObserverIds: string[];
+  mapProducerIdConsumerIds: { key: string; values: string[] }[];
+  mapConsumerIdProducerId: { key: string; value: string }[];
+  mapProducerIdObserverIds: { key: string; values: string[] }[];
+  mapDataProducerIdDataConsumerIds: { key: string; values: string[] }[];
+  mapDataConsumerIdDataProducerId: { key: string; value: string }[];
+  /** Ours. */
+  virtualStreamsIds: string[];
+}
 
 /** `process.resourceUsage()` of the media process in mediasoup's (libuv's) names. Times in ms. */
 export interface WorkerResourceUsage {
@@ -218,7 +315,7 @@ export interface WebRtcTransportStat extends BaseTransportStats {
 
 export interface RouterOptions<RouterAppData extends AppData = AppData> {
   /** Default: none. */
-  mediaCodecs?: RtpCodecCapability[] | undefined;
+  mediaCodecs?: RouterRtpCodecCapability[] | undefined;
   appData?: RouterAppData | undefined;
 }
 

@@ -6,6 +6,20 @@ export type MediaKind = 'audio' | 'video';
 
 export type RtpHeaderExtensionDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
+/** Those that a router handles; others are left out of what it hands out. */
+export type RtpHeaderExtensionUri =
+  | 'urn:ietf:params:rtp-hdrext:sdes:mid'
+  | 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id'
+  | 'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id'
+  | 'urn:ietf:params:rtp-hdrext:ssrc-audio-level'
+  | 'urn:3gpp:video-orientation'
+  | 'urn:ietf:params:rtp-hdrext:toffset'
+  | 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01'
+  | 'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time'
+  | 'http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time'
+  | 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay'
+  | 'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension';
+
 export interface RtcpFeedback {
   type: string;
   parameter?: string;
@@ -21,7 +35,7 @@ export interface RtpCodecCapability {
   kind: MediaKind;
   /** Media and codec, as 'audio/opus'; compared without regard to case. */
   mimeType: string;
-  preferredPayloadType?: number;
+  preferredPayloadType: number;
   clockRate: number;
   /** Audio only; 1 when absent. */
   channels?: number;
@@ -30,12 +44,19 @@ export interface RtpCodecCapability {
   rtcpFeedback?: RtcpFeedback[];
 }
 
+/** What an application asks a router for: which payload type is left to the router, unless it says so. */
+export type RouterRtpCodecCapability = Omit<RtpCodecCapability, 'preferredPayloadType'> & {
+  preferredPayloadType?: number | undefined;
+};
+/** What a router could do. */
+export type RouterRtpCapabilities = Omit<RtpCapabilities, 'codecs'> & { codecs?: RouterRtpCodecCapability[] };
+
 /** Values of `fmtp`: numbers where SDP has digits, else text. */
-export type RtpCodecSpecificParameters = Record<string, string | number | boolean | null | undefined>;
+export type RtpCodecSpecificParameters = Record<string, unknown>;
 
 export interface RtpHeaderExtension {
   kind: MediaKind;
-  uri: string;
+  uri: RtpHeaderExtensionUri;
   preferredId: number;
   preferredEncrypt?: boolean;
   direction?: RtpHeaderExtensionDirection;
@@ -73,7 +94,7 @@ export interface RtpEncodingParameters {
 }
 
 export interface RtpHeaderExtensionParameters {
-  uri: string;
+  uri: RtpHeaderExtensionUri;
   id: number;
   encrypt?: boolean;
   parameters?: RtpCodecSpecificParameters;

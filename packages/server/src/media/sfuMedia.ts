@@ -96,7 +96,7 @@ class SfuMedia implements MediaPort {
   }
 
   async #startOne(index: number): Promise<void> {
-    const worker = await createWorker({ logLevel: 'warn' });
+    const worker = await createWorker({ logLevel: 'warn', ignoreSignals: true });
     let webRtcServer: WebRtcServer;
     try {
       webRtcServer = await worker.createWebRtcServer({

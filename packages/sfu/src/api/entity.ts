@@ -6,6 +6,9 @@
 import { InvalidStateError } from '../channel/errors.js';
 import type { AppData } from '../types.js';
 import { EnhancedEventEmitter, type EventMap } from './enhancedEventEmitter.js';
+import { Logger } from './logger.js';
+
+const logger = new Logger('Entity');
 
 /** 'self' is the application; the others name the entity above (or beside) whose end took this one along. */
 export type CloseCause =
@@ -62,6 +65,12 @@ export abstract class Entity<
   ) {
     super();
     this.appData = appData ?? ({} as EntityAppData);
+    (this as unknown as EnhancedEventEmitter<EventMap>).on('listenererror', (eventName, error) =>
+      logger.error(
+        `a listener of '${String(eventName)}' threw [${this.constructor.name}:${id}]`,
+        error as Error,
+      ),
+    );
   }
 
   get closed(): boolean {
@@ -78,12 +87,17 @@ export abstract class Entity<
     if (this.#closedBy) return;
     this.#closedBy = cause;
     this.release(cause);
+    this.announceClose(cause);
+    (this.observer as unknown as EnhancedEventEmitter<ObserverEvents>).safeEmit('close');
+  }
+
+  /** The entity's own events of closing. What is below has closed, the observer does not know yet. */
+  protected announceClose(cause: CloseCause): void {
     const event = EVENT_OF_CAUSE[cause];
     const emitter = this as unknown as EnhancedEventEmitter<CloseEvents>;
     const ownerEvent = OWNER_EVENT_OF_CAUSE[cause];
     if (ownerEvent) emitter.safeEmit(ownerEvent);
     if (event) emitter.safeEmit(event);
-    (this.observer as unknown as EnhancedEventEmitter<ObserverEvents>).safeEmit('close');
   }
 
   /** Closes what is below, leaves the owner, and tells the media process when the cause is not one that it knows already. */
@@ -91,6 +105,7 @@ export abstract class Entity<
 
   /** @throws InvalidStateError (`CLOSED`). */
   protected assertOpen(): void {
-    if (this.closed) throw new InvalidStateError(`${this.constructor.name} is closed`, 'CLOSED');
+    if (this.closed)
+      throw new InvalidStateError(`${this.constructor.name.replace('Impl', '')} is closed`, 'CLOSED');
   }
 }

@@ -6,6 +6,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { errorFromChannel, InvalidStateError, SfuError } from '../channel/errors.js';
+import { Logger } from './logger.js';
 import type {
   ChannelEvent,
   ChannelNotice,
@@ -16,7 +17,10 @@ import type {
   ResponseOf,
 } from '../channel/messages.js';
 
-const ENTRY = fileURLToPath(new URL('../media/main.js', import.meta.url));
+const logger = new Logger('Channel');
+
+/** What a media process runs. */
+export const ENTRY = fileURLToPath(new URL('../media/main.js', import.meta.url));
 /** A media process that is not ready by then will never be: it does nothing but load the add-on. */
 const START_LIMIT_MS = 20_000;
 
@@ -87,9 +91,7 @@ export class MediaProcess {
     child.on('error', () => {}); // an IPC write to a dead process; `exit` tells the rest
     child.on('exit', (code, signal) => {
       this.#gone = true;
-      for (const { reject } of this.#pending.values())
-        reject(new InvalidStateError('the media process is gone', 'WORKER_CLOSED'));
-      this.#pending.clear();
+      this.#refusePending();
       this.onExit({ code, signal });
       // Not 'close': Node does not emit it when the pipe was closed from this side first. There are no other pipes.
       setImmediate(() => this.onSubprocessClose());
@@ -104,6 +106,7 @@ export class MediaProcess {
   request<M extends Method>(method: M, data: RequestOf<M>): Promise<ResponseOf<M>> {
     if (this.#gone || !this.#child.connected)
       return Promise.reject(new InvalidStateError('the media process is gone', 'WORKER_CLOSED'));
+    if (logger.hasDebug) logger.debug(`request ${method} [pid:${this.pid}]`);
     const id = this.#nextId++;
     return new Promise<ResponseOf<M>>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (data: unknown) => void, reject });
@@ -129,13 +132,20 @@ export class MediaProcess {
     this.#handlers.delete(id);
   }
 
-  /** The process ends by itself when its pipe closes; one that does not is killed. */
+  /** The process ends by itself when its pipe closes; one that does not is killed. Pending requests are refused at once. */
   stop(): void {
+    this.#refusePending();
     if (this.#gone) return;
     if (this.#child.connected) this.#child.disconnect();
     const killer = setTimeout(() => this.#child.kill('SIGKILL'), 2_000);
     killer.unref();
     this.#child.once('exit', () => clearTimeout(killer));
+  }
+
+  #refusePending(): void {
+    for (const { reject } of this.#pending.values())
+      reject(new InvalidStateError('the media process is gone', 'WORKER_CLOSED'));
+    this.#pending.clear();
   }
 
   #handle(message: FromMedia): void {

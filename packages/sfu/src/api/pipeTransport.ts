@@ -35,6 +35,10 @@ export class PipeTransport<PipeTransportAppData extends AppData = AppData> exten
   PipeTransportEvents,
   PipeTransportObserverEvents
 > {
+  static {
+    // Programs tell transports apart by this name, as mediasoup's classes have it.
+    Object.defineProperty(this, 'name', { value: 'PipeTransportImpl' });
+  }
   readonly type = 'pipe';
   readonly #rtx: boolean;
   readonly #srtpParameters: SrtpParameters | undefined;

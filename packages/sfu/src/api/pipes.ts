@@ -2,7 +2,7 @@
  * Takes producers and data producers of one router to another, of the same worker, another worker or another host's.
  * One pair of PipeTransports for each two routers, made at the first use and shared. Contract: mediasoup v3 pipeToRouter.
  */
-import { InvalidStateError } from '../channel/errors.js';
+import { InvalidStateError, OptionError } from '../channel/errors.js';
 import type {
   NumSctpStreams,
   PipeTransportOptions,
@@ -54,6 +54,20 @@ export class Pipes {
       pair.then(({ local, remote }) => ({ local: remote, remote: local })),
     );
     return pair;
+  }
+
+  /** A pair that the application made; `byRouter` has both ends. */
+  add(otherId: string, byRouter: Promise<Record<string, PipeTransport>>): void {
+    if (this.#pairs.has(otherId))
+      throw new InvalidStateError('there is a pair of PipeTransports to this Router already', 'DUPLICATE_ID');
+    this.#keep(
+      otherId,
+      byRouter.then((ends) => {
+        const [local, remote] = [ends[this.router.id], ends[otherId]];
+        if (!local || !remote) throw new OptionError('pipeTransportPair: an end is missing');
+        return { local, remote };
+      }),
+    );
   }
 
   #keep(otherId: string, pair: Promise<Pair>): void {

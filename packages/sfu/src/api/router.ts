@@ -8,8 +8,9 @@ import type {
   DirectTransportOptions,
   PipeTransportOptions,
   PlainTransportOptions,
+  RouterDump,
+  RouterRtpCodecCapability,
   RtpCapabilities,
-  RtpCodecCapability,
   VirtualStreamsOptions,
   WebRtcTransportOptionsOf,
 } from '../types.js';
@@ -19,6 +20,7 @@ import type { Consumer } from './consumer.js';
 import type { DataConsumer } from './dataConsumer.js';
 import type { DataProducer } from './dataProducer.js';
 import { DirectTransport } from './directTransport.js';
+import type { EnhancedEventEmitter } from './enhancedEventEmitter.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { checkAppData, checkCount } from './options.js';
@@ -73,6 +75,9 @@ export interface PipeToRouterResult {
   pipeDataProducer?: DataProducer;
 }
 
+/** By router id. */
+export type PipeTransportPair = Record<string, PipeTransport>;
+
 export type RouterEvents = { workerclose: []; '@close': [] };
 export type RouterObserverEvents = {
   close: [];
@@ -81,6 +86,7 @@ export type RouterObserverEvents = {
   /** Ours. */
   newvirtualstreams: [virtualStreams: VirtualStreams];
 };
+export type RouterObserver = EnhancedEventEmitter<RouterObserverEvents>;
 
 export class Router<RouterAppData extends AppData = AppData> extends Entity<
   RouterEvents,
@@ -134,13 +140,14 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
   }
 
   /** Not for applications: mediasoup's own tests look here. */
-  get transportsForTesting(): ReadonlyMap<string, Transport> {
+  get transportsForTesting(): Map<string, Transport> {
     return this.#transports;
   }
 
-  async dump(): Promise<Record<string, unknown>> {
+  async dump(): Promise<RouterDump> {
     this.assertOpen();
-    return this.#process.request('router.dump', { routerId: this.id });
+    const dump = await this.#process.request('router.dump', { routerId: this.id });
+    return dump as unknown as RouterDump;
   }
 
   /**
@@ -182,7 +189,7 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     });
     const transport = new WebRtcTransport<TransportAppData>({ data, ...this.#construction(id, appData) });
     this.#addTransport(transport as unknown as Transport);
-    webRtcServer?.handleTransport(transport as unknown as WebRtcTransport);
+    webRtcServer?.handleWebRtcTransport(transport as unknown as WebRtcTransport);
     return transport;
   }
 
@@ -353,7 +360,7 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
   }
 
   /** For producers from now on. @throws TypeError, UnsupportedError for codecs that are malformed or not there. */
-  updateMediaCodecs(mediaCodecs: RtpCodecCapability[]): void {
+  updateMediaCodecs(mediaCodecs: RouterRtpCodecCapability[]): void {
     this.assertOpen();
     this.#rtpCapabilities = generateRouterRtpCapabilities(mediaCodecs);
   }
@@ -386,6 +393,16 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     this.#virtualStreams.add(virtual);
     this.observer.safeEmit('newvirtualstreams', virtual);
     return virtual;
+  }
+
+  /**
+   * Not for applications, except those with pipes of their own making: a pair that `pipeToRouter` shall use.
+   * @param key the other router's id
+   * @param pair by router id, that of this router and that of the other one
+   * @throws Error when there is one already.
+   */
+  addPipeTransportPair(key: string, pair: Promise<PipeTransportPair>): void {
+    this.pipes.add(key, pair);
   }
 
   /** Not for applications. */

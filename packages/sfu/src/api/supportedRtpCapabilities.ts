@@ -6,8 +6,8 @@ import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import type {
   MediaKind,
   RtcpFeedback,
-  RtpCapabilities,
-  RtpCodecCapability,
+  RouterRtpCapabilities,
+  RouterRtpCodecCapability,
   RtpHeaderExtension,
 } from '../types.js';
 
@@ -24,8 +24,8 @@ const VIDEO_FEEDBACK: RtcpFeedback[] = [
 const audio = (
   name: string,
   clockRate: number,
-  rest: Partial<RtpCodecCapability> = {},
-): RtpCodecCapability => ({
+  rest: Partial<RouterRtpCodecCapability> = {},
+): RouterRtpCodecCapability => ({
   kind: 'audio',
   mimeType: `audio/${name}`,
   clockRate,
@@ -39,14 +39,17 @@ const multiopus = (
   channel_mapping: string,
   num_streams: number,
   coupled_streams: number,
-): RtpCodecCapability =>
+): RouterRtpCodecCapability =>
   audio('multiopus', 48_000, {
     channels,
     parameters: { channel_mapping, num_streams, coupled_streams },
     rtcpFeedback: OPUS_FEEDBACK,
   });
 
-const video = (name: string, parameters?: RtpCodecCapability['parameters']): RtpCodecCapability => ({
+const video = (
+  name: string,
+  parameters?: RouterRtpCodecCapability['parameters'],
+): RouterRtpCodecCapability => ({
   kind: 'video',
   mimeType: `video/${name}`,
   clockRate: 90_000,
@@ -55,7 +58,7 @@ const video = (name: string, parameters?: RtpCodecCapability['parameters']): Rtp
 });
 
 /** Fixed payload types are those of RFC 3551 §6. */
-const CODECS: RtpCodecCapability[] = [
+const CODECS: RouterRtpCodecCapability[] = [
   audio('opus', 48_000, { channels: 2, rtcpFeedback: OPUS_FEEDBACK }),
   multiopus(4, '0,1,2,3', 2, 2),
   multiopus(6, '0,4,1,2,3,5', 4, 2),
@@ -81,7 +84,10 @@ const CODECS: RtpCodecCapability[] = [
 ];
 
 type Direction = NonNullable<RtpHeaderExtension['direction']>;
-type ExtensionName = keyof typeof HEADER_EXTENSION_URIS;
+type ExtensionName = Exclude<
+  keyof typeof HEADER_EXTENSION_URIS,
+  'colorSpace' | 'videoContentType' | 'videoTiming'
+>;
 
 /** Ids are the same for both kinds. A direction is the router's: 'recvonly' goes in and not out again. */
 const EXTENSIONS: readonly (readonly [
@@ -113,5 +119,5 @@ const headerExtensions = EXTENSIONS.flatMap(([preferredId, name, directions]) =>
 );
 
 /** A copy: change it as you like. */
-export const getSupportedRtpCapabilities = (): RtpCapabilities =>
+export const getSupportedRtpCapabilities = (): RouterRtpCapabilities =>
   structuredClone({ codecs: CODECS, headerExtensions });

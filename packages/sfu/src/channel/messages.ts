@@ -27,6 +27,7 @@ import type {
   TransportTuple,
   WebRtcTransportStat,
   WorkerLogLevel,
+  WorkerLogTag,
 } from '../types.js';
 import type {
   ConsumeRequest,
@@ -107,7 +108,10 @@ export type Dump = Record<string, unknown>;
 
 export interface ChannelRequests extends EntityRequests {
   'worker.dump': { request: undefined; response: Dump };
-  'worker.updateSettings': { request: { logLevel: WorkerLogLevel }; response: undefined };
+  'worker.updateSettings': {
+    request: { logLevel?: WorkerLogLevel; logTags?: readonly WorkerLogTag[] };
+    response: undefined;
+  };
   'worker.createWebRtcServer': {
     request: { webRtcServerId: string; listenInfos: readonly TransportListenInfo[] };
     response: readonly ListenResult[];
@@ -254,6 +258,8 @@ export type ChannelEvent =
       readonly event: 'log';
       readonly level: 'debug' | 'warn' | 'error';
       readonly message: string;
+      /** Its subject: told only when the application asked for it. Without one it is always told. */
+      readonly tag?: WorkerLogTag;
     };
 
 /** Errors keep their class and their stable code across the channel. */
@@ -279,6 +285,9 @@ export type FromMedia =
 /** The first message: not in the argument list, where every user of the machine could read the key. */
 export interface MediaProcessSettings {
   readonly logLevel: WorkerLogLevel;
+  readonly logTags: readonly WorkerLogTag[];
+  /** SIGINT and SIGTERM are the API process's affair. */
+  readonly ignoreSignals: boolean;
   readonly portMin: number;
   readonly portMax: number;
   readonly certificatePem?: string;

@@ -21,7 +21,7 @@ import {
 import type { Engine } from '@tertulia/engine';
 import type { Hmac } from '@tertulia/wire';
 import type { ChannelEvent, ChannelNotice, Method, RequestOf, ResponseOf } from '../channel/messages.js';
-import type { WorkerLogLevel } from '../types.js';
+import type { WorkerLogLevel, WorkerLogTag } from '../types.js';
 import { Closing } from './closing.js';
 import type { MediaContext } from './context.js';
 import { DirectTransport } from './directTransport.js';
@@ -65,6 +65,7 @@ export class MediaCore {
   readonly allowKeyInjection: boolean;
   readonly drops = new DropCounters();
   logLevel: WorkerLogLevel = 'error';
+  logTags: readonly WorkerLogTag[] = [];
   readonly #engine: Engine;
   readonly #port: EnginePort;
   readonly #timers = new TimerQueue();

@@ -6,7 +6,9 @@
 import { DtlsContext, Engine } from '@tertulia/engine';
 import { errorToChannel } from '../channel/errors.js';
 import type { ChannelEvent, FromMedia, MediaProcessSettings, ToMedia } from '../channel/messages.js';
+import type { WorkerLogTag } from '../types.js';
 import { MediaCore } from './core.js';
+import { logLineOf } from './eventLog.js';
 import { runLoop } from './loop.js';
 import type { Loop } from './loop.js';
 
@@ -15,21 +17,25 @@ const SIGNIFICANCE = { debug: 0, warn: 1, error: 2, none: 3 } as const;
 let core: MediaCore | undefined;
 let loop: Loop | undefined;
 let events: ChannelEvent[] = [];
+let ignoresSignals = false;
 
 process.on('message', (message: ToMedia) => {
   if ('settings' in message) begin(message.settings);
   else if ('notice' in message) core?.handleNotice(message);
   else answer(message);
 });
-process.on('disconnect', () => {
+process.on('disconnect', end);
+// A terminal's Ctrl-C reaches the whole group: an application that ends in good order asks for `ignoreSignals`.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ignoresSignals || end());
+// These end a process, or open Node's debugger, for whoever does not look at them.
+for (const signal of ['SIGHUP', 'SIGALRM', 'SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => {});
+
+function end(): never {
   loop?.stop();
   core?.close();
   core?.context.engine.close();
   process.exit(0);
-});
-// A terminal's Ctrl-C reaches the whole group: the API process decides when it is over.
-process.on('SIGINT', () => {});
-process.on('SIGTERM', () => {});
+}
 
 function begin(settings: MediaProcessSettings): void {
   try {
@@ -55,12 +61,16 @@ function start(settings: MediaProcessSettings): void {
     emit: collect,
   });
   core.logLevel = settings.logLevel;
+  core.logTags = settings.logTags;
+  ignoresSignals = settings.ignoreSignals;
   loop = runLoop(core);
 }
 
 function answer({ id, method, data }: Extract<ToMedia, { id: number }>): void {
   try {
     if (!core) throw new Error('no settings yet');
+    const line = { event: 'log', level: 'debug', tag: 'message', message: `request ${method}` } as const;
+    if (isAsked(line)) push(line);
     const response = core.handleRequest(method, data);
     const whole =
       method === 'worker.dump' ? { ...(response as object), resourceUsage: resourceUsage() } : response;
@@ -72,7 +82,24 @@ function answer({ id, method, data }: Extract<ToMedia, { id: number }>): void {
 
 /** All news of one turn of the event loop go together. */
 function collect(event: ChannelEvent): void {
-  if (event.event === 'log' && SIGNIFICANCE[event.level] < SIGNIFICANCE[core?.logLevel ?? 'warn']) return;
+  if (event.event === 'log') {
+    if (isAsked(event)) push(event);
+    return;
+  }
+  const line = core && SIGNIFICANCE[core.logLevel] < SIGNIFICANCE.error ? logLineOf(event) : undefined;
+  if (line && isAsked(line)) push({ event: 'log', ...line });
+  push(event);
+}
+
+/** By level, and by tag where the line has one. */
+function isAsked({ level, tag }: { level: 'debug' | 'warn' | 'error'; tag?: WorkerLogTag }): boolean {
+  if (!core) return level !== 'debug';
+  return (
+    SIGNIFICANCE[level] >= SIGNIFICANCE[core.logLevel] && (tag === undefined || core.logTags.includes(tag))
+  );
+}
+
+function push(event: ChannelEvent): void {
   events.push(event);
   if (events.length === 1) setImmediate(sendEvents);
 }

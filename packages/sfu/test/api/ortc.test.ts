@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { answerProfileLevel, readProfileLevel } from '../../src/api/ortc/h264Profile.js';
 import * as ortc from '../../src/api/ortc/index.js';
 import { UnsupportedError } from '../../src/channel/errors.js';
-import type { RtpCapabilities, RtpCodecCapability, RtpParameters } from '../../src/types.js';
+import type { RtpCapabilities, RouterRtpCodecCapability, RtpParameters } from '../../src/types.js';
 
 const OPUS = { kind: 'audio' as const, mimeType: 'audio/opus', clockRate: 48_000, channels: 2 };
 const VP8 = { kind: 'video' as const, mimeType: 'video/VP8', clockRate: 90_000 };
-const h264 = (id: string, mode = 1): RtpCodecCapability => ({
+const h264 = (id: string, mode = 1): RouterRtpCodecCapability => ({
   kind: 'video',
   mimeType: 'video/H264',
   clockRate: 90_000,

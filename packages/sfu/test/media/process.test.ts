@@ -17,8 +17,8 @@ const CAPABILITIES = {
     },
   ],
   headerExtensions: [
-    { kind: 'audio' as const, uri: 'urn:ietf:params:rtp-hdrext:sdes:mid', preferredId: 4 },
-    { kind: 'audio' as const, uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level', preferredId: 1 },
+    { kind: 'audio' as const, uri: 'urn:ietf:params:rtp-hdrext:sdes:mid' as const, preferredId: 4 },
+    { kind: 'audio' as const, uri: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level' as const, preferredId: 1 },
   ],
 };
 const MEDIA_CODECS = [{ kind: 'audio' as const, mimeType: 'audio/opus', clockRate: 48_000, channels: 2 }];

@@ -7,6 +7,7 @@ import type {
   RtcpFeedback,
   RtpCapabilities,
   RtpEncodingParameters,
+  RtpHeaderExtensionUri,
   RtpParameters,
 } from '../rtpParameters.js';
 import type { SdpCodec, SdpHeaderExtension, SdpMediaSection } from './offer.js';
@@ -26,7 +27,7 @@ export function sectionToRtpParameters(section: SdpMediaSection): RtpParameters 
     })),
     headerExtensions: section.headerExtensions
       .filter((extension) => usable(extension, 'sendonly'))
-      .map(({ id, uri }) => ({ uri, id, encrypt: false, parameters: {} })),
+      .map(({ id, uri }) => ({ uri: known(uri), id, encrypt: false, parameters: {} })),
     encodings: encodingsOf(section),
     rtcp: { ...(cname === undefined ? {} : { cname }), reducedSize: section.rtcpReducedSize },
   };
@@ -49,13 +50,16 @@ export function sectionToRtpCapabilities(section: SdpMediaSection): RtpCapabilit
       .filter((extension) => usable(extension, 'recvonly'))
       .map(({ id, uri }) => ({
         kind,
-        uri,
+        uri: known(uri),
         preferredId: id,
         preferredEncrypt: false,
         direction: 'sendrecv',
       })),
   };
 }
+
+/** SDP may name any: those that are none of ours pass, and are found nowhere later. */
+const known = (uri: string): RtpHeaderExtensionUri => uri as RtpHeaderExtensionUri;
 
 /** An extension that the client only receives is none that it sends, and the other way round. */
 const usable = ({ direction = 'sendrecv' }: SdpHeaderExtension, needed: 'sendonly' | 'recvonly'): boolean =>

@@ -1,6 +1,6 @@
 /** What a router can: the application's choice among the supported codecs, with payload types given out. */
 import { UnsupportedError, OptionError } from '../../channel/errors.js';
-import type { RtpCapabilities, RtpCodecCapability } from '../../types.js';
+import type { RouterRtpCodecCapability, RtpCapabilities, RtpCodecCapability } from '../../types.js';
 import { getSupportedRtpCapabilities } from '../supportedRtpCapabilities.js';
 import { isRtx, matchesCodec } from './codecs.js';
 import { validateCodecCapability, validateRtpCapabilities } from './validate.js';
@@ -13,11 +13,11 @@ const DYNAMIC_PAYLOAD_TYPES = Array.from({ length: 28 }, (_, i) => 100 + i).conc
  * @throws TypeError for malformed codecs and payload types given twice, UnsupportedError for codecs that are not supported.
  */
 export function generateRouterRtpCapabilities(
-  mediaCodecs: readonly RtpCodecCapability[] = [],
+  mediaCodecs: readonly RouterRtpCodecCapability[] = [],
 ): RtpCapabilities {
   if (!Array.isArray(mediaCodecs)) throw new OptionError('mediaCodecs: not an array');
   const supported = getSupportedRtpCapabilities();
-  validateRtpCapabilities(supported);
+  validateRtpCapabilities(supported as RtpCapabilities);
   const free = [...DYNAMIC_PAYLOAD_TYPES];
   const taken = new Set<number>();
   const codecs: RtpCodecCapability[] = [];
@@ -31,7 +31,7 @@ export function generateRouterRtpCapabilities(
     if (at >= 0) free.splice(at, 1);
     return payloadType;
   };
-  structuredClone(mediaCodecs as RtpCodecCapability[]).forEach((wanted, i) => {
+  structuredClone(mediaCodecs as RouterRtpCodecCapability[]).forEach((wanted, i) => {
     const where = `mediaCodecs[${i}]`;
     validateCodecCapability(wanted, where);
     const match = isRtx(wanted) ? undefined : supported.codecs?.find((codec) => matchesCodec(wanted, codec));

@@ -35,8 +35,9 @@ export const WORKER_REQUESTS: Handlers<
       engine: core.context.engine.stats(),
     };
   },
-  'worker.updateSettings': (core, { logLevel }) => {
-    core.logLevel = logLevel;
+  'worker.updateSettings': (core, { logLevel, logTags }) => {
+    if (logLevel) core.logLevel = logLevel;
+    if (logTags) core.logTags = logTags;
     return undefined;
   },
   'worker.createWebRtcServer': ({ context, directory }, { webRtcServerId, listenInfos }) => {
