@@ -26,6 +26,11 @@ export default tseslint.config(
     },
   },
   {
+    // What CommonJS gets: `import x = require()` is how TypeScript writes it.
+    files: ['**/*.cts'],
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
     // Pure modules: no clock, no timer, no chance, no log. docs/architecture.md, law 3.
     files: [
       'packages/wire/src/**',
