@@ -11,6 +11,7 @@ const HEADER_BYTES = 8;
 const REPORT_BLOCK_BYTES = 24;
 /** Header, two SSRCs, base number and count, reference time and count of packets. */
 const TWCC_BYTES = 20;
+const PADDING_BIT = 0x20;
 /** More than real peers put into one; beyond it `parseRtcp` counts. */
 const PACKETS_MAX = 8;
 
@@ -62,11 +63,16 @@ function onlyReports(bytes: Uint8Array): boolean {
   while (at < bytes.length) {
     if (++packets > PACKETS_MAX || at + HEADER_BYTES > bytes.length) return false;
     const first = bytes[at]!;
-    if (first >> 5 !== 4) return false; // version 2, no padding
     const next = at + 4 + 4 * uint16(bytes, at + 2);
-    if (next > bytes.length) return false;
+    if (first >> 6 !== 2 || next > bytes.length) return false;
     const count = first & 0x1f;
     const type = bytes[at + 1];
+    if (first & PADDING_BIT) {
+      // Chromium fills transport-wide feedback up to whole words; elsewhere it is rare.
+      const padding = bytes[next - 1]!;
+      const isFeedback = type === RTCP_TYPE.transportFeedback && count === RTCP_FORMAT.twcc;
+      if (!isFeedback || padding === 0 || next - at - padding < TWCC_BYTES) return false;
+    }
     if (type === RTCP_TYPE.receiverReport) {
       if (at + HEADER_BYTES + count * REPORT_BLOCK_BYTES > next) return false;
     } else if (type === RTCP_TYPE.transportFeedback && count === RTCP_FORMAT.nack) {

@@ -108,3 +108,23 @@ test('every prefix is left to the full parser, which says why', () => {
   for (let length = 0; length < bytes.length; length++)
     expect(visit(bytes.subarray(0, length))).toBeUndefined();
 });
+
+test('transport-wide feedback as Chromium sends it, filled up to a whole word with a count of less than four', () => {
+  // One chunk and the deltas of three packets are five bytes: three more make whole words.
+  const body = [0, 0, 0, 9, 0, 0, 0, 7, 0, 5, 0, 3, 0, 0, 1, 0, 0x20, 3, 1, 2, 1, 0, 0, 3];
+  const bytes = Uint8Array.from([0xaf, 205, 0, 6, ...body]);
+  const seen: Uint8Array[] = [];
+  const visitor = {
+    handleBlock: () => {},
+    handleNack: () => {},
+    handleTransportFeedback: (feedback: Uint8Array) => seen.push(feedback.slice()),
+  };
+  expect(visitReports(bytes, visitor)).toBe(true);
+  expect(seen).toEqual([Uint8Array.from(body.slice(8))]);
+  expect(parseRtcp(bytes)).toMatchObject({ packets: [{ type: 'twcc', statusCount: 3 }] });
+  expect(parseRtcp(bytes).why).toBeUndefined();
+  for (const padding of [0, 9, 255]) {
+    const odd = bytes.with(27, padding);
+    expect(visitReports(odd, visitor), `padding ${padding}`).toBe(false);
+  }
+});

@@ -36,8 +36,9 @@ export function parseRtcp(bytes: Uint8Array): { packets: RtcpPacket[]; why?: str
     const place: Place = { type: bytes[at + 1]!, count: first & 0x1f, start: at + 4, end: next };
     if (first & 0x20) {
       const padding = next > place.start ? bytes[next - 1]! : 0;
-      if (padding === 0 || padding % 4 !== 0 || padding > next - place.start)
-        return { packets, why: 'rtcp-padding' };
+      // Chromium ends transport-wide feedback with one to three bytes, against RFC 3550 §6.4.1.
+      const inWords = padding % 4 === 0 || isTransportWide(place);
+      if (padding === 0 || !inWords || padding > next - place.start) return { packets, why: 'rtcp-padding' };
       place.end -= padding;
     }
     const packet = readPacket(bytes, place, expandable);
@@ -49,6 +50,9 @@ export function parseRtcp(bytes: Uint8Array): { packets: RtcpPacket[]; why?: str
   }
   return packets.length === 0 ? { packets, why: 'rtcp-short' } : { packets };
 }
+
+const isTransportWide = ({ type, count }: Place): boolean =>
+  type === RTCP_TYPE.transportFeedback && count === RTCP_FORMAT.twcc;
 
 function readPacket(bytes: Uint8Array, place: Place, expandable: number): Read {
   switch (place.type) {
