@@ -1,9 +1,13 @@
 // Load generator: a room of endpoints that behave like Chromium, on one core.
 //
 // Each endpoint has a UDP socket of its own. Talkers send Opus-sized SRTP at 50 packets/s in spurts, with a sender
-// report every 5 s. Every endpoint sends a STUN check each 2.5 s and, per received stream, a receiver report each 5 s and
-// a NACK for 1 % of the packets; each of the three can be switched off. Received packets are counted and numbered by
-// their clear headers; one of 64 is decrypted as a proof.
+// report every 5 s; cameras send VP8 frames, key frames when asked. Every endpoint sends a STUN check each 2.5 s and, per
+// received stream, a receiver report each 5 s (video: 1 s) and a NACK for 1 % of the packets, and transport-wide feedback
+// each 100 ms where numbers come; each of the four can be switched off. Received packets are counted and numbered by their
+// clear headers; one of 64 is decrypted as a proof.
+//
+// A packet's time of arrival in the feedback is its abs-send-time: a way without delay. The sockets are looked at too
+// rarely for a better one, and the kernel's time stamps would cost the program under test.
 //
 // The sockets are drained in turn, each every 40 ms, so that one recvmmsg takes a handful of packets: that keeps
 // the generator at a few per cent of its core at 150,000 packets/s, and nobody is woken by an arriving packet.
@@ -27,6 +31,8 @@
 #include <queue>
 #include <sstream>
 
+#include "camera.h"
+#include "feedback_writer.h"
 #include "module.h"
 #include "srtp_client.h"
 #include "stun_client.h"
@@ -38,11 +44,13 @@ namespace {
 constexpr int64_t MICROS = 1'000'000;
 constexpr int64_t CHECK_EVERY = 2'500'000;          // Chromium's interval for a stable writable connection
 constexpr int64_t REPORT_EVERY = 5'000'000;         // Chromium's audio RTCP interval
+constexpr int64_t VIDEO_REPORT_EVERY = 1'000'000;   // and the one of video
+constexpr int64_t FEEDBACK_EVERY = 100'000;         // Chromium's transport-wide feedback at most bitrates
 constexpr int64_t SWEEP = 40'000;                   // each socket is drained this often
 constexpr int64_t PACKET_EVERY = 20'000;            // Opus frames of 20 ms
 constexpr uint64_t NTP_UNIX_SECONDS = 2208988800u;  // RFC 3550 4
 constexpr int BATCH = 64, DATAGRAM = 1500;
-constexpr int CHECKS = 1, REPORTS = 2, NACKS = 4;  // bits of "behave N"
+constexpr int CHECKS = 1, REPORTS = 2, NACKS = 4, FEEDBACK = 8;  // bits of "behave N"
 
 int64_t nowMicros() {
   timespec t;
@@ -66,6 +74,7 @@ struct Slot {  // one stream that the endpoint receives
   bool started = false;
   uint32_t lastSr = 0;
   int64_t lastSrAt = 0;
+  uint32_t rtxSsrc = 0;  // video only
 };
 
 struct Talker {
@@ -84,14 +93,17 @@ struct Endpoint {
   std::string username, password;
   std::unique_ptr<ClientSrtp> send, receive;
   std::vector<Slot> slots;
+  int wideId = 0, sendTimeId = 0;  // 0: no transport-wide feedback
+  FeedbackWriter feedback;
+  int64_t arrival = 0;  // of the last packet, unwrapped
 };
 
 struct Counters {
   uint64_t rtp = 0, rtcp = 0, stun = 0, other = 0, bytes = 0, lost = 0, checks = 0, reports = 0, nacks = 0, talked = 0,
-           proven = 0, notGenuine = 0, unknownSsrc = 0, lateMicros = 0;
+           proven = 0, notGenuine = 0, unknownSsrc = 0, lateMicros = 0, rtx = 0, feedbacks = 0, keyFrames = 0;
 };
 
-enum class Due { Check, Report };
+enum class Due { Check, Report, Feedback };
 struct Event {
   int64_t at;
   Due due;
@@ -116,6 +128,7 @@ class Generator {
       events_.push({now + random_.below(CHECK_EVERY), Due::Check, int(i), 0});
       for (size_t j = 0; j < endpoints_[i].slots.size(); j++)
         events_.push({now + random_.below(REPORT_EVERY), Due::Report, int(i), int(j)});
+      if (endpoints_[i].wideId != 0) events_.push({now + random_.below(FEEDBACK_EVERY), Due::Feedback, int(i), 0});
     }
   }
 
@@ -132,13 +145,15 @@ class Generator {
     int64_t tick = nowMicros();
     while (!quit_) {
       int64_t now = nowMicros();
-      if (talking_)
+      if (talking_) {
         for (Talker& talker : talkers_) talk(talker, now);
+        for (Camera& camera : cameras_) film(camera, now);
+      }
       while (!events_.empty() && events_.top().at <= now) {
         Event event = events_.top();
         events_.pop();
         happen(event, now);
-        event.at = now + (event.due == Due::Check ? CHECK_EVERY : REPORT_EVERY);
+        event.at = now + interval(event);
         events_.push(event);
       }
       drain(now);
@@ -196,9 +211,21 @@ class Generator {
       endpoints_.push_back(std::move(endpoint));
     } else if (what == "slot") {
       Slot slot;
-      int endpoint;
-      words >> endpoint >> slot.ssrc;
-      endpoints_[size_t(endpoint)].slots.push_back(slot);
+      size_t number;
+      words >> number >> slot.ssrc;
+      Endpoint& endpoint = endpoints_[number];
+      if (words >> slot.rtxSsrc) words >> endpoint.wideId >> endpoint.sendTimeId;
+      endpoint.slots.push_back(slot);
+    } else if (what == "camera") {
+      Camera camera;
+      words >> camera.endpoint >> camera.ssrc >> camera.payloadType >> camera.absSendTimeId >> camera.wideId >>
+          camera.midId >> camera.mid >> camera.framePackets >> camera.every;
+      camera.sequence = random_.next() & 0x7fff;
+      camera.timestamp = random_.next();
+      camera.pictureId = random_.next();
+      camera.nextAt = nowMicros() + random_.below(camera.every);
+      camera.nextReportAt = camera.nextAt + random_.below(VIDEO_REPORT_EVERY / 4);
+      cameras_.push_back(camera);
     } else if (what == "talker") {
       Talker talker;
       words >> talker.endpoint >> talker.ssrc >> talker.payloadType >> talker.levelId >> talker.absSendTimeId >>
@@ -272,16 +299,43 @@ class Generator {
     }
     if (now >= talker.nextReportAt) {
       talker.nextReportAt = now + REPORT_EVERY;
-      sendSenderReport(talker, now);
+      const uint32_t line = talker.timestamp - uint32_t((talker.nextAt - now) * 48 / 1000);
+      sendSenderReport(talker, line, now);
     }
   }
 
-  void sendSenderReport(const Talker& talker, int64_t now) {
+  /// The packets of a frame leave together, one system call each, as Chromium's pacer sends them in bursts.
+  void film(Camera& camera, int64_t now) {
+    if (camera.nextAt < now - 10 * camera.every) camera.nextAt += (now - camera.nextAt) / camera.every * camera.every;
+    while (camera.nextAt <= now) {
+      if (camera.keyFrame) counters_.keyFrames++;
+      const Endpoint& endpoint = endpoints_[size_t(camera.endpoint)];
+      int headers[BATCH], frame = std::min(camera.framePackets, BATCH);
+      uint32_t sequences[BATCH];
+      for (int i = 0; i < frame; i++) {
+        headers[i] = camera.write(buffers_[i], i, payloadBytes_, now, [this] { return uint8_t(random_.next()); });
+        sequences[i] = camera.sequence;
+        camera.next(payloadBytes_);
+      }
+      int lengths[BATCH];
+      for (int i = 0; i < frame; i++)
+        lengths[i] = endpoint.send->protectRtp(buffers_[i], headers[i], headers[i] + payloadBytes_, sequences[i] >> 16);
+      for (int i = 0; i < frame; i++) send(endpoint, buffers_[i], lengths[i]);
+      counters_.talked += uint64_t(frame);
+      camera.frameSent();
+    }
+    if (now < camera.nextReportAt) return;
+    camera.nextReportAt = now + VIDEO_REPORT_EVERY;
+    sendSenderReport(camera, camera.timestamp - uint32_t((camera.nextAt - now) * 90 / 1000), now);
+  }
+
+  template <class Source>
+  void sendSenderReport(const Source& talker, uint32_t line, int64_t now) {
     uint8_t packet[128] = {0x80, 200, 0, 6};
     write32(packet + 4, talker.ssrc);
     write32(packet + 8, uint32_t(now / MICROS + int64_t(NTP_UNIX_SECONDS)));
     write32(packet + 12, uint32_t((uint64_t(now % MICROS) << 32) / MICROS));
-    write32(packet + 16, uint32_t(talker.timestamp - uint32_t((talker.nextAt - now) * 48 / 1000)));
+    write32(packet + 16, line);
     write32(packet + 20, talker.packets);
     write32(packet + 24, talker.octets);
     const uint8_t description[16] = {0x81, 202, 0, 3, 0, 0, 0, 0, 1, 4, 'l', 'o', 'a', 'd', 0, 0};
@@ -297,6 +351,22 @@ class Generator {
     if (event.due == Due::Check && (behaviour_ & CHECKS)) sendCheck(endpoint);
     if (event.due == Due::Report && (behaviour_ & REPORTS) && endpoint.slots[size_t(event.slot)].started)
       sendReceiverReport(endpoint, endpoint.slots[size_t(event.slot)], now);
+    if (event.due == Due::Feedback) sendFeedback(endpoint);
+  }
+
+  int64_t interval(const Event& event) const {
+    if (event.due == Due::Check) return CHECK_EVERY;
+    if (event.due == Due::Feedback) return FEEDBACK_EVERY;
+    const bool isVideo = endpoints_[size_t(event.endpoint)].slots[size_t(event.slot)].rtxSsrc != 0;
+    return isVideo ? VIDEO_REPORT_EVERY : REPORT_EVERY;
+  }
+
+  void sendFeedback(Endpoint& endpoint) {
+    uint8_t packet[FeedbackWriter::BYTES_MAX + 64];
+    const int length = endpoint.feedback.write(packet, endpoint.rtcpSsrc, endpoint.slots[0].ssrc);
+    if (length == 0 || !(behaviour_ & FEEDBACK)) return;
+    send(endpoint, packet, endpoint.send->protectRtcp(packet, length));
+    counters_.feedbacks++;
   }
 
   void sendReceiverReport(Endpoint& endpoint, Slot& slot, int64_t now) {
@@ -353,11 +423,17 @@ class Generator {
     counters_.rtp++;
     const uint32_t ssrc = read32(packet + 8), sequence = read16(packet + 2);
     for (Slot& slot : endpoint.slots) {
+      if (slot.rtxSsrc == ssrc) {
+        counters_.rtx++;
+        noteArrival(endpoint, packet, length);
+        return;
+      }
       if (slot.ssrc != ssrc) continue;
       if (!slot.started) {
         slot.started = true;
         slot.highest = slot.base = sequence;
         slot.received = 1;
+        noteArrival(endpoint, packet, length);
         return;
       }
       const int ahead = int16_t(sequence - slot.highest);
@@ -366,11 +442,30 @@ class Generator {
         slot.highest += uint32_t(ahead);
         slot.received++;
       }
-      if ((behaviour_ & NACKS) && ahead > 0 && random_.next() < lossOf4G_) sendNack(endpoint, ssrc, sequence, 0);
+      if ((behaviour_ & NACKS) && ahead > 0 && random_.next() < lossOf4G_) {
+        sendNack(endpoint, ssrc, sequence, 0);
+        if (slot.rtxSsrc != 0) slot.received--;  // with repetitions of their own, reports and feedback call it lost
+      } else {
+        noteArrival(endpoint, packet, length);
+      }
       if (counters_.rtp % 64 == 0) prove(endpoint, packet, length, slot.highest >> 16);
       return;
     }
     counters_.unknownSsrc++;
+  }
+
+  void noteArrival(Endpoint& endpoint, const uint8_t* packet, int length) {
+    if (endpoint.wideId == 0) return;
+    const uint8_t* wide = findExtension(packet, length, endpoint.wideId);
+    const uint8_t* time = findExtension(packet, length, endpoint.sendTimeId);
+    if (wide == nullptr || time == nullptr) return;
+    const int64_t sent = int64_t((uint64_t(time[0]) << 16 | read16(time + 1)) * MICROS >> 18);  // within 64 s
+    constexpr int64_t ROUND = 64 * MICROS;
+    int64_t step = (sent - endpoint.arrival) % ROUND;
+    if (step < -ROUND / 2) step += ROUND;
+    if (step >= ROUND / 2) step -= ROUND;
+    endpoint.arrival += endpoint.arrival == 0 ? ROUND + sent : step;
+    endpoint.feedback.add(uint16_t(read16(wide)), endpoint.arrival);
   }
 
   void prove(Endpoint& endpoint, uint8_t* packet, int length, uint32_t rollover) {
@@ -384,8 +479,11 @@ class Generator {
     counters_.rtcp++;
     const int plain = endpoint.receive->unprotectRtcp(packet, length);
     if (plain < 0) return void(counters_.notGenuine++);
+    for (int at = 0; at + 12 <= plain; at += 4 + 4 * int(read16(packet + at + 2)))
+      if (packet[at + 1] == 206 && (packet[at] & 31) == 1)  // picture loss: RFC 4585 6.3.1
+        for (Camera& camera : cameras_) camera.keyFrame = camera.keyFrame || camera.ssrc == read32(packet + at + 8);
     for (int at = 0; at + 20 <= plain; at += 4 + 4 * int(read16(packet + at + 2))) {
-      if (packet[at + 1] != 200) continue;
+      if (packet[at + 1] != 200) continue;  // sender report
       for (Slot& slot : endpoint.slots)
         if (slot.ssrc == read32(packet + at + 4)) {
           slot.lastSr = read32(packet + at + 10);
@@ -408,6 +506,8 @@ class Generator {
   }
 
   void command(const std::string& line) {
+    if (line == "talk on" && !talking_)
+      for (Camera& camera : cameras_) camera.keyFrame = true;
     if (line == "talk on") talking_ = true;
     if (line == "talk off") talking_ = false;
     if (line.rfind("behave ", 0) == 0) behaviour_ = std::stoi(line.substr(7));
@@ -420,9 +520,9 @@ class Generator {
     const Counters& c = counters_;
     printf("{\"rtp\":%lu,\"rtcp\":%lu,\"stun\":%lu,\"other\":%lu,\"bytes\":%lu,\"lost\":%lu,\"checks\":%lu,\"reports\":%lu,"
            "\"nacks\":%lu,\"talked\":%lu,\"proven\":%lu,\"notGenuine\":%lu,\"unknownSsrc\":%lu,\"lateMicros\":%lu,"
-           "\"cpuMicros\":%.0f}\n",
+           "\"rtx\":%lu,\"feedbacks\":%lu,\"keyFrames\":%lu,\"cpuMicros\":%.0f}\n",
            c.rtp, c.rtcp, c.stun, c.other, c.bytes, c.lost, c.checks, c.reports, c.nacks, c.talked, c.proven, c.notGenuine,
-           c.unknownSsrc, c.lateMicros, cpuMicros);
+           c.unknownSsrc, c.lateMicros, c.rtx, c.feedbacks, c.keyFrames, cpuMicros);
     fflush(stdout);
   }
 
@@ -432,6 +532,7 @@ class Generator {
   int payloadBytes_ = 100;
   std::vector<Endpoint> endpoints_;
   std::vector<Talker> talkers_;
+  std::vector<Camera> cameras_;
   std::priority_queue<Event> events_;
   Counters counters_;
   bool talking_ = false, quit_ = false;

@@ -5,8 +5,9 @@ import { describeCommit, describeMachine } from './machine.js';
 import { packageRoot } from './nativeBuild.js';
 import type { Results, Scenario } from './scenario.js';
 import { audioFanout } from './scenarios/audioFanout.js';
+import { videoFanout } from './scenarios/videoFanout.js';
 
-const SCENARIOS: readonly Scenario[] = [audioFanout];
+const SCENARIOS: readonly Scenario[] = [audioFanout, videoFanout];
 
 function usage(): string {
   const lines = ['npm run bench -- SCENARIO [--json FILE] [--FLAG VALUE …]', ''];

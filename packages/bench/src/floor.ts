@@ -7,6 +7,8 @@ export interface FloorConfiguration {
   receivers: readonly LoadEndpoint[];
   slots: number;
   payloadBytes: number;
+  /** Frames instead of audio packets: how many packets each, how often. */
+  video?: { framePackets: number; frameMicros: number };
   /** Name of the engine's cipher code, from its statistics; the quickest of this machine when absent. */
   cipher?: string;
 }
@@ -25,8 +27,9 @@ export interface FloorRun {
 const OTHER_SSRC = 0x8000_0000;
 
 /** The lines that native/floor.cc reads. The client's receiving key is the floor's sending key. */
-export function floorLines({ receivers, slots, payloadBytes, cipher }: FloorConfiguration): string {
+export function floorLines({ receivers, slots, payloadBytes, video, cipher }: FloorConfiguration): string {
   const lines = [`payload ${payloadBytes}`, `slots ${slots}`];
+  if (video) lines.push(`video ${video.framePackets} ${video.frameMicros}`);
   if (cipher !== undefined) lines.push(`cipher ${cipher}`);
   for (const r of receivers) {
     const ssrcs = r.slotSsrcs.map((ssrc) => (ssrc ^ OTHER_SSRC) >>> 0);

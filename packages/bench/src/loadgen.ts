@@ -21,6 +21,13 @@ export interface LoadEndpoint {
   receiveSalt: string;
   rtcpSsrc: number;
   slotSsrcs: readonly number[];
+  /** Its one slot is video. */
+  video?: VideoSlot;
+}
+export interface VideoSlot {
+  rtxSsrc: number;
+  transportWideExtensionId: number;
+  absSendTimeExtensionId: number;
 }
 export interface LoadTalker {
   /** Index of its endpoint. */
@@ -32,10 +39,23 @@ export interface LoadTalker {
   midExtensionId: number;
   mid: string;
 }
+/** Sends VP8: one frame of so many packets every so often. */
+export interface LoadCamera {
+  endpoint: number;
+  ssrc: number;
+  payloadType: number;
+  absSendTimeExtensionId: number;
+  transportWideExtensionId: number;
+  midExtensionId: number;
+  mid: string;
+  framePackets: number;
+  frameMicros: number;
+}
 export interface LoadConfiguration {
   server: { ip: string; port: number };
   endpoints: readonly LoadEndpoint[];
   talkers: readonly LoadTalker[];
+  cameras?: readonly LoadCamera[];
   payloadBytes: number;
   /** Share of received packets for which a NACK is sent, 0…1. */
   nackShare: number;
@@ -44,6 +64,8 @@ export interface LoadConfiguration {
 
 /** What receivers send, besides nothing. */
 export const BEHAVIOUR = { checks: 1, reports: 2, nacks: 4 } as const;
+/** Transport-wide feedback, where there are numbers. */
+export const FEEDBACK = 8;
 export const LIKE_CHROMIUM = BEHAVIOUR.checks | BEHAVIOUR.reports | BEHAVIOUR.nacks;
 
 /** Counted since the last `reset`. */
@@ -65,13 +87,17 @@ export interface LoadCounters {
   unknownSsrc: number;
   /** Longest that the generator was behind its own plan. */
   lateMicros: number;
+  /** Repetitions and padding on SSRCs of their own. */
+  rtx: number;
+  feedbacks: number;
+  keyFrames: number;
   /** CPU of the generator since its start. */
   cpuMicros: number;
 }
 
 /** The lines that native/loadgen.cc reads. */
 export function loadLines(configuration: LoadConfiguration): string {
-  const { server, endpoints, talkers, payloadBytes, nackShare, seed } = configuration;
+  const { server, endpoints, talkers, cameras = [], payloadBytes, nackShare, seed } = configuration;
   const lines = [
     `server ${server.ip} ${server.port}`,
     `seed ${seed}`,
@@ -82,10 +108,18 @@ export function loadLines(configuration: LoadConfiguration): string {
     const keys = `${e.sendKey} ${e.sendSalt} ${e.receiveKey} ${e.receiveSalt}`;
     lines.push(`endpoint ${e.ip} ${e.port} ${e.iceUsername} ${e.icePassword} ${keys} ${e.rtcpSsrc}`);
   }
-  endpoints.forEach((e, i) => lines.push(...e.slotSsrcs.map((ssrc) => `slot ${i} ${ssrc}`)));
+  endpoints.forEach(({ slotSsrcs, video }, i) => {
+    const ids = video && [video.rtxSsrc, video.transportWideExtensionId, video.absSendTimeExtensionId];
+    lines.push(...slotSsrcs.map((ssrc) => ['slot', i, ssrc, ...(ids ?? [])].join(' ')));
+  });
   for (const t of talkers) {
     const ids = `${t.levelExtensionId} ${t.absSendTimeExtensionId} ${t.midExtensionId}`;
     lines.push(`talker ${t.endpoint} ${t.ssrc} ${t.payloadType} ${ids} ${t.mid}`);
+  }
+  for (const c of cameras) {
+    const ids = `${c.absSendTimeExtensionId} ${c.transportWideExtensionId} ${c.midExtensionId}`;
+    const frames = `${c.framePackets} ${c.frameMicros}`;
+    lines.push(`camera ${c.endpoint} ${c.ssrc} ${c.payloadType} ${ids} ${c.mid} ${frames}`);
   }
   return lines.join('\n') + '\n';
 }
@@ -118,7 +152,7 @@ export class LoadGenerator {
   talk(on: boolean): Promise<LoadCounters> {
     return this.program.ask(on ? 'talk on' : 'talk off');
   }
-  /** @param what sum of BEHAVIOUR; 0 = receivers that send nothing */
+  /** @param what sum of BEHAVIOUR and FEEDBACK; 0 = receivers that send nothing */
   behave(what: number): Promise<LoadCounters> {
     return this.program.ask(`behave ${what}`);
   }

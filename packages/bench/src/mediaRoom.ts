@@ -6,20 +6,25 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { endWithUs, hasTaskset } from './childProcess.js';
-import type { LoadEndpoint, LoadTalker } from './loadgen.js';
+import type { LoadCamera, LoadEndpoint, LoadTalker, VideoSlot } from './loadgen.js';
 import { packageRoot } from './nativeBuild.js';
 
+/** What is in the room: talkers and slots of virtual streams, or one camera and a consumer for everybody else. */
+export type RoomKind = { kind: 'audio'; talkers: number; slots: number } | { kind: 'video' };
+
 export interface RoomSettings {
-  receivers: number;
-  talkers: number;
-  slots: number;
+  room: RoomKind;
+  /** Everybody; with video, the one with the camera too. */
+  endpoints: number;
+  /** Rooms that exist at the same time need ports of their own. */
+  firstPort?: number;
   core: number | undefined;
   /** Folder for a CPU profile of the media process; empty for none. */
   profile: string;
 }
 
 /** Where the load generator's endpoints live. Below the ports that Linux gives out by itself (32768…60999). */
-const FIRST_CLIENT_PORT = 20_000;
+export const FIRST_CLIENT_PORT = 20_000;
 const CLIENT_IP = '127.0.0.1';
 
 /** Keys and address of one client, as the media process is told. */
@@ -33,26 +38,34 @@ export interface EndpointSetUp {
   receiveSalt: string;
 }
 export type ToMediaProcess =
-  | { id: number; ask: 'setUp'; slots: number; talkers: number; endpoints: EndpointSetUp[] }
+  | { id: number; ask: 'setUp'; room: RoomKind; endpoints: EndpointSetUp[] }
   | { id: number; ask: 'usage' }
   | { id: number; ask: 'timing'; on: boolean }
   | { id: number; ask: 'end' };
 
 export interface RoomSetUp {
   server: { ip: string; port: number };
-  endpoints: { iceUsernameFragment: string; icePassword: string; slotSsrcs: number[] }[];
+  endpoints: {
+    iceUsernameFragment: string;
+    icePassword: string;
+    slotSsrcs: number[];
+    video?: VideoSlot;
+  }[];
   talkers: LoadTalker[];
+  camera?: Omit<LoadCamera, 'framePackets' | 'frameMicros'>;
 }
 export interface MediaUsage {
   /** User and system time of the whole process. */
   cpuMicros: number;
-  /** RTP packets that the kernel took, resent ones included. */
+  /** RTP packets that the kernel took, resent ones and padding included. */
   rtpSent: number;
   /** Time inside the batch callback, and rows handled there, while timing is on. */
   typeScriptMicros: number;
   timedRows: number;
   residentBytes: number;
   cipher: string;
+  sendCalls: number;
+  /** By reason: the engine's and the media core's. */
   drops: Record<string, number>;
 }
 export type FromMediaProcess =
@@ -62,6 +75,7 @@ export class MediaRoom {
   readonly endpoints: LoadEndpoint[] = [];
   server = { ip: '', port: 0 };
   talkers: LoadTalker[] = [];
+  camera: RoomSetUp['camera'];
   /** Messages with news of slots and speakers. */
   eventMessages = 0;
   #nextId = 1;
@@ -87,7 +101,13 @@ export class MediaRoom {
     });
   }
 
-  static async start({ receivers, talkers, slots, core, profile }: RoomSettings): Promise<MediaRoom> {
+  static async start({
+    room: kind,
+    endpoints,
+    core,
+    profile,
+    firstPort = FIRST_CLIENT_PORT,
+  }: RoomSettings): Promise<MediaRoom> {
     const script = join(packageRoot, 'dist', 'mediaProcess.js');
     const profiling = profile === '' ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
     const isPinned = core !== undefined && hasTaskset;
@@ -100,19 +120,20 @@ export class MediaRoom {
     endWithUs(child);
     const room = new MediaRoom(child);
     const hex = (bytes: number): string => randomBytes(bytes).toString('hex');
-    const setUps: EndpointSetUp[] = Array.from({ length: receivers }, (_, i) => ({
+    const setUps: EndpointSetUp[] = Array.from({ length: endpoints }, (_, i) => ({
       ip: CLIENT_IP,
-      port: FIRST_CLIENT_PORT + i,
+      port: firstPort + i,
       sendKey: hex(16),
       sendSalt: hex(12),
       receiveKey: hex(16),
       receiveSalt: hex(12),
     }));
-    const made = await room.#ask<RoomSetUp>({ ask: 'setUp', slots, talkers, endpoints: setUps });
+    const made = await room.#ask<RoomSetUp>({ ask: 'setUp', room: kind, endpoints: setUps });
     room.server = made.server;
     room.talkers = made.talkers;
+    room.camera = made.camera;
     setUps.forEach((setUp, i) => {
-      const { iceUsernameFragment, icePassword, slotSsrcs } = made.endpoints[i]!;
+      const { iceUsernameFragment, icePassword, slotSsrcs, video } = made.endpoints[i]!;
       room.endpoints.push({
         ip: setUp.ip,
         port: setUp.port,
@@ -124,6 +145,7 @@ export class MediaRoom {
         receiveSalt: setUp.sendSalt,
         rtcpSsrc: i + 1,
         slotSsrcs,
+        ...(video ? { video } : {}),
       });
     });
     return room;

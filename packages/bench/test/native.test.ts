@@ -59,6 +59,31 @@ test('the floor sends with the keys that the clients receive with, under SSRCs o
   );
 });
 
+test('a camera and receivers of video', () => {
+  const ids = { absSendTimeExtensionId: 2, transportWideExtensionId: 3 };
+  const frame = { framePackets: 5, frameMicros: 32_000 };
+  const video = { ...endpoint, slotSsrcs: [9], video: { rtxSsrc: 10, ...ids } };
+  const camera = { endpoint: 0, ssrc: 77, payloadType: 96, ...ids, midExtensionId: 4, mid: '0', ...frame };
+  const server = { ip: '127.0.0.1', port: 40_000 };
+  const configuration = {
+    server,
+    endpoints: [video],
+    talkers: [],
+    cameras: [camera],
+    payloadBytes: 1200,
+    nackShare: 0.01,
+    seed: 5,
+  };
+  expect(loadLines(configuration).split('\n').slice(5)).toEqual([
+    'slot 0 9 10 3 2',
+    'camera 0 77 96 2 3 4 0 5 32000',
+    '',
+  ]);
+  expect(floorLines({ receivers: [video], slots: 1, payloadBytes: 1200, video: frame })).toBe(
+    'payload 1200\nslots 1\nvideo 5 32000\nreceiver 127.0.0.1 21000 cc dd 2147483657\n',
+  );
+});
+
 test('the floor program has at most 300 lines', () => {
   const source = readFileSync(join(packageRoot, 'native', 'floor.cc'), 'utf8');
   expect(source.split('\n').length).toBeLessThanOrEqual(300);

@@ -9,10 +9,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpus } from 'node:os';
 import { numberList } from '../arguments.js';
-import { coreShares, readCore } from '../cpuLoad.js';
 import { Floor } from '../floor.js';
 import { BEHAVIOUR, LIKE_CHROMIUM, LoadGenerator } from '../loadgen.js';
 import { MediaRoom } from '../mediaRoom.js';
+import { complain, floorRound, oursRound, percent, timedRound } from '../rounds.js';
+import type { Bench, FloorRound, OursRound, TimedRound } from '../rounds.js';
 import type { ResultRow, Scenario } from '../scenario.js';
 import { median, rounded } from '../statistics.js';
 
@@ -20,105 +21,11 @@ const PAYLOAD_BYTES = 100;
 const TALKERS = 10;
 const SLOTS = 3;
 const NACK_SHARE = 0.01;
-/** After a change of load, before anything is counted: queues, caches and the noise floors of the ranker settle. */
-const SETTLE_MS = 700;
 /** JavaScript is compiled and the ranker has heard everybody. */
 const WARM_UP_MS = 30_000;
 /** Rounds with receivers that send nothing, for TypeScript's share; well below the 30 s after which consent ends. */
 const QUIET_ROUNDS = 3;
 const PART_ROUNDS = 3;
-/** A round that lost more than this on loopback is not a measurement: somebody did not drain. */
-const LOSS_ALLOWED = 0.001;
-
-interface OursRound {
-  packets: number;
-  micros: number;
-  cpuMicros: number;
-  coreBusy: number;
-  stolen: number;
-  generatorShare: number;
-  lost: number;
-  received: number;
-  notGenuine: number;
-  nacks: number;
-  reports: number;
-}
-interface FloorRound {
-  packets: number;
-  micros: number;
-  received: number;
-}
-
-interface Bench {
-  room: MediaRoom;
-  generator: LoadGenerator;
-  floor: Floor;
-  milliseconds: number;
-}
-
-async function oursRound(
-  { room, generator, milliseconds }: Bench,
-  behaviour = LIKE_CHROMIUM,
-): Promise<OursRound> {
-  await generator.talk(true);
-  await generator.behave(behaviour);
-  await sleep(SETTLE_MS);
-  const generatorBefore = await generator.reset();
-  const coreBefore = readCore(0);
-  const before = await room.usage();
-  const started = performance.now();
-  await sleep(milliseconds);
-  const after = await room.usage();
-  const wallMicros = (performance.now() - started) * 1000;
-  const { busy, stolen } = coreShares(coreBefore, readCore(0));
-  const load = await generator.report();
-  const packets = after.rtpSent - before.rtpSent;
-  const cpuMicros = after.cpuMicros - before.cpuMicros;
-  return {
-    packets,
-    micros: cpuMicros / packets,
-    cpuMicros,
-    coreBusy: busy,
-    stolen,
-    generatorShare: (load.cpuMicros - generatorBefore.cpuMicros) / wallMicros,
-    lost: load.lost,
-    received: load.rtp,
-    notGenuine: load.notGenuine + load.unknownSsrc,
-    nacks: load.nacks,
-    reports: load.rtcp,
-  };
-}
-
-async function floorRound({ generator, floor, milliseconds }: Bench): Promise<FloorRound> {
-  await generator.talk(false);
-  await generator.behave(0);
-  await sleep(SETTLE_MS / 2);
-  await generator.reset();
-  const run = await floor.run(milliseconds / 1000);
-  await sleep(100);
-  const load = await generator.report();
-  return { packets: run.packets, micros: run.cpuMicros / run.packets, received: load.rtp };
-}
-
-/** @returns µs inside TypeScript's handling of batches, per incoming packet: mean, and of the middle batch, which has no switch
- *  in it. Receivers are silent, so all is media. */
-async function quietRound(bench: Bench): Promise<{ typeScript: number; middle: number; micros: number }> {
-  const { room, generator, milliseconds } = bench;
-  await generator.talk(true);
-  await generator.behave(0);
-  await sleep(SETTLE_MS);
-  await room.timing(true);
-  const before = await room.usage();
-  await sleep(milliseconds);
-  const after = await room.usage();
-  const middle = await room.timing(false);
-  return {
-    middle,
-    typeScript: (after.typeScriptMicros - before.typeScriptMicros) / (after.timedRows - before.timedRows),
-    micros: (after.cpuMicros - before.cpuMicros) / (after.rtpSent - before.rtpSent),
-  };
-}
-
 /** What each habit of the receivers adds, µs per outgoing packet: rounds with that one alone, less rounds with none. */
 async function measureParts(bench: Bench): Promise<Record<string, number>> {
   const parts = { none: 0, ...BEHAVIOUR };
@@ -143,9 +50,8 @@ async function measure(
   say: (line: string) => void,
 ): Promise<ResultRow> {
   const room = await MediaRoom.start({
-    receivers,
-    talkers: TALKERS,
-    slots: SLOTS,
+    room: { kind: 'audio', talkers: TALKERS, slots: SLOTS },
+    endpoints: receivers,
     core: cores[0],
     profile: settings.profile,
   });
@@ -164,7 +70,8 @@ async function measure(
     { receivers: endpoints, slots: SLOTS, payloadBytes: PAYLOAD_BYTES, cipher },
     cores[0],
   );
-  const bench: Bench = { room, generator, floor, milliseconds: settings.seconds * 1000 };
+  const milliseconds = settings.seconds * 1000;
+  const bench: Bench = { room, generator, floor, milliseconds, nackShare: NACK_SHARE };
   try {
     await generator.talk(true);
     await generator.behave(LIKE_CHROMIUM);
@@ -182,10 +89,10 @@ async function measure(
           `${o.packets} and ${f.packets} packets, core busy ${percent(o.coreBusy)}, stolen ${percent(o.stolen)}, ` +
           `generator ${percent(o.generatorShare)}`,
       );
-      complain(o, f, say);
+      complain(o, f, bench, say);
     }
-    const quiet: { typeScript: number; middle: number; micros: number }[] = [];
-    for (let round = 0; round < QUIET_ROUNDS; round++) quiet.push(await quietRound(bench));
+    const quiet: TimedRound[] = [];
+    for (let round = 0; round < QUIET_ROUNDS; round++) quiet.push(await timedRound(bench));
     const parts = settings.parts ? await measureParts(bench) : {};
     const final = await room.usage();
     const micros = median(ours.map((round) => round.micros));
@@ -217,20 +124,6 @@ async function measure(
     await Promise.all([generator.end(), floor.end(), room.end()]);
   }
 }
-
-function complain(ours: OursRound, floor: FloorRound, say: (line: string) => void): void {
-  if (ours.lost > ours.packets * LOSS_ALLOWED) say(`  ! ${ours.lost} packets were lost on loopback`);
-  if (ours.notGenuine > 0)
-    say(`  ! ${ours.notGenuine} packets could not be decrypted or had an unknown SSRC`);
-  if (floor.received < floor.packets * (1 - LOSS_ALLOWED))
-    say(`  ! the floor's receivers got ${floor.received} only`);
-  const nacksExpected = ours.packets * NACK_SHARE;
-  if (nacksExpected > 100 && ours.nacks < nacksExpected * 0.7)
-    say(`  ! receivers sent ${ours.nacks} NACKs only`);
-  if (ours.generatorShare > 0.8) say('  ! the load generator is nearly busy: the figures may be its own');
-}
-
-const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
 
 export const audioFanout: Scenario = {
   name: 'audio-fanout',
