@@ -78,6 +78,8 @@ export class PipeTransport<PipeTransportAppData extends AppData = AppData> exten
     if (typeof ip !== 'string' || isIP(ip) === 0) throw new OptionError('ip: not an IP address');
     checkPort('port', port);
     checkSrtpParameters(srtpParameters, this.#srtpParameters !== undefined);
+    if (srtpParameters?.cryptoSuite !== this.#srtpParameters?.cryptoSuite)
+      throw new OptionError(`srtpParameters.cryptoSuite: not ${this.#srtpParameters?.cryptoSuite}`);
     const { tuple } = await this.process.request('transport.connectPipe', {
       transportId: this.id,
       ip,
