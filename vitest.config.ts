@@ -19,7 +19,11 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'browser',
-          include: ['test/browser/**/*.test.ts', 'packages/web/test/**/*.test.ts'],
+          include: [
+            'test/browser/**/*.test.ts',
+            'test/interop/**/*.test.ts',
+            'packages/web/test/**/*.test.ts',
+          ],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,
