@@ -269,6 +269,7 @@ void defineEngine(napi_env env, napi_value exports) {
                                    {"close", bound<close>}};
   std::vector<Method> methods(METHODS, METHODS + sizeof METHODS / sizeof *METHODS);
   methods.insert(methods.end(), VIDEO_METHODS, VIDEO_METHODS + VIDEO_METHOD_COUNT);
+  methods.insert(methods.end(), TCP_METHODS, TCP_METHODS + TCP_METHOD_COUNT);
   defineClass(env, exports, "Engine", create, methods.data(), methods.size());
 }
 

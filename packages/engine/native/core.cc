@@ -35,7 +35,26 @@ size_t Core::prepareSlots() {
   return preparedCount_;
 }
 
+/// What the connections of one listener bring, as rows.
+class Core::FrameSink : public TcpSink {
+ public:
+  FrameSink(Core& core, uint32_t socket, uint64_t nowMicros) : core_(core), socket_(socket), nowMicros_(nowMicros) {}
+  bool onFrame(const Address& from, const uint8_t* bytes, uint32_t length) override {
+    return core_.accept(socket_, from, bytes, length, nowMicros_);
+  }
+  bool onClosed(const Address& address) override { return core_.noteClosed(socket_, address, nowMicros_); }
+
+ private:
+  Core& core_;
+  uint32_t socket_;
+  uint64_t nowMicros_;
+};
+
 bool Core::receive(uint32_t number, uint64_t nowMicros) {
+  if (TcpListener* listener = transmitter_.listener(number)) {
+    FrameSink sink(*this, number, nowMicros);
+    return !batchFull() && listener->serve(sink, nowMicros);
+  }
   UdpSocket* socket = transmitter_.socket(number);
   if (!socket || batchFull()) return false;
   const size_t room = BATCH_ROWS - rowCount_ < CALL_DATAGRAMS ? BATCH_ROWS - rowCount_ : CALL_DATAGRAMS;
@@ -84,6 +103,22 @@ bool Core::accept(uint32_t socket, const Address& from, const uint8_t* bytes, ui
     memcpy(slots_.bytes(slot), bytes, length);
     if (process(slot, length, socket, from, nowMicros)) preparedCount_--;
   }
+  return true;
+}
+
+bool Core::noteClosed(uint32_t socket, const Address& address, uint64_t nowMicros) {
+  if (batchFull()) return false;
+  Peer* peer = peers_.find(tuples_.find(socket, address));
+  if (!peer) return true;
+  unbindAddress(*peer, socket, address);
+  uint32_t* row = shared_.rows + static_cast<size_t>(rowCount_) * ROW_WORDS;
+  memset(row, 0, ROW_WORDS * sizeof(uint32_t));
+  row[ROW_KIND] = KIND_CLOSED;
+  row[ROW_PEER] = peer->id;
+  row[ROW_SOCKET] = socket;
+  memcpy(row + ROW_ADDRESS, address.bytes, ADDRESS_BYTES);
+  batchSlots_[rowCount_++] = NO_SLOT;
+  batchMicros_ = nowMicros;
   return true;
 }
 
@@ -209,6 +244,7 @@ void Core::noteAnswer(uint32_t socket, const Address& to, const uint8_t* bytes, 
   if (!peer || !peer->checks || peer->socket != socket) return;
   if (memcmp(peer->selected.bytes, to.bytes, ADDRESS_BYTES) != 0) return;
   for (uint32_t i = 0; i < rowCount_; i++) {
+    if (batchSlots_[i] == NO_SLOT) continue;
     const uint32_t* row = shared_.rows + static_cast<size_t>(i) * ROW_WORDS;
     const uint8_t* request = slots_.bytes(batchSlots_[i]);
     const uint32_t requestLength = row[ROW_LENGTH];
@@ -252,7 +288,9 @@ Drop Core::openRtcp(Peer& peer, uint32_t slot, uint32_t length, uint32_t* row) {
 
 void Core::endBatch() {
   // Backwards, so that the batch's first slot is the next one taken: it is still in the cache.
-  for (uint32_t i = rowCount_; i-- > 0;) slots_.giveBack(batchSlots_[i]);
+  for (uint32_t i = rowCount_; i-- > 0;) {
+    if (batchSlots_[i] != NO_SLOT) slots_.giveBack(batchSlots_[i]);
+  }
   rowCount_ = 0;
 }
 
@@ -295,7 +333,11 @@ bool Core::readTransportFeedback(Peer& peer, const uint8_t* bytes, size_t length
 void Core::closePeer(uint32_t id) {
   Peer* peer = peers_.find(id);
   if (!peer) return;
-  for (const Tuple& tuple : peer->tuples) tuples_.remove(tuple.socket, tuple.address);
+  transmitter_.kick();  // the last words go out before their connection ends
+  for (const Tuple& tuple : peer->tuples) {
+    tuples_.remove(tuple.socket, tuple.address);
+    if (TcpListener* listener = transmitter_.listener(tuple.socket)) listener->end(tuple.address);
+  }
   checkNames_.remove(id);
   peers_.remove(peer);
 }
@@ -304,6 +346,10 @@ bool Core::bindAddress(Peer& peer, uint32_t socket, const Address& address) {
   const uint32_t owner = tuples_.find(socket, address);
   if (owner != NO_PEER) return owner == peer.id;
   if (peer.tuples.size() >= PEER_TUPLES_MAX) return false;
+  if (TcpListener* listener = transmitter_.listener(socket)) {
+    if (!listener->has(address)) return false;
+    listener->setVerified(address, true, monotonicMicros());
+  }
   peer.tuples.push_back({socket, address});
   return tuples_.insert(socket, address, peer.id);
 }
@@ -313,6 +359,7 @@ void Core::unbindAddress(Peer& peer, uint32_t socket, const Address& address) {
     const Tuple& tuple = peer.tuples[i];
     if (tuple.socket != socket || memcmp(tuple.address.bytes, address.bytes, ADDRESS_BYTES) != 0) continue;
     tuples_.remove(socket, address);
+    if (TcpListener* listener = transmitter_.listener(socket)) listener->setVerified(address, false, monotonicMicros());
     if (peer.checks) peer.checks->forget();
     // RFC 7675 §5.1: no consent, nothing sent there.
     if (peer.socket == socket && memcmp(peer.selected.bytes, address.bytes, ADDRESS_BYTES) == 0) {

@@ -25,10 +25,12 @@ class Core {
   // ---- in ----
   /// Reads one call's worth of a socket into rows. @return whether more may be waiting (the batch may be full, too)
   bool receive(uint32_t socket, uint64_t nowMicros);
-  /// Memory mode: one datagram. @return false when the batch is full and nothing was taken
+  /// Memory mode and frames of connections: one datagram. @return false when the batch is full and nothing was taken
   bool accept(uint32_t socket, const Address& from, const uint8_t* bytes, uint32_t length, uint64_t nowMicros);
   uint32_t rowCount() const { return rowCount_; }
   bool batchFull() const { return rowCount_ >= BATCH_ROWS; }
+  /// A connection has ended: its address is nobody's, and a row says whose it was. @return false when the batch is full
+  bool noteClosed(uint32_t socket, const Address& address, uint64_t nowMicros);
   /// RTP of a peer without an address. @return false when the batch is full, or it went no further (counted)
   bool deliver(Peer& peer, const uint8_t* bytes, uint32_t length, uint64_t nowMicros);
   /// Slots of the batch that nobody retained are free again.
@@ -49,6 +51,7 @@ class Core {
   Peer* createPeer() { return peers_.create(); }
   void closePeer(uint32_t id);
   /// @return false beyond PEER_TUPLES_MAX and for a tuple of another peer
+  /// and for a connection that has ended
   bool bindAddress(Peer& peer, uint32_t socket, const Address& address);
   void unbindAddress(Peer& peer, uint32_t socket, const Address& address);
   bool selectAddress(Peer& peer, uint32_t socket, const Address& address);
@@ -76,6 +79,8 @@ class Core {
   const Shared& shared() const { return shared_; }
 
  private:
+  class FrameSink;
+  static constexpr uint32_t NO_SLOT = 0xffffffff;
   struct SocketOwner {
     uint32_t peer = NO_PEER;
     bool latch = false;

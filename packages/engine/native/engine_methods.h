@@ -30,4 +30,8 @@ inline napi_value noPeer(const Call& call) { return throwCode(call.env(), "BAD_H
 extern const Method VIDEO_METHODS[];
 extern const size_t VIDEO_METHOD_COUNT;
 
+/// ICE-TCP. addon_tcp.cc
+extern const Method TCP_METHODS[];
+extern const size_t TCP_METHOD_COUNT;
+
 }  // namespace tertulia

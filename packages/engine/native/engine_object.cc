@@ -64,29 +64,50 @@ napi_value EngineObject::start(napi_value onBatch) {
   Transmitter& transmitter = core_->transmitter();
   for (uint32_t i = 0; i < transmitter.socketCount(); i++) {
     if (const UdpSocket* socket = transmitter.socket(i)) poller_->add(i, socket->handle());
+    if (const TcpListener* listener = transmitter.listener(i)) poller_->add(i, listener->handle());
   }
   return undefined(env_);
 }
 
+namespace {
+
+OpenOptions openOptions(const Call& call) {
+  return {static_cast<int>(call.u32(2)), static_cast<int>(call.u32(3)), call.boolean(4), call.boolean(5), 0};
+}
+
+}  // namespace
+
 napi_value EngineObject::bind(const Call& call) {
   auto socket = std::make_unique<UdpSocket>();
-  const std::string ip = call.text(0);
-  const OpenOptions options = {static_cast<int>(call.u32(2)), static_cast<int>(call.u32(3)), call.boolean(4), call.boolean(5)};
-  const OpenError error = socket->open(ip, static_cast<uint16_t>(call.u32(1)), options);
+  const OpenError error = socket->open(call.text(0), static_cast<uint16_t>(call.u32(1)), openOptions(call));
   if (error.code) return throwCode(env_, error.code, error.detail);
-  napi_value bound;
-  napi_create_object(env_, &bound);
-  setProperty(env_, bound, "ip", toValue(env_, ip));
-  setProperty(env_, bound, "port", toValue(env_, static_cast<double>(socket->port())));
-  setProperty(env_, bound, "sendBuffer", toValue(env_, static_cast<double>(socket->sendBuffer())));
-  setProperty(env_, bound, "receiveBuffer", toValue(env_, static_cast<double>(socket->receiveBuffer())));
-  const SocketHandle handle = socket->handle();
-  const uint32_t number = core_->transmitter().addSocket(std::move(socket));
-  setProperty(env_, bound, "socket", toValue(env_, static_cast<double>(number)));
-  if (poller_ && !poller_->add(number, handle)) {
+  const UdpSocket& opened = *socket;
+  return describe(call.text(0), core_->transmitter().addSocket(std::move(socket)), opened);
+}
+
+napi_value EngineObject::bindTcp(const Call& call) {
+  auto listener = std::make_unique<TcpListener>(core_->counters());
+  OpenOptions options = openOptions(call);
+  options.unverifiedMicros = uint64_t{call.u32(6)} * 1000;
+  const OpenError error = listener->open(call.text(0), static_cast<uint16_t>(call.u32(1)), options);
+  if (error.code) return throwCode(env_, error.code, error.detail);
+  const TcpListener& opened = *listener;
+  return describe(call.text(0), core_->transmitter().addListener(std::move(listener)), opened);
+}
+
+template <typename Socket>
+napi_value EngineObject::describe(const std::string& ip, uint32_t number, const Socket& socket) {
+  if (poller_ && !poller_->add(number, socket.handle())) {
     core_->transmitter().removeSocket(number);
     return throwCode(env_, "SOCKET_FAILED", ip + " cannot be polled");
   }
+  napi_value bound;
+  napi_create_object(env_, &bound);
+  setProperty(env_, bound, "socket", toValue(env_, static_cast<double>(number)));
+  setProperty(env_, bound, "ip", toValue(env_, ip));
+  setProperty(env_, bound, "port", toValue(env_, static_cast<double>(socket.port())));
+  setProperty(env_, bound, "sendBuffer", toValue(env_, static_cast<double>(socket.sendBuffer())));
+  setProperty(env_, bound, "receiveBuffer", toValue(env_, static_cast<double>(socket.receiveBuffer())));
   return bound;
 }
 

@@ -24,6 +24,7 @@ class EngineObject : public PollerOwner {
 
   napi_value start(napi_value onBatch);
   napi_value bind(const Call& call);
+  napi_value bindTcp(const Call& call);
   void unbind(uint32_t socket);
   uint32_t flush(uint32_t commands);
   /// Sends what one call staged, unless a batch will.
@@ -44,6 +45,9 @@ class EngineObject : public PollerOwner {
   double poll();
 
  private:
+  /// What the caller gets of a socket that now has a number; it is polled from now on.
+  template <typename Socket>
+  napi_value describe(const std::string& ip, uint32_t number, const Socket& socket);
   enum Array { SLAB, ROWS, COMMANDS, ENTRIES, FREE_SLOTS, SLOT_HOLDERS, ARRAYS };
   void* makeArray(Array which, size_t bytes);
   void sendNow();

@@ -8,7 +8,7 @@
 // clang-format off
 #define TERTULIA_LAYOUT(X) \
   X(SLOT_BYTES, 2048) X(SCRATCH_BYTES, 65536) X(ADDRESS_BYTES, 20) X(BATCH_ROWS, 256) X(NO_PEER, 0xffffffff) \
-  X(KIND_STUN, 0) X(KIND_DTLS, 1) X(KIND_RTP, 2) X(KIND_RTCP, 3) X(KIND_SCTP, 4) \
+  X(KIND_STUN, 0) X(KIND_DTLS, 1) X(KIND_RTP, 2) X(KIND_RTCP, 3) X(KIND_SCTP, 4) X(KIND_CLOSED, 5) \
   X(ROW_WORDS, 32) X(ROW_KIND, 0) X(ROW_SLOT, 1) X(ROW_OFFSET, 2) X(ROW_LENGTH, 3) X(ROW_PEER, 4) X(ROW_SOCKET, 5) \
   X(ROW_SSRC, 6) X(ROW_SEQUENCE, 7) X(ROW_ROC, 8) X(ROW_TIMESTAMP, 9) X(ROW_PAYLOAD_TYPE, 10) X(ROW_MARKER, 11) \
   X(ROW_HEADER_LENGTH, 12) X(ROW_PADDING, 13) X(ROW_EXTENSION_PROFILE, 14) X(ROW_EXTENSION_OFFSET, 15) \
@@ -38,11 +38,13 @@
   X(EntryNoCodec, "entry-no-codec") X(EntryIndexReuse, "entry-index-reuse") \
   X(RetransmissionForgotten, "retransmission-forgotten") X(PeerNoAddress, "peer-no-address") \
   X(PeerNoKeys, "peer-no-keys") X(SocketClosed, "socket-closed") X(StunReplayed, "stun-replayed") \
-  X(PacerFull, "pacer-full") X(RtxLimit, "rtx-limit") X(FeedbackMalformed, "feedback-malformed")
+  X(PacerFull, "pacer-full") X(RtxLimit, "rtx-limit") X(FeedbackMalformed, "feedback-malformed") \
+  X(TcpFull, "tcp-full") X(TcpGarbage, "tcp-garbage") X(TcpLimit, "tcp-limit") X(TcpUnverified, "tcp-unverified")
 
 #define TERTULIA_COUNTERS(X) \
   X(received) X(receivedBytes) X(sent) X(sentBytes) X(batches) X(receiveCalls) X(sendCalls) X(sendErrors) X(sendFull) \
-  X(queuedBytes) X(wakeups) X(checksAnswered) X(peers) X(entries) X(lists)
+  X(queuedBytes) X(wakeups) X(checksAnswered) X(tcpAccepted) X(tcpConnections) \
+  X(tcpQueuedBytes) X(peers) X(entries) X(lists)
 // clang-format on
 
 namespace tertulia {

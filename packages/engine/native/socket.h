@@ -42,6 +42,7 @@ struct OpenOptions {
   int sendBuffer = 0, receiveBuffer = 0;  // bytes
   bool ipv6Only = true;   // :: takes no IPv4
   bool reusePort = false;  // others that say so, too, may have the same port
+  uint64_t unverifiedMicros = 0;  // TCP: how long a connection may be nobody's
 };
 
 class UdpSocket {

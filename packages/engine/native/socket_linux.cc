@@ -1,6 +1,6 @@
 // Linux: many datagrams per system call, and answers from the address that was asked (IP_PKTINFO).
 #if defined(__linux__) && !defined(TERTULIA_PLAIN_SOCKETS)
-#include "socket.h"
+#include "socket_linux.h"
 #include <cerrno>
 #include <cstring>
 #include <netinet/udp.h>
@@ -50,6 +50,8 @@ void addControl(msghdr& head, Control& control, int level, int type, const void*
   memcpy(CMSG_DATA(at), value, length);
 }
 
+}  // namespace
+
 OpenError openError(int error, const std::string& ip, uint16_t port) {
   const std::string where = ip + " port " + std::to_string(port);
   switch (error) {
@@ -69,18 +71,17 @@ OpenError openError(int error, const std::string& ip, uint16_t port) {
   }
 }
 
-/// Asks for a size and gives the usable one: Linux counts its own overhead and reports twice what it grants.
 int setBuffer(int handle, int name, int bytes) {
   setsockopt(handle, SOL_SOCKET, name, &bytes, sizeof bytes);
+  return grantedBuffer(handle, name);
+}
+
+int grantedBuffer(int handle, int name) {
   int granted = 0;
   socklen_t length = sizeof granted;
   getsockopt(handle, SOL_SOCKET, name, &granted, &length);
   return granted / 2;
 }
-
-void setOption(int handle, int level, int name, int value) { setsockopt(handle, level, name, &value, sizeof value); }
-
-}  // namespace
 
 OpenError UdpSocket::open(const std::string& ip, uint16_t port, const OpenOptions& options) {
   sockaddr_in6 name;

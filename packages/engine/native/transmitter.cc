@@ -5,10 +5,21 @@ namespace tertulia {
 Transmitter::Transmitter(bool memory, Counters& counters)
     : memory_(memory), counters_(counters), staging_(new uint8_t[CALL_DATAGRAMS * SLOT_BYTES]) {}
 
-uint32_t Transmitter::addSocket(std::unique_ptr<UdpSocket> socket) {
+uint32_t Transmitter::freeNumber() {
   uint32_t number = 0;
-  while (number < sockets_.size() && sockets_[number].socket) number++;
+  while (number < sockets_.size() && (sockets_[number].socket || sockets_[number].listener)) number++;
   if (number == sockets_.size()) sockets_.emplace_back();
+  return number;
+}
+
+uint32_t Transmitter::addListener(std::unique_ptr<TcpListener> listener) {
+  const uint32_t number = freeNumber();
+  sockets_[number].listener = std::move(listener);
+  return number;
+}
+
+uint32_t Transmitter::addSocket(std::unique_ptr<UdpSocket> socket) {
+  const uint32_t number = freeNumber();
   sockets_[number].socket = std::move(socket);
   return number;
 }
@@ -21,6 +32,7 @@ void Transmitter::removeSocket(uint32_t number) {
   for (const Queued& queued : place.queue) counters_.queuedBytes -= queued.bytes.size() + QUEUE_OVERHEAD;
   place.queue.clear();
   place.socket.reset();
+  place.listener.reset();
 }
 
 /// A packet for another socket was written behind staged ones: those go first, and it takes their place.
@@ -36,6 +48,10 @@ void Transmitter::kick() {
   if (count == 0) return;
   if (memory_) {
     for (size_t i = 0; i < count; i++) remember(outgoing_[i]);
+    return;
+  }
+  if (TcpListener* listener = this->listener(stagedSocket_)) {
+    listener->send(outgoing_, count);
     return;
   }
   UdpSocket* socket = this->socket(stagedSocket_);

@@ -4,7 +4,7 @@
 #include <deque>
 #include <memory>
 #include <vector>
-#include "socket.h"
+#include "socket_tcp.h"
 
 namespace tertulia {
 
@@ -22,9 +22,13 @@ class Transmitter {
 
   /// Sockets are numbered from 0; numbers of closed ones are used again.
   uint32_t addSocket(std::unique_ptr<UdpSocket> socket);
+  uint32_t addListener(std::unique_ptr<TcpListener> listener);
   void removeSocket(uint32_t number);
   UdpSocket* socket(uint32_t number) const {
     return number < sockets_.size() ? sockets_[number].socket.get() : nullptr;
+  }
+  TcpListener* listener(uint32_t number) const {
+    return number < sockets_.size() ? sockets_[number].listener.get() : nullptr;
   }
   uint32_t socketCount() const { return static_cast<uint32_t>(sockets_.size()); }
 
@@ -54,9 +58,11 @@ class Transmitter {
     std::vector<uint8_t> bytes;
   };
   struct Place {
-    std::unique_ptr<UdpSocket> socket;
+    std::unique_ptr<UdpSocket> socket;  // one of the two, or the number is free
+    std::unique_ptr<TcpListener> listener;
     std::deque<Queued> queue;
   };
+  uint32_t freeNumber();
   void moveToFront(size_t length);
   void remember(const Outgoing& out);
   void enqueue(Place& place, const Outgoing& out);

@@ -14,6 +14,7 @@ import { loadNative } from './native.js';
 import type { NativeEngine, NativeModule } from './native.js';
 import type {
   BindOptions,
+  BindTcpOptions,
   Bound,
   DtlsContextOptions,
   DtlsOptions,
@@ -36,6 +37,8 @@ const DEFAULTS = {
   maxPeers: 16_384,
   /** Holds a fan-out of several thousand small packets; the kernel's default holds 282. */
   bufferBytes: 4 * 1024 * 1024,
+  /** A client's first check follows its connection at once; behind a bad path TCP repeats it after 1, 3 and 7 s. */
+  unverifiedMs: 10_000,
 };
 const LIMITS = { slots: 262_144, entries: 1_048_576, commands: 65_536, maxPeers: 65_536 };
 /** `retain` refuses below this: two batches, so that receiving goes on when a cache wants everything. */
@@ -92,12 +95,28 @@ export class Engine {
    */
   bind(ip: string, port: number, options: BindOptions = {}): Bound {
     const { sendBuffer = DEFAULTS.bufferBytes, receiveBuffer = DEFAULTS.bufferBytes } = options;
-    if (!Number.isInteger(port) || port < 0 || port > 65_535)
-      throw new RangeError(`port ${port} is not 0…65535`);
+    checkPort(port);
     const { ipv6Only = true, reusePort = false } = options;
     return this.#use((native) => native.bind(ip, port, sendBuffer, receiveBuffer, ipv6Only, reusePort));
   }
 
+  /**
+   * ICE-TCP: connections to this address, frames by RFC 4571. A frame is a row like a datagram; the row's address names its
+   * connection, and `bindAddress`, `selectAddress` and `sendTo` take it. A connection whose address no peer has may send STUN
+   * only, and not for long. When one that belonged to a peer ends, its address is unbound and a KIND_CLOSED row tells.
+   * @param options without sizes, buffers are as the kernel likes
+   * @throws EngineError as `bind`; `NOT_SUPPORTED` where it is not Linux
+   */
+  bindTcp(ip: string, port: number, options: BindTcpOptions = {}): Bound {
+    const { sendBuffer = 0, receiveBuffer = 0, ipv6Only = true } = options;
+    const { unverifiedMs = DEFAULTS.unverifiedMs } = options;
+    checkPort(port);
+    return this.#use((native) =>
+      native.bindTcp(ip, port, sendBuffer, receiveBuffer, ipv6Only, false, unverifiedMs),
+    );
+  }
+
+  /** Connections end with it. */
   unbind(socket: number): void {
     this.#native.unbind(socket);
   }
@@ -166,7 +185,10 @@ export class Engine {
     this.#native.closePeer(peer);
   }
 
-  /** Receive from this address. @returns false beyond 8 per peer, and when the address belongs to another peer. */
+  /**
+   * Receive from this address.
+   * @returns false beyond 8 per peer, when the address belongs to another peer, and for a connection that has ended
+   */
   bindAddress(peer: number, socket: number, address: Uint8Array): boolean {
     return this.#use((native) => native.bindAddress(peer, socket, address));
   }
@@ -386,6 +408,9 @@ export class Engine {
       queuedBytes: value('queuedBytes'),
       wakeups: value('wakeups'),
       checksAnswered: value('checksAnswered'),
+      tcpAccepted: value('tcpAccepted'),
+      tcpConnections: value('tcpConnections'),
+      tcpQueuedBytes: value('tcpQueuedBytes'),
       peers: value('peers'),
       entries: value('entries'),
       lists: value('lists'),
@@ -422,6 +447,11 @@ export class Engine {
       throw asEngineError(error);
     }
   }
+}
+
+function checkPort(port: number): void {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new RangeError(`port ${port} is not 0…65535`);
 }
 
 function size(name: keyof typeof LIMITS, wanted: number | undefined, least: number): number {

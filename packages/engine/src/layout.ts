@@ -22,6 +22,8 @@ export const KIND_RTP = 2;
 export const KIND_RTCP = 3;
 /** SCTP without DTLS around it, of peers that take it: `acceptSctp`. */
 export const KIND_SCTP = 4;
+/** The TCP connection of a peer's address has ended; no bytes, and no slot. */
+export const KIND_CLOSED = 5;
 
 // A row: one datagram that passed. Words up to ROW_SOCKET hold for all kinds, those from ROW_SSRC for RTP
 // (RTCP: ROW_SSRC is the sender's), ROW_ADDRESS for all.
@@ -199,5 +201,9 @@ export const DROP = [
   'pacer-full', // waited too long for the pacer, or too much waits
   'rtx-limit', // more RTX streams than one peer may have
   'feedback-malformed', // transport-wide feedback that claims more than there is
+  'tcp-full', // too much waits for a slow connection
+  'tcp-garbage', // a connection was ended: no framing, or something else than STUN from an unknown one
+  'tcp-limit', // a connection was refused: too many
+  'tcp-unverified', // a connection was ended: no peer's for too long, or it had to make room
 ] as const;
 export type DropReason = (typeof DROP)[number];

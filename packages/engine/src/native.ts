@@ -38,6 +38,15 @@ export interface NativeEngine {
     ipv6Only: boolean,
     reusePort: boolean,
   ): NativeBound;
+  bindTcp(
+    ip: string,
+    port: number,
+    sendBuffer: number,
+    receiveBuffer: number,
+    ipv6Only: boolean,
+    reusePort: boolean,
+    unverifiedMs: number,
+  ): NativeBound;
   unbind(socket: number): void;
   start(onBatch: (rowCount: number, nowMicros: number) => number): void;
   flush(commandCount: number): number | undefined;

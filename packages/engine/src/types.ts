@@ -50,6 +50,11 @@ export interface BindOptions {
   reusePort?: boolean;
 }
 
+export interface BindTcpOptions extends Omit<BindOptions, 'reusePort'> {
+  /** How long a connection may send checks before its address is a peer's. Default 10,000. */
+  unverifiedMs?: number;
+}
+
 export interface Bound {
   socket: number;
   ip: string;
@@ -89,6 +94,11 @@ export interface EngineStats {
   wakeups: number;
   /** STUN checks answered without TypeScript. */
   checksAnswered: number;
+  /** TCP connections since the start, and now. */
+  tcpAccepted: number;
+  tcpConnections: number;
+  /** Bytes waiting for slow TCP connections now. */
+  tcpQueuedBytes: number;
   peers: number;
   entries: number;
   lists: number;
