@@ -157,8 +157,9 @@ export interface DirectTransportStat extends BaseTransportStats {
 
 export interface RtpListenerDump {
   ssrcTable: { key: number; value: string }[];
-  midTable: { key: string; value: string }[];
-  ridTable: { key: string; value: string }[];
+  /** Keys are texts, the MIDs and RIDs themselves; the types are mediasoup's. */
+  midTable: { key: number; value: string }[];
+  ridTable: { key: number; value: string }[];
 }
 export interface SctpListenerDump {
   streamIdTable: { key: number; value: string }[];

@@ -23,6 +23,7 @@ export type {
   RtpParameters,
 } from '@tertulia/wire';
 export type * from './entityTypes.js';
+export type * from './typeNames.js';
 
 // ---- the classes and what they tell, as types ----
 
@@ -337,8 +338,11 @@ export interface ProducerScore {
   score: number;
 }
 export interface RtpStreamStat {
+  /** Unix time in ms. */
   timestamp: number;
   ssrc: number;
+  rtxSsrc?: number;
+  rid?: string;
   kind: MediaKind;
   mimeType: string;
   packetsLost: number;
@@ -358,12 +362,14 @@ export interface RtpStreamStat {
   bitrate: number;
   /** ms. */
   roundTripTime?: number;
+  rtxPacketsDiscarded?: number;
 }
 export interface ProducerStat extends RtpStreamStat {
   type: 'inbound-rtp';
   /** RTP timestamp units. */
   jitter: number;
-  bitrateByLayer?: Record<string, number>;
+  /** bit/s by `spatial.temporal`; empty for a stream without layers. */
+  bitrateByLayer: Record<string, number>;
 }
 
 export interface ConsumerOptions<ConsumerAppData extends AppData = AppData> {

@@ -20,7 +20,7 @@ import type { Consumer } from './consumer.js';
 import type { DataConsumer } from './dataConsumer.js';
 import type { DataProducer } from './dataProducer.js';
 import { DirectTransport } from './directTransport.js';
-import type { EnhancedEventEmitter } from './enhancedEventEmitter.js';
+import type { EnhancedEventEmitter, ListenerErrorEvent } from './enhancedEventEmitter.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { MediaProcess } from './mediaProcess.js';
 import { checkAppData, checkCount } from './options.js';
@@ -41,7 +41,7 @@ import {
   singleListenInfo,
 } from './transportOptions.js';
 import { VirtualStreams } from './virtualStreams.js';
-import type { WebRtcServer } from './webRtcServer.js';
+import { WebRtcServer } from './webRtcServer.js';
 import { WebRtcTransport } from './webRtcTransport.js';
 
 const DEFAULT_CONSENT_TIMEOUT_SECONDS = 30; // RFC 7675 §5.1
@@ -55,8 +55,12 @@ const DEFAULT_LEVEL_ENTRIES = 1;
 const LEVEL_MIN_DBOV = -127; // RFC 6464 §3
 const AUDIO_SLOTS = { default: 3, max: 16 } as const; // virtual streams A1
 
+/** A WebRtcServer of this worker; typed by what can be seen, so that mediasoup's type does as well. */
+export type WebRtcServerHandle = Pick<WebRtcServer, 'id' | 'closed' | 'dump'>;
+/** A Router of this library; typed by what can be seen, so that mediasoup's type does as well. */
+export type RouterHandle = Pick<Router, 'id' | 'closed' | 'rtpCapabilities'>;
 export type WebRtcTransportOptions<TransportAppData extends AppData = AppData> = WebRtcTransportOptionsOf<
-  WebRtcServer,
+  WebRtcServerHandle,
   TransportAppData
 >;
 export type PipeToRouterOptions = PipeOptions & {
@@ -64,7 +68,7 @@ export type PipeToRouterOptions = PipeOptions & {
   producerId?: string | undefined;
   /** … which data producer. */
   dataProducerId?: string | undefined;
-  router: Router;
+  router: RouterHandle;
   /** The other router's producer has the same id; not within one worker. Default true. */
   keepId?: boolean | undefined;
 };
@@ -79,13 +83,17 @@ export interface PipeToRouterResult {
 export type PipeTransportPair = Record<string, PipeTransport>;
 
 export type RouterEvents = { workerclose: []; '@close': [] };
-export type RouterObserverEvents = {
+type PublicObserverEvents = {
   close: [];
   newtransport: [transport: Transport];
   newrtpobserver: [rtpObserver: RtpObserver];
-  /** Ours. */
-  newvirtualstreams: [virtualStreams: VirtualStreams];
 };
+/** `listenererror` names mediasoup's events: whoever switches over them need not know ours. */
+export type RouterObserverEvents = PublicObserverEvents &
+  ListenerErrorEvent<PublicObserverEvents> & {
+    /** Ours. */
+    newvirtualstreams: [virtualStreams: VirtualStreams];
+  };
 export type RouterObserver = EnhancedEventEmitter<RouterObserverEvents>;
 
 export class Router<RouterAppData extends AppData = AppData> extends Entity<
@@ -172,6 +180,8 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
       ? listenInfosOf(listenIps, port, protocolsInOrder(order))
       : (options.listenInfos ?? []);
     if (!webRtcServer) checkListenInfos(listenInfos);
+    if (webRtcServer !== undefined && !(webRtcServer instanceof WebRtcServer))
+      throw new OptionError('webRtcServer: not a WebRtcServer');
     checkAppData(appData);
     checkCount('initialAvailableOutgoingBitrate', initialAvailableOutgoingBitrate);
     if (!Number.isFinite(iceConsentTimeout) || iceConsentTimeout < 0)

@@ -114,10 +114,13 @@ export class RtpListener {
   dump(): RtpListenerDump & Record<string, unknown> {
     const byProducer = <K>(table: Map<K, Producer>): { key: K; value: string }[] =>
       [...table].map(([key, { id }]) => ({ key, value: id }));
+    // mediasoup's type says that MIDs and RIDs are numbers.
+    type TextTable = RtpListenerDump['midTable'];
+    const ridTable = [...this.#byRid].map(([key, { producer }]) => ({ key, value: producer.id }));
     return {
       ssrcTable: [...this.#streams].map(([key, { encoding }]) => ({ key, value: encoding.producer.id })),
-      midTable: byProducer(this.#byMid),
-      ridTable: [...this.#byRid].map(([key, { producer }]) => ({ key, value: producer.id })),
+      midTable: byProducer(this.#byMid) as unknown as TextTable,
+      ridTable: ridTable as unknown as TextTable,
       payloadTypeTable: byProducer(this.#byPayloadType),
       boundSsrcs: [...this.#bound.values()].reduce((sum, count) => sum + count, 0),
     };
