@@ -16,6 +16,9 @@ import { LAYERS_MAX } from './layers.js';
 import type { SpatialLayering } from './layers.js';
 import { VariantList } from './variantList.js';
 
+/** How long a variant that nobody follows any more is numbered: a lost packet comes again within a few round trips. */
+const IDLE_MICROS = 1_000_000;
+
 export interface SourceStreamOptions {
   readonly port: ForwardPort;
   /** Of the producer's transport. */
@@ -165,7 +168,10 @@ export class SourceStream {
     const active = this.#active;
     if (active.length === 0) return undefined;
     if (newest) for (const variant of active) variant.admit();
-    for (const variant of active) variant.forward(packet);
+    for (const variant of active) {
+      variant.forward(packet);
+      if (packet.arrivalMicros - variant.idleSinceMicros > IDLE_MICROS) this.setActive(variant, false);
+    }
     if (this.history.kept) this.history.keep(packet, this);
     return undefined;
   }

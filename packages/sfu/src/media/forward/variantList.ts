@@ -72,6 +72,8 @@ export interface SentPacket {
 }
 
 export class VariantList {
+  /** Since when nobody follows it: for a while yet, what was lost on the way in may come and be asked for. */
+  idleSinceMicros = Infinity;
   lastIndex = 0;
   lastTimestamp = 0;
   lastPicture = 0;
@@ -126,7 +128,7 @@ export class VariantList {
     if (set.has(member)) return;
     set.add(member);
     this.#waitingCount++;
-    this.source.setActive(this, true);
+    this.#wake();
   }
 
   stopWaiting(member: VariantMember): void {
@@ -141,6 +143,7 @@ export class VariantList {
 
   add(member: VariantMember): void {
     this.#members.add(member);
+    this.#wake();
     this.watch(member);
     if (member.entry === undefined) return;
     this.#list ??= this.source.port.createList();
@@ -337,11 +340,16 @@ export class VariantList {
     return count === 0 ? undefined : patches;
   }
 
-  /** Nobody follows or waits: its packets need not be numbered. */
+  /** Nobody follows or waits: soon its packets need not be numbered. */
   #settle(): void {
     if (this.#waitingCount > 0 || this.#members.size > 0) return;
-    this.source.setActive(this, false);
+    this.idleSinceMicros = this.source.lastMicros;
     this.#free();
+  }
+
+  #wake(): void {
+    this.idleSinceMicros = Infinity;
+    this.source.setActive(this, true);
   }
 
   #free(): void {

@@ -34,6 +34,37 @@ export interface FilmOptions {
   step?: (nowMicros: number) => void;
 }
 
+/** Which numbers of a stream did not come, neither themselves nor as repetitions. */
+class Asker {
+  #seen = 0;
+  #highest: number | undefined;
+  readonly #missing = new Set<number>();
+
+  constructor(
+    readonly peer: Peer,
+    readonly ssrc: number,
+  ) {}
+
+  missing(): number[] {
+    const { rtp } = this.peer;
+    for (; this.#seen < rtp.length; this.#seen++) {
+      const packet = rtp[this.#seen]!;
+      if (packet.ssrc === this.ssrc) this.#handle(packet.sequenceNumber);
+      else if (packet.ssrc === this.ssrc + 1 && packet.payload.length > 1)
+        this.#missing.delete(packet.payload.readUInt16BE(0));
+    }
+    return [...this.#missing].slice(-200);
+  }
+
+  #handle(number: number): void {
+    this.#missing.delete(number);
+    const highest = this.#highest ?? number - 1;
+    const ahead = ((number - highest) << 16) >> 16;
+    for (let step = 1; step < ahead; step++) this.#missing.add((highest + step) & 0xffff);
+    if (ahead > 0) this.#highest = number;
+  }
+}
+
 export class VideoCall {
   readonly call: MemoryCall;
   readonly sender: Peer;
@@ -45,6 +76,7 @@ export class VideoCall {
   #wants = new Set<number>();
   #held: { from: Uint8Array; bytes: Uint8Array }[] = [];
   #framesFilmed = 0;
+  #asker: Asker | undefined;
 
   constructor(seed = 1) {
     this.call = new MemoryCall(seed);
@@ -117,6 +149,11 @@ export class VideoCall {
       this.#framesFilmed++;
       if (datagrams.length > 0) this.call.inject(...datagrams);
       this.#pass(options.step);
+      const lost = this.#asker?.missing() ?? [];
+      if (lost.length > 0)
+        this.call.inject(
+          this.receiver.protectRtcp([{ type: 'nack', senderSsrc: 9, mediaSsrc: this.#asker!.ssrc, lost }]),
+        );
     }
     this.#obey(options);
   }
@@ -135,6 +172,23 @@ export class VideoCall {
 
   media(ssrc = OUT_SSRC, peer = this.receiver): HeardRtp[] {
     return peer.rtp.filter((packet) => packet.ssrc === ssrc);
+  }
+
+  /** What the receiver has, repetitions put where they belong. */
+  repaired(ssrc = OUT_SSRC): HeardRtp[] {
+    return [
+      ...this.media(ssrc),
+      ...this.media(ssrc + 1).map((packet) => ({
+        ...packet,
+        sequenceNumber: packet.payload.readUInt16BE(0),
+        payload: packet.payload.subarray(2),
+      })),
+    ];
+  }
+
+  /** From now on the receiver asks for what is missing, each frame again. */
+  askForMissing(ssrc = OUT_SSRC): void {
+    this.#asker = new Asker(this.receiver, ssrc);
   }
 
   requests(ssrc: number): number {
