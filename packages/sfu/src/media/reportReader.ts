@@ -47,7 +47,9 @@ export function visitReports(bytes: Uint8Array, visitor: ReportVisitor): boolean
         visitor.handleBlock(block);
       }
     } else if ((bytes[at]! & 0x1f) === RTCP_FORMAT.twcc) {
-      visitor.handleTransportFeedback?.(bytes.subarray(at + HEADER_BYTES + 4, next));
+      visitor.handleTransportFeedback?.(
+        bytes.subarray(at + HEADER_BYTES + 4, next - paddingOf(bytes, at, next)),
+      );
     } else {
       readLost(bytes, at + HEADER_BYTES + 4, next);
       visitor.handleNack(uint32(bytes, at + HEADER_BYTES), lost);
@@ -86,6 +88,9 @@ function onlyReports(bytes: Uint8Array): boolean {
   return packets > 0;
 }
 
+const paddingOf = (bytes: Uint8Array, at: number, next: number): number =>
+  bytes[at]! & PADDING_BIT ? bytes[next - 1]! : 0;
+
 function readBlock(bytes: Uint8Array, at: number): void {
   block.ssrc = uint32(bytes, at);
   block.fractionLost = bytes[at + 4]!;
@@ -120,7 +125,8 @@ export function visitTransportFeedback(bytes: Uint8Array, visit: (feedback: Uint
     if (bytes[at]! >> 6 !== 2 || next > bytes.length) return;
     const isFeedback =
       bytes[at + 1] === RTCP_TYPE.transportFeedback && (bytes[at]! & 0x1f) === RTCP_FORMAT.twcc;
-    if (isFeedback && next - at >= TWCC_BYTES) visit(bytes.subarray(at + HEADER_BYTES + 4, next));
+    if (isFeedback && next - at >= TWCC_BYTES)
+      visit(bytes.subarray(at + HEADER_BYTES + 4, next - paddingOf(bytes, at, next)));
     at = next;
   }
 }
