@@ -6,7 +6,7 @@ namespace tertulia {
 
 class ExtensionWriter {
  public:
-  static constexpr size_t MAX = 9;  // six carried ones, MID, send time, transport-wide number
+  static constexpr size_t MAX = 10;  // six carried ones, MID, send time, transport-wide number, playout delay
 
   /// `value` is kept by reference until write().
   void add(uint8_t id, const uint8_t* value, uint8_t length) {

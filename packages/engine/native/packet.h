@@ -49,6 +49,12 @@ struct EntryBytes {
   uint8_t midLength() const { return bytes[ENTRY_SEND_EXTENSIONS * 4 + 1]; }
   uint8_t absSendTimeId() const { return bytes[ENTRY_SEND_EXTENSIONS * 4 + 2]; }
   uint8_t transportWideId() const { return bytes[ENTRY_SEND_EXTENSIONS * 4 + 3]; }
+  /// PLAYOUT_DELAY_GIVEN and the 24 bits of the extension, or 0.
+  uint32_t playoutDelay() const {
+    uint32_t word;
+    memcpy(&word, bytes + ENTRY_PLAYOUT_DELAY * 4, sizeof word);
+    return word;
+  }
   const uint8_t* mid() const { return bytes + ENTRY_MID * 4; }
   bool hasMid() const { return midId() && midLength() && midLength() <= MID_BYTES; }
 };
@@ -64,7 +70,13 @@ inline bool writeHeader(uint8_t* out, size_t room, const Packet& packet, const E
                         bool carriesMid, HeaderPlaces& places) {
   static const uint8_t LATER[3] = {};
   ExtensionWriter extensions;
+  const uint32_t delay = entry.playoutDelay();
+  const uint8_t delayId = delay & PLAYOUT_DELAY_GIVEN ? entry.extensionId(PLAYOUT_DELAY_EXTENSION) : 0;
+  const uint8_t delayBytes[3] = {static_cast<uint8_t>(delay >> 16), static_cast<uint8_t>(delay >> 8),
+                                 static_cast<uint8_t>(delay)};
+  if (delayId) extensions.add(delayId, delayBytes, 3);
   for (uint32_t i = 0; i < packet.extensionCount; i++) {
+    if (delayId && packet.extensions[i].kind == PLAYOUT_DELAY_EXTENSION) continue;  // ours counts
     const uint8_t id = entry.extensionId(packet.extensions[i].kind);
     if (id) extensions.add(id, packet.extensions[i].value, packet.extensions[i].length);
   }

@@ -20,6 +20,7 @@ import {
   ENTRY_PATCH_DELTAS,
   ENTRY_PAYLOAD_TYPES,
   ENTRY_PEER,
+  ENTRY_PLAYOUT_DELAY,
   ENTRY_RTX_LAST_INDEX,
   ENTRY_RTX_OCTETS,
   ENTRY_RTX_PACKETS,
@@ -30,6 +31,7 @@ import {
   ENTRY_SSRC,
   ENTRY_WORDS,
   MID_BYTES,
+  PLAYOUT_DELAY_GIVEN,
   PAYLOAD_TYPE_NONE,
 } from './layout.js';
 import type { EntryConstants, EntryCounters } from './types.js';
@@ -61,6 +63,10 @@ export function writeEntry(entries: Uint32Array, entry: number, constants: Parti
       const high = (c.patchDeltas[i + 1] ?? 0) & 0xffff;
       entries[at + ENTRY_PATCH_DELTAS + (i >> 1)] = low | (high << 16);
     }
+  }
+  if (c.playoutDelay !== undefined) {
+    const { minMs, maxMs } = c.playoutDelay;
+    entries[at + ENTRY_PLAYOUT_DELAY] = PLAYOUT_DELAY_GIVEN | (tensOfMs(minMs) << 12) | tensOfMs(maxMs);
   }
   if (c.extensionIds !== undefined) {
     for (let kind = 0; kind < CARRIED_KINDS; kind++) {
@@ -107,6 +113,12 @@ function writePayloadTypes(bytes: Uint8Array, word: number, types: readonly (num
       throw new RangeError(`payload type ${type}`);
     bytes[word * 4 + codec] = type;
   }
+}
+
+/** 12 bits. */
+function tensOfMs(ms: number): number {
+  if (!(ms >= 0 && ms <= 40_950)) throw new RangeError(`playout delay ${ms} is not 0…40950 ms`);
+  return Math.floor(ms / 10);
 }
 
 function extensionId(id: number): number {

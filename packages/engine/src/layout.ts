@@ -155,6 +155,11 @@ export const ENTRY_RTX_LAST_INDEX = 28;
 export const ENTRY_RTX_PACKETS = 29;
 /** Payload bytes with the original number's two, without padding (RFC 3550 §6.4.1); wraps at 2^32. */
 export const ENTRY_RTX_OCTETS = 30;
+/** PLAYOUT_DELAY_GIVEN | least (12 bits) | most (12 bits), each in 10 ms; 0 = what the source says goes on. */
+export const ENTRY_PLAYOUT_DELAY = 31;
+export const PLAYOUT_DELAY_GIVEN = 0x1000000;
+/** The carried kind whose extension id it is sent with. */
+export const PLAYOUT_DELAY_EXTENSION = 3;
 
 /** ENTRY_FLAGS. */
 export const ENTRY_ENABLED = 1;

@@ -221,6 +221,12 @@ export interface EntryConstants {
   rtxPayloadTypes?: readonly (number | undefined)[];
   /** Wait for `Engine.setPacing`'s budget. */
   paced?: boolean;
+  /**
+   * How long the receiver is asked to wait before it shows a picture, ms, 0…40,950 in steps of 10; sent instead of what the
+   * source says, where `extensionIds` has PLAYOUT_DELAY_EXTENSION. Absent: nothing is asked. An entry that repeats packets
+   * as they were (no `rtxSsrc`) must not change it: the same number would be encrypted twice with different headers.
+   */
+  playoutDelay?: { readonly minMs: number; readonly maxMs: number };
 }
 export interface EntryCounters {
   packets: number;

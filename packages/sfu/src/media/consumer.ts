@@ -14,10 +14,13 @@ import type { Frame } from './forward/frame.js';
 import { lowerLayers, sameLayers, selectSpatialLayer } from './forward/layerSelection.js';
 import type { Layers, SpatialLayerState } from './forward/layerSelection.js';
 import { ALL_LAYERS, LAYERS_MAX } from './forward/layers.js';
+import { PlayoutDelay } from './forward/playoutDelay.js';
+import type { Hop } from './forward/playoutDelay.js';
 import type { VariantList } from './forward/variantList.js';
 import { VariantMember } from './forward/variantMember.js';
 import { OutgoingStream } from './outgoing.js';
 import type { OutgoingOwner, SenderReportNumbers } from './outgoing.js';
+import { CarriedKind } from './packet.js';
 import type { EntryConstants, EntryCounters, ReceivedPacket } from './packet.js';
 import { packetBytes } from './packetBytes.js';
 import type { OutgoingNumbers } from './packetBytes.js';
@@ -48,6 +51,9 @@ export const CONSUMER_LIMITS = {
   layerSilenceMicros: 1_000_000,
 } as const;
 
+/** As much as the extension can say: only the least is ours to ask for. */
+const MOST_PLAYOUT_DELAY_MS = 40_950;
+
 /** A report's loss becomes part of the score by this name. */
 const FULL_SCORE = 10;
 
@@ -70,6 +76,8 @@ export interface ConsumerStream {
   /** Of pipes: whose packets it always has. */
   readonly encoding: Encoding | undefined;
   readonly constants: EntryConstants;
+  /** undefined: not negotiated, or nothing is sent again. */
+  readonly playoutDelay: PlayoutDelay | undefined;
   /** Counted here only where no engine does. */
   packets: number;
   octets: number;
@@ -287,11 +295,26 @@ export class Consumer implements OutgoingOwner {
       retransmitted: 0,
     });
     if (changed) this.#tellScore();
+    this.#adaptPlayoutDelay(stream);
   }
 
   stopSendingMid(stream: OutgoingStream): void {
     const member = this.streams.find(({ outgoing }) => outgoing === stream)?.member;
     if (member?.entry !== undefined) this.#context.port.updateEntry(member.entry, { sendMid: false });
+  }
+
+  /** Lost packets come again after a round trip or two: a picture that waits for them does not stand still. */
+  #adaptPlayoutDelay(outgoing: OutgoingStream): void {
+    const stream = this.streams.find((each) => each.outgoing === outgoing);
+    const { entry } = stream?.member ?? {};
+    if (!stream?.playoutDelay || entry === undefined) return;
+    const nack = this.#encodingInUse()?.current?.nack;
+    const hops: Hop[] = nack ? [nack] : [];
+    const lossFraction = this.transport.rtp.outgoing.lossFraction ?? outgoing.fractionLost / 256;
+    hops.push({ lossFraction, roundTripMicros: outgoing.roundTripMicros });
+    if (!stream.playoutDelay.update(hops, this.#context.engine.now())) return;
+    const playoutDelay = { minMs: stream.playoutDelay.micros / 1000, maxMs: MOST_PLAYOUT_DELAY_MS };
+    this.#context.port.updateEntry(entry, { playoutDelay });
   }
 
   // ---- packets for those who look at each: traces, and transports without a socket ----
@@ -443,7 +466,17 @@ export class Consumer implements OutgoingOwner {
       onEntered: (variant) => this.#entered(variant),
     });
     const encoding = type === 'pipe' ? producer.encodings[position] : undefined;
-    return { outgoing, member, encoding, constants, packets: 0, octets: 0 };
+    const delays = this.kind === 'video' && constants.extensionIds[CarriedKind.playoutDelay];
+    return {
+      outgoing,
+      member,
+      encoding,
+      constants,
+      // A repetition to the byte must have the extensions of the first time.
+      playoutDelay: delays && outgoing.rtxSsrc !== undefined ? new PlayoutDelay() : undefined,
+      packets: 0,
+      octets: 0,
+    };
   }
 
   #counters(stream: OutgoingStream): EntryCounters {

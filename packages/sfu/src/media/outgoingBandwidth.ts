@@ -11,6 +11,7 @@ import type { AllocationRequest } from './congestion/bitrateAllocator.js';
 import type { TransportFeedback } from './congestion/feedback.js';
 import { SEND_SIDE, SendSideEstimator } from './congestion/sendSideEstimator.js';
 import type { Consumer } from './consumer.js';
+import { LossMeter } from './receive/lossMeter.js';
 
 export const OUTGOING_BANDWIDTH = {
   /** Between allocations while the estimate moves a little; at once when it falls by more than `fallen`. */
@@ -47,6 +48,7 @@ export class OutgoingBandwidth {
   /** bit/s; before the first consumer. */
   startBitrate: number | undefined;
   #estimator: SendSideEstimator | undefined;
+  readonly #loss = new LossMeter();
   #kind: Kind | undefined;
   #maxBitrate = 0;
   #minBitrate = 0;
@@ -79,6 +81,11 @@ export class OutgoingBandwidth {
 
   get availableBitrate(): number | undefined {
     return this.#estimator?.targetBitrate;
+  }
+
+  /** On the way to the receiver alone, 0…1; undefined: nobody tells. */
+  get lossFraction(): number | undefined {
+    return this.#heard ? this.#loss.fraction : undefined;
   }
 
   state(): Record<string, unknown> | undefined {
@@ -117,6 +124,7 @@ export class OutgoingBandwidth {
     const estimator = this.#estimator;
     if (!estimator || this.#kind !== 'transport-cc') return;
     this.#heard = true;
+    this.#loss.add(feedback.receivedPackets + feedback.lostPackets, feedback.lostPackets);
     estimator.handleFeedback(feedback, nowMicros);
     this.#follow(nowMicros);
   }

@@ -376,6 +376,7 @@ export class RtpSession implements Reporter {
 
   dump() {
     return {
+      bandwidth: this.outgoing.state(),
       producerIds: [...this.producers.keys()],
       consumerIds: [...this.consumers.keys()],
       outgoingSsrcs: [...this.#outgoing.keys()],

@@ -3,6 +3,8 @@
  * Pure: sequence numbers and times in, lists of numbers out; `nextDeadline` says when the next list may be due.
  * Spec: RFC 4585 §6.2.1. Elsewhere: bytes of the NACK → the caller · order and loss → receiveStream.ts
  */
+import { LossMeter } from './lossMeter.js';
+
 export interface NackLimits {
   /** Missing packets remembered; a gap that does not fit is not asked for at all: it is an outage, not loss. */
   entries: number;
@@ -28,11 +30,15 @@ export const NACK_LIMITS: Readonly<NackLimits> = {
 export const VIDEO_NACK_LIMITS: Readonly<NackLimits> = { ...NACK_LIMITS, ageMicros: 2_000_000 };
 /** Until a round trip has been measured. */
 const FIRST_ROUND_TRIP_MICROS = 100_000;
+/** Answers from which the round trip is taken, where no report tells it: the quickest of them answered the first request. */
+const ANSWERS = 16;
 /** The answer may be somewhat slower than the mean round trip. */
 const ROUND_TRIP_MARGIN = 1.25;
 
 interface Missing {
   readonly sinceMicros: number;
+  /** For the first time. */
+  askedMicros: number;
   dueMicros: number;
   tries: number;
 }
@@ -50,7 +56,10 @@ export class NackGenerator {
   /** By extended sequence number, in ascending order: numbers are only ever added at the end. */
   readonly #missing = new Map<number, Missing>();
   #highest: number | undefined;
-  #roundTripMicros = FIRST_ROUND_TRIP_MICROS;
+  /** As reports have it. */
+  #roundTripMicros: number | undefined;
+  readonly #answers: number[] = [];
+  readonly #loss = new LossMeter();
   /** Not later than the earliest due time; a packet that came meanwhile may make it too early. */
   #deadline: number | undefined;
   #requested = 0;
@@ -72,10 +81,15 @@ export class NackGenerator {
       const missing = this.#missing.get(extendedSequence);
       if (!missing) return;
       this.#missing.delete(extendedSequence);
-      if (missing.tries > 0) this.#recovered++;
+      if (missing.tries > 0) {
+        this.#recovered++;
+        this.#answers.push(nowMicros - missing.askedMicros);
+        if (this.#answers.length > ANSWERS) this.#answers.shift();
+      }
       return;
     }
     const gap = extendedSequence - this.#highest - 1;
+    if (gap <= this.#limits.entries) this.#loss.add(gap + 1, 0);
     if (gap > this.#limits.entries) {
       this.#overflows++;
       this.#overflown = true;
@@ -86,7 +100,7 @@ export class NackGenerator {
       this.#makeRoom(gap);
       const dueMicros = nowMicros + this.#limits.firstDelayMicros;
       for (let number = this.#highest + 1; number < extendedSequence; number++)
-        this.#missing.set(number, { sinceMicros: nowMicros, dueMicros, tries: 0 });
+        this.#missing.set(number, { sinceMicros: nowMicros, askedMicros: 0, dueMicros, tries: 0 });
       if (this.#deadline === undefined || dueMicros < this.#deadline) this.#deadline = dueMicros;
     }
     this.#highest = extendedSequence;
@@ -103,10 +117,22 @@ export class NackGenerator {
     if (micros > 0) this.#roundTripMicros = micros;
   }
 
+  /** From reports, or else from the time until packets came again. */
+  get roundTripMicros(): number {
+    if (this.#roundTripMicros !== undefined) return this.#roundTripMicros;
+    return this.#answers.length === 0 ? FIRST_ROUND_TRIP_MICROS : Math.min(...this.#answers);
+  }
+
+  /** The share of packets that had to be asked for, 0…1. */
+  get lossFraction(): number {
+    return this.#loss.fraction;
+  }
+
   /** 16-bit sequence numbers to ask for now, oldest first; empty when there are none. */
   poll(nowMicros: number): number[] {
     if (this.#deadline === undefined || nowMicros < this.#deadline) return [];
-    const interval = Math.max(this.#limits.leastIntervalMicros, this.#roundTripMicros * ROUND_TRIP_MARGIN);
+    const interval = Math.max(this.#limits.leastIntervalMicros, this.roundTripMicros * ROUND_TRIP_MARGIN);
+    let first = 0;
     const lost: number[] = [];
     let deadline: number | undefined;
     for (const [number, missing] of this.#missing) {
@@ -118,13 +144,17 @@ export class NackGenerator {
       }
       if (nowMicros >= missing.dueMicros) {
         lost.push(number & 0xffff);
-        missing.tries++;
+        if (missing.tries++ === 0) {
+          missing.askedMicros = nowMicros;
+          first++;
+        }
         missing.dueMicros = nowMicros + interval;
       }
       if (deadline === undefined || missing.dueMicros < deadline) deadline = missing.dueMicros;
     }
     this.#deadline = deadline;
     this.#requested += lost.length;
+    if (first > 0) this.#loss.add(first, first);
     return lost;
   }
 
