@@ -85,6 +85,7 @@ describe('two people', () => {
       worstMs = Math.max(worstMs, frames.worstMs);
       return frames.width;
     };
+    await until(width).toBe(960);
     ben.link!.toClient.conditions = { bitsPerSecond: 300_000 };
     await until(width, 15_000).toBeLessThan(960);
     // It stays there: what is left of the link is too little for the highest layer.
