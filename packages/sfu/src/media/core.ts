@@ -6,6 +6,7 @@
  */
 import {
   DtlsContext,
+  KIND_CLOSED,
   KIND_DTLS,
   KIND_RTCP,
   KIND_RTP,
@@ -145,6 +146,7 @@ export class MediaCore {
       if (kind === KIND_RTCP) byPeer.get(rows[at + ROW_PEER]!)?.handleRtcp(at, bytes, nowMicros);
       else if (kind === KIND_STUN) this.#handleStun(at, bytes, nowMicros);
       else if (kind === KIND_SCTP) byPeer.get(rows[at + ROW_PEER]!)?.handleSctp(at, bytes);
+      else if (kind === KIND_CLOSED) byPeer.get(rows[at + ROW_PEER]!)?.handleClosed(at, nowMicros);
       else if (kind === KIND_DTLS) byPeer.get(rows[at + ROW_PEER]!)?.handleDtls(at, bytes, nowMicros);
     }
     this.#settle(nowMicros);

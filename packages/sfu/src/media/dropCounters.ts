@@ -35,6 +35,7 @@ export const MEDIA_DROP = [
   'rtp-direct-refused', // what the application sent is not RTP, or came while nobody can take it
   'rtp-wrong-socket', // RTP to the socket that is for RTCP
   'rtcp-wrong-socket', // RTCP to the socket that is for RTP
+  'connection-not-expected', // the end of a TCP connection, at a transport without any
 ] as const;
 export type MediaDropReason = (typeof MEDIA_DROP)[number];
 

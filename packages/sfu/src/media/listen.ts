@@ -48,7 +48,7 @@ export interface CandidateChoice {
 export function openSockets(context: MediaContext, infos: readonly TransportListenInfo[]): ListenSocket[] {
   const opened: ListenSocket[] = [];
   try {
-    for (const info of infos) opened.push(openSocket(context, info));
+    for (const info of infos) opened.push(openSocket(context, info, opened.length));
   } catch (error) {
     closeSockets(context.engine, opened);
     throw error;
@@ -105,16 +105,12 @@ export function publicTuple(sockets: readonly ListenSocket[], tuple: Tuple): Tra
   };
 }
 
-function openSocket(context: MediaContext, info: TransportListenInfo): ListenSocket {
-  if (info.protocol !== 'udp') {
-    throw new UnsupportedError(
-      `protocol '${info.protocol}' in listenInfos: only 'udp' yet`,
-      'TCP_NOT_SUPPORTED',
-    );
-  }
-  const bound = bind(context, info);
+/** @param number the socket's in memory mode, where there are none */
+function openSocket(context: MediaContext, info: TransportListenInfo, number: number): ListenSocket {
+  const bound = bind(context, info, number);
   for (const side of ['sendBuffer', 'receiveBuffer'] as const) {
-    if (bound[side] >= LEAST_BUFFER_BYTES) continue;
+    // A TCP connection's buffers grow by themselves.
+    if (bound[side] >= LEAST_BUFFER_BYTES || info.protocol === 'tcp') continue;
     const [name, setting] = side === 'sendBuffer' ? ['send', 'wmem_max'] : ['receive', 'rmem_max'];
     context.emit({
       event: 'log',
@@ -134,7 +130,11 @@ function openSocket(context: MediaContext, info: TransportListenInfo): ListenSoc
   };
 }
 
-function bind(context: MediaContext, info: TransportListenInfo): ListenResult & { socket: number } {
+function bind(
+  context: MediaContext,
+  info: TransportListenInfo,
+  number: number,
+): ListenResult & { socket: number } {
   const { engine } = context;
   const options = {
     ...(info.sendBufferSize ? { sendBuffer: info.sendBufferSize } : {}),
@@ -143,20 +143,24 @@ function bind(context: MediaContext, info: TransportListenInfo): ListenResult & 
     reusePort: info.flags?.udpReusePort ?? false,
   };
   if (engine.memory) {
-    return { socket: 0, ip: info.ip, port: info.port ?? 0, sendBuffer: 2 ** 22, receiveBuffer: 2 ** 22 };
+    return { socket: number, ip: info.ip, port: info.port ?? 0, sendBuffer: 2 ** 22, receiveBuffer: 2 ** 22 };
   }
-  if (info.port) return tryBind(engine, info.ip, info.port, options);
+  if (info.port) return tryBind(engine, info, info.port, options);
   const { min, max } = info.portRange ?? context.ports;
   const count = max - min + 1;
   const first = Math.floor(context.rng() * count);
   for (let i = 0; i < Math.min(count, PORT_ATTEMPTS); i++) {
     try {
-      return tryBind(engine, info.ip, min + ((first + i) % count), options);
+      return tryBind(engine, info, min + ((first + i) % count), options);
     } catch (error) {
       if (!(error instanceof SfuError) || error.code !== 'ADDRESS_IN_USE') throw error;
     }
   }
-  throw new InvalidStateError(`no free UDP port on ${info.ip} between ${min} and ${max}`, 'PORTS_EXHAUSTED');
+  const protocol = info.protocol.toUpperCase();
+  throw new InvalidStateError(
+    `no free ${protocol} port on ${info.ip} between ${min} and ${max}`,
+    'PORTS_EXHAUSTED',
+  );
 }
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -168,15 +172,17 @@ const ADVICE: Readonly<Record<string, string>> = {
 
 function tryBind(
   engine: Engine,
-  ip: string,
+  { protocol, ip }: TransportListenInfo,
   port: number,
   options: BindOptions,
 ): ListenResult & { socket: number } {
   try {
-    return engine.bind(ip, port, options);
+    return protocol === 'tcp' ? engine.bindTcp(ip, port, options) : engine.bind(ip, port, options);
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     const advice = ADVICE[error.code] ?? error.message;
-    throw new InvalidStateError(`cannot listen on UDP ${ip}:${port}: ${advice}`, error.code);
+    const text = `cannot listen on ${protocol.toUpperCase()} ${ip}:${port}: ${advice}`;
+    if (error.code === 'NOT_SUPPORTED') throw new UnsupportedError(text, 'TCP_NOT_SUPPORTED');
+    throw new InvalidStateError(text, error.code);
   }
 }

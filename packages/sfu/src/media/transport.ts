@@ -92,6 +92,11 @@ export abstract class Transport {
     this.rtp.drops.count('sctp-not-expected');
   }
 
+  /** A TCP connection of the peer has ended. */
+  handleClosed(_at: number, _nowMicros: number): void {
+    this.rtp.drops.count('connection-not-expected');
+  }
+
   // ---- state ----
 
   /** One entry of `getStats`. */

@@ -202,6 +202,13 @@ export class WebRtcTransport extends Transport {
     this.rtp.handleRtcp(bytes, nowMicros);
   }
 
+  /** @param at the row's first word */
+  override handleClosed(at: number, nowMicros: number): void {
+    const { rows } = this.context.engine;
+    this.#lose(toTuple(rows[at + ROW_SOCKET]!, rowAddress(rows, at)), nowMicros);
+    this.arm();
+  }
+
   // ---- state ----
 
   stats(nowMicros: number): WebRtcTransportStat {
@@ -283,9 +290,11 @@ export class WebRtcTransport extends Transport {
     const { engine, emit } = this.context;
     if (output.drop !== undefined) this.context.drops.count(output.drop);
     for (const { socket, address } of output.unbind ?? []) engine.unbindAddress(this.peer, socket, address);
-    if (output.bind && !engine.bindAddress(this.peer, output.bind.socket, output.bind.address)) {
-      this.rtp.drops.count('ice-bind-refused');
-    }
+    const refused =
+      output.bind && !engine.bindAddress(this.peer, output.bind.socket, output.bind.address)
+        ? output.bind
+        : undefined;
+    if (refused) this.rtp.drops.count('ice-bind-refused');
     if (output.select) {
       this.#select(output.select);
       this.#confirmationDue = true;
@@ -305,6 +314,16 @@ export class WebRtcTransport extends Transport {
       this.#startDtls(nowMicros);
       this.rtp.setReady(this.#keyed, nowMicros);
     }
+    // A connection that ended while its first check was on the way up: nothing else will tell.
+    if (refused && this.#isTcp(refused)) this.#lose(refused, nowMicros);
+  }
+
+  #isTcp({ socket }: Tuple): boolean {
+    return this.#sockets.some((own) => own.socket === socket && own.protocol === 'tcp');
+  }
+
+  #lose(tuple: Tuple, nowMicros: number): void {
+    this.#apply(this.#ice.handleLost(tuple, nowMicros), undefined, nowMicros);
   }
 
   #select(tuple: Tuple): void {

@@ -219,11 +219,6 @@ describe('options', () => {
     expect(await worker.dump()).toMatchObject({ transports: 0 });
   });
 
-  test('TCP is refused by name', async () => {
-    const tcp = worker.createWebRtcServer({ listenInfos: [{ protocol: 'tcp', ip: '127.0.0.1' }] });
-    await expect(tcp).rejects.toMatchObject({ name: 'UnsupportedError' });
-  });
-
   test('connect() twice is an InvalidStateError', async () => {
     const transport = await newTransport();
     const fingerprints = [{ algorithm: 'sha-256' as const, value: 'AA:BB' }];

@@ -185,6 +185,34 @@ describe('consent', () => {
   });
 });
 
+describe('a connection that ends', () => {
+  test('takes the session with it when it was the only way', () => {
+    const ice = newIce();
+    ice.handleStun(HOME, nomination(), 0);
+    expect(ice.handleLost(HOME, seconds(1))).toEqual({ unbind: [HOME], state: 'disconnected' });
+    expect(ice.selectedTuple).toBeUndefined();
+    expect(ice.handleLost(HOME, seconds(2))).toEqual({});
+    expect(ice.handleStun(PHONE, nomination(), seconds(3))).toMatchObject({
+      select: PHONE,
+      state: 'completed',
+    });
+  });
+  test('leaves the session to another way that is checked', () => {
+    const ice = newIce();
+    ice.handleStun(HOME, nomination(), 0);
+    ice.handleStun(PHONE, check(), seconds(1));
+    expect(ice.handleLost(HOME, seconds(2))).toEqual({ unbind: [HOME], select: PHONE });
+    expect(ice.state).toBe('completed');
+  });
+  test('changes nothing when it was not the chosen one', () => {
+    const ice = newIce();
+    ice.handleStun(HOME, nomination(), 0);
+    ice.handleStun(PHONE, check(), seconds(1));
+    expect(ice.handleLost(PHONE, seconds(2))).toEqual({ unbind: [PHONE] });
+    expect(ice.selectedTuple).toBe(HOME);
+  });
+});
+
 describe('restart', () => {
   const renewed = { usernameFragment: 'newer', password: 'another-password-of-24-l' };
   const newCheck = (nominates = false) =>

@@ -166,18 +166,17 @@ export class IceLite {
     const effects: Effects = {};
     for (const bound of this.#bound.values())
       if (nowMicros >= bound.lastCheckMicros + this.#consentTimeoutMicros) this.#unbind(bound, effects);
-    if (this.#selected && !this.#bound.has(this.#selected.tuple.key)) {
-      const next = this.#latest();
-      this.#selected = undefined;
-      this.#left = undefined;
-      if (next) {
-        // The peer still checks there, so it consents to packets there.
-        this.#select(next, nowMicros, effects);
-      } else {
-        this.#confirmed = false;
-        this.#moveState('disconnected', effects);
-      }
-    }
+    this.#replaceSelected(nowMicros, effects);
+    return effects;
+  }
+
+  /** A connection has ended (RFC 6544 §9): there is no other way to this address. */
+  handleLost(tuple: Tuple, nowMicros: number): IceOutput {
+    const bound = this.#bound.get(tuple.key);
+    if (!bound) return NOTHING;
+    const effects: Effects = {};
+    this.#unbind(bound, effects);
+    this.#replaceSelected(nowMicros, effects);
     return effects;
   }
 
@@ -265,6 +264,22 @@ export class IceLite {
     this.#selected = bound;
     for (const other of this.#bound.values()) other.nominatedMicros = undefined;
     effects.select = bound.tuple;
+  }
+
+  /** When the selected tuple is no longer bound. */
+  #replaceSelected(nowMicros: number, effects: Effects): void {
+    if (this.#selected && !this.#bound.has(this.#selected.tuple.key)) {
+      const next = this.#latest();
+      this.#selected = undefined;
+      this.#left = undefined;
+      if (next) {
+        // The peer still checks there, so it consents to packets there.
+        this.#select(next, nowMicros, effects);
+      } else {
+        this.#confirmed = false;
+        this.#moveState('disconnected', effects);
+      }
+    }
   }
 
   #stalest(): BoundTuple | undefined {

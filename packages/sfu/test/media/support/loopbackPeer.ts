@@ -52,8 +52,8 @@ export class LoopbackPeer {
   #sctp: DataChannels | undefined;
   #labels = new Map<number, string>();
 
-  constructor() {
-    this.#socket = this.#engine.bind('127.0.0.1', 0, { sendBuffer: 65_536, receiveBuffer: 262_144 }).socket;
+  constructor(ip = '127.0.0.1') {
+    this.#socket = this.#engine.bind(ip, 0, { sendBuffer: 65_536, receiveBuffer: 262_144 }).socket;
     this.#peer = this.#engine.createPeer();
     this.#engine.start((rowCount) => this.#onBatch(rowCount));
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -69,7 +69,12 @@ export class LoopbackPeer {
   /** Checks begin, then the handshake. */
   connect(ice: IceParameters, candidate: IceCandidate): void {
     this.#ice = ice;
-    this.#server = toAddress(candidate.address, candidate.port);
+    this.move(candidate);
+  }
+
+  /** The same session on another way. */
+  move({ address, port }: { address: string; port: number }): void {
+    this.#server = toAddress(address, port);
     this.#engine.bindAddress(this.#peer, this.#socket, this.#server);
     this.#engine.selectAddress(this.#peer, this.#socket, this.#server);
     this.#check();
