@@ -30,6 +30,9 @@ export interface PipeTransportData extends PipeTransportCreated {
   readonly rtx: boolean;
 }
 
+/** Between two servers there is nothing to be told: each scores what it receives. */
+const SCORE = { score: 10, producerScore: 10, producerScores: [] };
+
 export class PipeTransport<PipeTransportAppData extends AppData = AppData> extends Transport<
   PipeTransportAppData,
   PipeTransportEvents,
@@ -101,6 +104,13 @@ export class PipeTransport<PipeTransportAppData extends AppData = AppData> exten
       consumableRtpParameters: producer.consumableRtpParameters,
       enableRtx: this.#rtx,
     });
-    return this.requestConsumer({ producer, rtpParameters, type: 'pipe', paused: false, appData });
+    return this.requestConsumer({
+      producer,
+      rtpParameters,
+      type: 'pipe',
+      paused: false,
+      score: SCORE,
+      appData,
+    });
   }
 }

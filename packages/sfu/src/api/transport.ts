@@ -9,6 +9,7 @@ import type {
   AppData,
   BaseTransportDump,
   ConsumerOptions,
+  ConsumerScore,
   ConsumerType,
   DataConsumerOptions,
   DataProducerOptions,
@@ -451,9 +452,12 @@ export abstract class Transport<
   protected async requestConsumer<ConsumerAppData extends AppData>({
     producer,
     appData,
+    score,
     ...request
   }: {
     producer: Producer;
+    /** Instead of what the media process says. */
+    score?: ConsumerScore;
     rtpParameters: RtpParameters;
     type: ConsumerType;
     paused: boolean;
@@ -476,7 +480,7 @@ export abstract class Transport<
       kind: producer.kind,
       type: request.type,
       rtpParameters: request.rtpParameters,
-      state,
+      state: score ? { ...state, score } : state,
       appData,
       onClosed: () => this.#consumers.delete(consumerId),
     });

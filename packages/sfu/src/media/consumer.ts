@@ -151,9 +151,9 @@ export class Consumer implements OutgoingOwner {
   }
 
   get score(): ConsumerScore {
-    // Whoever is behind the pipe sees for itself how the streams arrive.
-    if (this.type === 'pipe') return { score: FULL_SCORE, producerScore: FULL_SCORE, producerScores: [] };
     const producerScores = this.producer.encodings.map(({ score }) => score);
+    // Whoever is behind the pipe sees for itself how the streams arrive.
+    if (this.type === 'pipe') return { score: FULL_SCORE, producerScore: FULL_SCORE, producerScores };
     const producerScore =
       this.type === 'svc' ? Math.max(...producerScores) : (this.#encodingInUse()?.score ?? 0);
     const { score } = this.stream;

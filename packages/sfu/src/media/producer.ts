@@ -170,6 +170,7 @@ export class Producer {
     stream.packets++;
     stream.octets += packet.payloadLength;
     stream.lastMicros = nowMicros;
+    const begins = stream !== encoding.current || outcome === 'restart';
     if (stream !== encoding.current && !this.#take(stream, nowMicros)) return 'rtp-superseded';
     if (outcome === 'restart') source.startAnew();
     if (stream.nack?.takeOverflow()) this.requestKeyFrame(encoding, nowMicros);
@@ -177,7 +178,10 @@ export class Producer {
       stream.score.begin();
       this.#tellScores(nowMicros);
     }
-    return this.#forward(encoding, packet);
+    const why = this.#forward(encoding, packet);
+    // It began before anybody listened, or its first packets were lost. Whoever waits has had nobody to ask so far.
+    if (begins && source.awaitsKeyFrame) this.requestKeyFrame(encoding, nowMicros);
+    return why;
   }
 
   /** @returns why the repetition goes no further, or undefined. */

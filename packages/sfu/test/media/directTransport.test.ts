@@ -1,7 +1,7 @@
 /** The application as a peer: its packets and messages reach consumers, and consumers' packets reach it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createWorker } from '@tertulia/sfu';
-import type { Consumer, DirectTransport, Router, Worker } from '@tertulia/sfu';
+import type { Consumer, DirectTransport, Producer, Router, Worker } from '@tertulia/sfu';
 import { parseRtcp, parseRtp, writeRtcp, type RtcpPacket } from '@tertulia/wire';
 import { OPUS, opusPacket, opusStream, SOON, VP8 } from './support/udpPeer.js';
 
@@ -89,45 +89,52 @@ test('pause and resume, of either side, stop and start it', async () => {
   await speak();
   await producer.resume();
   await speak();
-  expect(payloads(heard)).toEqual(['voice 2', 'voice 4']);
+  await vi.waitFor(() => expect(payloads(heard)).toEqual(['voice 2', 'voice 4']), SOON);
 });
 
-test('of a consumer for video the application is asked for a key frame, and it asks with RTCP', async () => {
-  const transport = await open();
+describe('key frames', () => {
   const rtcp: RtcpPacket[] = [];
-  transport.on('rtcp', (packet) => rtcp.push(...parseRtcp(packet).packets));
-  const producer = await transport.produce({
-    kind: 'video',
-    rtpParameters: {
-      codecs: [
-        {
-          mimeType: 'video/VP8',
-          payloadType: 102,
-          clockRate: 90_000,
-          rtcpFeedback: [{ type: 'nack', parameter: 'pli' }],
-        },
-      ],
-      encodings: [{ ssrc: SSRC }],
-    },
-    keyFrameRequestDelay: 0,
+  async function openVideo(): Promise<{ transport: DirectTransport; producer: Producer }> {
+    const transport = await open();
+    rtcp.length = 0;
+    transport.on('rtcp', (packet) => rtcp.push(...parseRtcp(packet).packets));
+    const codec = { mimeType: 'video/VP8', payloadType: 102, clockRate: 90_000 };
+    const producer = await transport.produce({
+      kind: 'video',
+      rtpParameters: {
+        codecs: [{ ...codec, rtcpFeedback: [{ type: 'nack', parameter: 'pli' }] }],
+        encodings: [{ ssrc: SSRC }],
+      },
+    });
+    return { transport, producer };
+  }
+  const consume = (transport: DirectTransport, producer: Producer): Promise<Consumer> =>
+    transport.consume({ producerId: producer.id, rtpCapabilities: router.rtpCapabilities });
+  /** Not the beginning of a key frame. */
+  const between = opusPacket(SSRC, 1, 102);
+  const asked = (): void => {
+    expect(rtcp.find(({ type }) => type === 'pli')).toMatchObject({ mediaSsrc: SSRC });
+  };
+
+  test('the application is asked for one when somebody comes, and asks with RTCP itself', async () => {
+    const { transport, producer } = await openVideo();
+    producer.send(between);
+    const consumer = await consume(transport, producer);
+    await vi.waitFor(asked, SOON);
+    const wanted = consumer.rtpParameters.encodings![0]!.ssrc!;
+    transport.sendRtcp(Buffer.from(writeRtcp([{ type: 'pli', senderSsrc: 1, mediaSsrc: wanted }])));
+    await vi.waitFor(async () => {
+      const [stat] = await consumer.getStats();
+      expect(stat!.pliCount).toBe(1);
+    }, SOON);
   });
-  const between = opusPacket(SSRC, 1, 102); // 'v' in front: no descriptor of a key frame
-  producer.send(between);
-  const consumer = await transport.consume({
-    producerId: producer.id,
-    rtpCapabilities: router.rtpCapabilities,
+
+  test('a stream that begins without one is asked for it', async () => {
+    const { transport, producer } = await openVideo();
+    await consume(transport, producer);
+    producer.send(between);
+    await vi.waitFor(asked, SOON);
   });
-  await vi.waitFor(
-    () => expect(rtcp.find(({ type }) => type === 'pli')).toMatchObject({ mediaSsrc: SSRC }),
-    SOON,
-  );
-  rtcp.length = 0;
-  const wanted = consumer.rtpParameters.encodings![0]!.ssrc!;
-  transport.sendRtcp(Buffer.from(writeRtcp([{ type: 'pli', senderSsrc: 1, mediaSsrc: wanted }])));
-  await vi.waitFor(async () => {
-    const [stat] = await consumer.getStats();
-    expect(stat!.pliCount).toBe(1);
-  }, SOON);
 });
 
 test('reports come to the application', async () => {

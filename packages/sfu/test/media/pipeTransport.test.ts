@@ -1,6 +1,7 @@
 /** Two media processes with a pipe between them: media and messages come through, and so do pauses and ends. */
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createWorker } from '@tertulia/sfu';
 import type {
   Consumer,
@@ -62,6 +63,26 @@ async function hear(producer: Producer): Promise<{ peer: UdpPeer; consumer: Cons
   await transport.connect({ ip: '127.0.0.1', port: peer.port });
   const { rtpCapabilities } = routers[1];
   return { peer, consumer: await transport.consume({ producerId: producer.id, rtpCapabilities }) };
+}
+
+const vp8Streams = (...ssrcs: number[]): RtpParameters => ({
+  codecs: [
+    {
+      mimeType: 'video/VP8',
+      payloadType: 102,
+      clockRate: 90_000,
+      rtcpFeedback: [{ type: 'nack', parameter: 'pli' }],
+    },
+  ],
+  encodings: ssrcs.map((ssrc) => ({ ssrc })),
+});
+
+/** A key frame of 320 × 256 in one packet. */
+function vp8Picture(ssrc: number, frame: number): Buffer {
+  const bits = Buffer.from('10' + '000000' + '9d012a' + '40010001', 'hex'); // the S bit in front
+  const payload = Buffer.concat([bits, Buffer.from(`layer ${ssrc}`)]);
+  const fields = { payloadType: 102, sequenceNumber: frame, timestamp: 3000 * frame, ssrc, payload };
+  return Buffer.from(writeRtp({ ...fields, marker: true }));
 }
 
 describe('pipeToRouter', () => {
@@ -176,17 +197,7 @@ describe('pipeToRouter', () => {
 
 test('all streams of a simulcast producer, each unchanged; beyond the pipe one is chosen', async () => {
   await newRouters();
-  const { peer, transport, producer } = await send('video', {
-    codecs: [
-      {
-        mimeType: 'video/VP8',
-        payloadType: 102,
-        clockRate: 90_000,
-        rtcpFeedback: [{ type: 'nack', parameter: 'pli' }],
-      },
-    ],
-    encodings: LAYERS.map((ssrc) => ({ ssrc })),
-  });
+  const { peer, transport, producer } = await send('video', vp8Streams(...LAYERS));
   const { pipeConsumer, pipeProducer } = await routers[0].pipeToRouter({
     producerId: producer.id,
     router: routers[1],
@@ -195,16 +206,10 @@ test('all streams of a simulcast producer, each unchanged; beyond the pipe one i
   expect(pipeConsumer!.rtpParameters.encodings).toHaveLength(3);
   const far = await hear(pipeProducer!);
   let frame = 0;
-  const picture = (ssrc: number): Buffer => {
-    const bits = Buffer.from('10' + '000000' + '9d012a' + '40010001', 'hex'); // S bit; a key frame of 320 × 256
-    const payload = Buffer.concat([bits, Buffer.from(`layer ${ssrc}`)]);
-    const fields = { payloadType: 102, sequenceNumber: frame, timestamp: 3000 * frame, ssrc, payload };
-    return Buffer.from(writeRtp({ ...fields, marker: true }));
-  };
   await vi.waitFor(
     async () => {
       frame++;
-      for (const ssrc of LAYERS) peer.send(transport.tuple.localPort, picture(ssrc));
+      for (const ssrc of LAYERS) peer.send(transport.tuple.localPort, vp8Picture(ssrc, frame));
       const stats = await pipeProducer!.getStats();
       expect(stats.filter(({ packetCount }) => packetCount > 2)).toHaveLength(3);
       expect(far.consumer.currentLayers).toMatchObject({ spatialLayer: 2 });
@@ -213,6 +218,9 @@ test('all streams of a simulcast producer, each unchanged; beyond the pipe one i
     { timeout: 10_000, interval: 20 },
   );
   expect(far.peer.rtp.at(-1)!.payload).toContain('layer 13');
+  // Whoever comes later needs a key frame, and the request goes all the way back.
+  await hear(pipeProducer!);
+  await vi.waitFor(() => expect(peer.rtcp.filter(({ type }) => type === 'pli')).not.toEqual([]), SOON);
   const dump = await pipeConsumer!.dump();
   expect(dump).toMatchObject({ type: 'pipe' });
 });
@@ -231,6 +239,48 @@ describe('PipeTransports made by hand', () => {
     port: tuple.localPort,
     srtpParameters,
   });
+
+  test.each([{ enableSrtp: false }, { enableSrtp: true }])(
+    'with RTX what is lost between them is repaired, $enableSrtp',
+    async (options) => {
+      await newRouters();
+      const [one, two] = await open({ enableRtx: true, ...options });
+      // Every fifth packet of media from one to two is lost on the way, the first time.
+      const network = createSocket('udp4').bind(0, '127.0.0.1');
+      await once(network, 'listening');
+      onTestFinished(() => {
+        network.close();
+      });
+      let media = 0;
+      network.on('message', (bytes, { port }) => {
+        const isMedia = port === one.tuple.localPort && (bytes[1]! < 192 || bytes[1]! > 223);
+        if (isMedia && (bytes[1]! & 0x7f) === PAYLOAD_TYPE && media++ % 5 === 2) return;
+        const to = port === one.tuple.localPort ? two : one;
+        network.send(bytes, to.tuple.localPort, '127.0.0.1');
+      });
+      const { port } = network.address();
+      await Promise.all([one.connect({ ...endOf(two), port }), two.connect({ ...endOf(one), port })]);
+
+      const { peer, transport, producer } = await send('video', vp8Streams(LAYERS[0]!));
+      const consumer = await one.consume({ producerId: producer.id });
+      const piped = await two.produce({ kind: 'video', rtpParameters: consumer.rtpParameters });
+      const PAYLOAD_TYPE = consumer.rtpParameters.codecs[0]!.payloadType;
+      const { peer: far } = await hear(piped);
+      const count = 60;
+      for (let frame = 0; frame < count; frame++) {
+        peer.send(transport.tuple.localPort, vp8Picture(LAYERS[0]!, frame));
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await vi.waitFor(() => {
+        const numbers = far.rtp.map(({ sequenceNumber }) => sequenceNumber);
+        expect(new Set(numbers).size).toBe(count);
+      }, SOON);
+      const [stat] = await piped.getStats();
+      expect(stat!.packetsRepaired).toBeGreaterThan(5);
+      const [sent] = await one.getStats();
+      expect(sent!.rtxBytesSent).toBeGreaterThan(0);
+    },
+  );
 
   test('with SRTP and SCTP, connected one long after the other', async () => {
     await newRouters();
