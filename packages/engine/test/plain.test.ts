@@ -188,3 +188,37 @@ describe('without an address', () => {
     expect(bench.inject(REMOTE, packet(1))).toHaveLength(1);
   });
 });
+
+test('50,000 nearly right datagrams: each is a sane row or a counted drop', () => {
+  const { bench, peer } = given();
+  bench.engine.acceptSctp(peer);
+  bench.engine.setRateLimit(peer, 1e9, 1e9, 16);
+  const chance = new Chance(43);
+  const genuine = [
+    rtp({ ssrc: SSRC, sequence: 9, csrcs: [1, 2], extension: { profile: 0xbede, bytes: chance.bytes(8) } }),
+    rtp({ ssrc: SSRC, sequence: 10, payload: chance.bytes(60), padding: 4 }),
+    receiverReport(SSRC),
+    sctp,
+  ];
+  const mutated = (): Uint8Array => {
+    const bytes = Buffer.from(genuine[chance.below(4)]!);
+    if (chance.below(3) === 0) return bytes.subarray(0, chance.below(bytes.length + 1));
+    for (let i = 0; i <= chance.below(4); i++) bytes[chance.below(bytes.length)]! = chance.below(256);
+    return bytes;
+  };
+  let rows = 0;
+  const datagrams = 50_000;
+  for (let done = 0; done < datagrams; done += 250) {
+    for (const row of bench.inject(REMOTE, ...Array.from({ length: 250 }, mutated))) {
+      const end = row[L.ROW_OFFSET]! + row[L.ROW_LENGTH]!;
+      const headerEnd = row[L.ROW_OFFSET]! + row[L.ROW_HEADER_LENGTH]!;
+      const extensionEnd = row[L.ROW_EXTENSION_OFFSET]! + row[L.ROW_EXTENSION_LENGTH]!;
+      if (headerEnd > end || extensionEnd > headerEnd || row[L.ROW_LENGTH]! > L.SLOT_BYTES)
+        expect.fail(`row ${row.join()}`);
+      rows++;
+    }
+  }
+  const dropped = Object.values(bench.drops).reduce((sum, count) => sum + count, 0);
+  expect(rows + dropped).toBe(datagrams);
+  expect(bench.inject(REMOTE, packet(1))).toHaveLength(1);
+});

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { createWorker } from '@tertulia/sfu';
 import type { PlainTransport, PlainTransportOptions, Router, SrtpParameters, Worker } from '@tertulia/sfu';
 import { writeRtcp } from '@tertulia/wire';
+import { Chance } from '../../../engine/test/support/packets.js';
 import { LISTEN, OPUS, opusPacket, opusStream, SOON, UdpPeer } from './support/udpPeer.js';
 
 const SSRC = 7777;
@@ -305,6 +306,36 @@ describe('SCTP', () => {
     await ada.speakUntil(transport.tuple.localPort, SSRC, () => expect(ada.rtcp.length).toBeGreaterThan(0));
     expect(ada.others).toEqual([]);
   });
+});
+
+test('nearly right datagrams from the right address: nothing breaks, and media goes on', async () => {
+  await newRouter();
+  const [ada, ben] = [await newPeer(), await newPeer()];
+  const [from, to] = [await open({ enableSctp: true }), await open()];
+  await from.connect({ ip: '127.0.0.1', port: ada.port });
+  await to.connect({ ip: '127.0.0.1', port: ben.port });
+  const producer = await produce(from);
+  await consume(to, producer.id);
+  const chance = new Chance(47);
+  const genuine = [
+    opusPacket(SSRC, 40_000),
+    Buffer.from(writeRtcp([{ type: 'rr', ssrc: 1, reports: [] }])),
+    Buffer.from('1388138800000000123456780100001400000001000400000010001000000001', 'hex'), // INIT
+    Buffer.from('000100002112a442000000000000000000000000', 'hex'), // a STUN check
+    Buffer.from('16fefd000000000000000000010000', 'hex'), // a DTLS record
+  ];
+  for (let i = 0; i < 3_000; i++) {
+    const bytes = Buffer.from(genuine[i % genuine.length]!);
+    for (let k = 0; k <= chance.below(4); k++) bytes[chance.below(bytes.length)] = chance.below(256);
+    ada.send(from.tuple.localPort, chance.below(4) === 0 ? bytes.subarray(0, chance.below(40)) : bytes);
+    if (i % 100 === 99) await router.dump();
+  }
+  ben.rtp.length = 0;
+  await ada.speakUntil(from.tuple.localPort, SSRC, () =>
+    expect(ben.rtp.filter(({ payload }) => /^voice \d+$/.test(payload)).length).toBeGreaterThan(5),
+  );
+  const [stat] = await from.getStats();
+  expect(Object.values(stat!.drops).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(100);
 });
 
 describe('refused', () => {
