@@ -85,6 +85,7 @@ export class PlainTransport extends Transport {
     if (this.#connected) throw new InvalidStateError('connect() already called', 'ALREADY_CONNECTED');
     if (!this.#comedia) {
       if (ip === undefined || port === undefined) throw new OptionError('ip, port: missing');
+      this.#rtcpEnd?.check(ip);
       this.#rtpEnd.connect(ip, port);
       if (rtcpPort !== undefined) this.#rtcpEnd?.connect(ip, rtcpPort);
     }

@@ -2,6 +2,7 @@
  * One UDP socket for one remote address, without ICE: given by the application, or learnt once from the first packet.
  * The engine refuses everybody else. Elsewhere: what is sent and received → plainTransport.ts, pipeTransport.ts
  */
+import { isIPv6 } from 'node:net';
 import { addressIp, addressPort, toAddress } from '@tertulia/engine';
 import { InvalidStateError, OptionError } from '../channel/errors.js';
 import type { TransportListenInfo, TransportTuple } from '../types.js';
@@ -13,6 +14,7 @@ export class RemoteEnd {
   readonly #context: MediaContext;
   readonly #sockets: readonly ListenSocket[];
   readonly #listen: ListenSocket;
+  readonly #ipv6Only: boolean;
   #peer: number | undefined;
   #address: Uint8Array | undefined;
 
@@ -20,6 +22,7 @@ export class RemoteEnd {
   constructor(context: MediaContext, info: TransportListenInfo) {
     this.#context = context;
     this.#sockets = openSockets(context, [info]);
+    this.#ipv6Only = info.flags?.ipv6Only ?? false;
     this.#listen = this.#sockets[0]!;
   }
 
@@ -38,13 +41,18 @@ export class RemoteEnd {
     this.#context.engine.ownSocket(peer, this.socket, latch);
   }
 
+  /** @throws OptionError for an IPv4 address where IPv6 is spoken, or the other way round. */
+  check(ip: string): void {
+    const { ip: localIp } = this.#listen;
+    const takesBoth = localIp === '::' && !this.#ipv6Only;
+    if (isIPv6(ip) !== isIPv6(localIp) && !takesBoth)
+      throw new OptionError(`ip: '${ip}' cannot be reached from ${localIp}`, 'ADDRESS_FAMILY');
+  }
+
   /** @throws OptionError, InvalidStateError: nothing is changed then. */
   connect(ip: string, port: number): void {
+    this.check(ip);
     const address = toAddress(ip, port);
-    const local = toAddress(this.#listen.ip, 0);
-    // An IPv6 socket for all addresses takes IPv4 as well, where the system lets it.
-    if (address[0] !== local[0] && this.#listen.ip !== '::')
-      throw new OptionError(`ip: '${ip}' cannot be reached from ${this.#listen.ip}`, 'ADDRESS_FAMILY');
     const { engine } = this.#context;
     if (!engine.bindAddress(this.#peer!, this.socket, address))
       throw new InvalidStateError('the address belongs to another transport', 'ADDRESS_IN_USE');

@@ -135,6 +135,20 @@ describe('RTP', () => {
   });
 });
 
+test.each([{ comedia: false }, { comedia: true }])(
+  'an IPv6 socket for all addresses takes IPv4 as well, comedia: $comedia',
+  async ({ comedia }) => {
+    await newRouter();
+    const ada = await newPeer();
+    const transport = await open({ listenInfo: { protocol: 'udp', ip: '::' }, comedia });
+    if (!comedia) await transport.connect({ ip: '127.0.0.1', port: ada.port });
+    await consume(transport, (await produce(transport)).id);
+    const { localPort } = transport.tuple;
+    await ada.speakUntil(localPort, SSRC, () => expect(ada.rtp.length).toBeGreaterThan(2));
+    expect(transport.tuple).toMatchObject({ remoteIp: '127.0.0.1', remotePort: ada.port });
+  },
+);
+
 describe('comedia', () => {
   test('the first packet tells the address, once: a stranger moves nothing', async () => {
     await newRouter();
