@@ -159,6 +159,26 @@ describe('header extensions', () => {
     expect(only(bench, remote)[0]).toBe(0x80);
   });
 
+  test('the entry’s own playout delay, instead of the source’s', () => {
+    const { bench, remote, list, entry } = setUp({ extensionIds });
+    const offset = scratch(bench, 2000, value(3));
+    const extensions = [{ kind: 3, offset, length: 3 }];
+    forward(bench, { list, index: 1, extensions });
+    expect(only(bench, remote).subarray(16, 20).toString('hex')).toBe('e2a3a3a3');
+    L.writeEntry(bench.engine.entries, entry, { playoutDelay: { minMs: 520, maxMs: 40_950 } });
+    forward(bench, { list, index: 2, extensions });
+    expect(only(bench, remote).subarray(12, 20).toString('hex')).toBe('bede0001' + 'e2034fff');
+    // Nothing is a delay as well: the receiver keeps the last one that it was told.
+    L.writeEntry(bench.engine.entries, entry, { playoutDelay: { minMs: 0, maxMs: 40_950 } });
+    forward(bench, { list, index: 3 });
+    expect(only(bench, remote).subarray(16, 20).toString('hex')).toBe('e2000fff');
+    L.writeEntry(bench.engine.entries, entry, { extensionIds: {} });
+    forward(bench, { list, index: 4, extensions });
+    expect(only(bench, remote)[0]).toBe(0x80);
+    const tooLong = { playoutDelay: { minMs: 0, maxMs: 40_960 } };
+    expect(() => L.writeEntry(bench.engine.entries, entry, tooLong)).toThrow(RangeError);
+  });
+
   test('MID while it is wanted', () => {
     const { bench, remote, list, entry } = setUp({ midId: 3, mid: '0123456789abcdef', sendMid: true });
     forward(bench, { list, index: 1 });

@@ -269,9 +269,10 @@ export class Consumer implements OutgoingOwner {
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void {
     const member = this.streams.find(({ outgoing }) => outgoing === stream)?.member;
     if (this.tracing.has('nack')) this.trace('nack', 'in', {});
+    const { congested } = this.transport.rtp.outgoing;
     let unanswerable = 0;
     for (const sequence of lost) {
-      if (member?.resend(sequence, stream.roundTripMicros, nowMicros)) this.resent++;
+      if (member?.resend(sequence, stream.roundTripMicros, nowMicros, congested)) this.resent++;
       else unanswerable++;
     }
     if (unanswerable > 0) this.transport.rtp.drops.count('nack-unanswerable', unanswerable);

@@ -83,6 +83,11 @@ export class OutgoingBandwidth {
     return this.#estimator?.targetBitrate;
   }
 
+  /** More was sent than the way holds; a queue stands there. */
+  get congested(): boolean {
+    return this.#heard && this.#estimator!.congested;
+  }
+
   /** On the way to the receiver alone, 0…1; undefined: nobody tells. */
   get lossFraction(): number | undefined {
     return this.#heard ? this.#loss.fraction : undefined;

@@ -39,6 +39,31 @@ describe('asking again', () => {
     nack.handlePacket(1, ms(150));
     expect(nack.stats()).toMatchObject({ requested: 2, recovered: 1, missing: 0 });
   });
+  test('the round trip is what the quickest answer took, until a report tells it', () => {
+    const nack = new NackGenerator();
+    nack.handlePacket(0, 0);
+    nack.handlePacket(2, 0);
+    expect(nack.poll(ms(10))).toEqual([1]);
+    nack.handlePacket(1, ms(70));
+    expect(nack.roundTripMicros).toBe(ms(60));
+    nack.handlePacket(4, ms(100));
+    nack.poll(ms(110));
+    nack.handlePacket(3, ms(300)); // after a second request
+    expect(nack.roundTripMicros).toBe(ms(60));
+    nack.setRoundTripTime(ms(80));
+    expect(nack.roundTripMicros).toBe(ms(80));
+  });
+  test('what had to be asked for is the loss; what was only overtaken is none', () => {
+    const nack = new NackGenerator();
+    for (let number = 0; number < 4_000; number++) {
+      const nowMicros = ms(5 * number);
+      nack.poll(nowMicros);
+      const overtaken = number % 20 === 11 ? 12 : number % 20 === 12 ? 11 : number % 20;
+      if (overtaken !== 7) nack.handlePacket(number - (number % 20) + overtaken, nowMicros);
+    }
+    expect(nack.lossFraction).toBeGreaterThan(0.04);
+    expect(nack.lossFraction).toBeLessThan(0.06);
+  });
   test('numbers are 16 bits, ascending on their circle', () => {
     const nack = new NackGenerator();
     nack.handlePacket(65_533, 0);

@@ -110,6 +110,11 @@ export class SendSideEstimator {
     return this.#target * SEND_SIDE.pacingFactor;
   }
 
+  /** More was sent than the way holds: delay grows, or a queue stands. */
+  get congested(): boolean {
+    return this.#detector.state === 'overuse' || this.#queue.micros > SEND_SIDE.standingMicros;
+  }
+
   /** Bits per second. `max` should be what is wanted: no probe goes beyond it. */
   setBounds({ min, max, start }: SendSideBounds, nowMicros: number): void {
     if (min !== undefined) this.#least = Math.max(SEND_SIDE.leastBitrate, min);

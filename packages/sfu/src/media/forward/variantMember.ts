@@ -71,6 +71,8 @@ export class VariantMember {
   #source: SourceStream | undefined;
   // Of the last stay.
   #lastOut: number | undefined;
+  /** From here on nothing needs what was before: another stream began with a key frame. */
+  #anewFrom: number | undefined;
   #lastTimestamp = 0;
   readonly #lastPatched = [0, 0, 0, 0];
   readonly #stays: Stay[] = [];
@@ -174,6 +176,7 @@ export class VariantMember {
     if (before) this.#endStay(before);
     // Another limit of the same stream: the same line, maybe within a picture.
     if (!sameLine) this.#deltaTimestamp = this.#timestampDelta(source);
+    if (!sameLine && source.hasKeyFrames) this.#anewFrom = out;
     this.#source = source;
     this.#deltaIndex = (variant.indexAhead - out) >>> 0;
     this.#first = out;
@@ -198,11 +201,16 @@ export class VariantMember {
     this.#options.onEntered(variant);
   }
 
-  /** @param sequence as the receiver saw it, 16 bits. @returns whether it was sent again. */
-  resend(sequence: number, roundTripMicros: number, nowMicros: number): boolean {
+  /**
+   * @param sequence as the receiver saw it, 16 bits
+   * @param congested only what is still needed: the way is full, and the rest would delay the key frame that has made it useless
+   * @returns whether it was sent again
+   */
+  resend(sequence: number, roundTripMicros: number, nowMicros: number, congested = false): boolean {
     const last = this.#highestOut();
     if (last === undefined || this.entry === undefined) return false;
     const out = (last + (((sequence - last) << 16) >> 16)) >>> 0;
+    if (congested && this.#anewFrom !== undefined && ((out - this.#anewFrom) | 0) < 0) return false;
     const stay = this.#stayOf(out);
     const sent = stay?.variant.find((out + stay.deltaIndex) >>> 0);
     if (!stay || !sent) return false;
