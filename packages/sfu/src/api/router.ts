@@ -289,6 +289,8 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     if (!producerId && !dataProducerId)
       throw new OptionError('producerId: missing, and dataProducerId as well');
     if (producerId && dataProducerId) throw new OptionError('dataProducerId: not together with producerId');
+    if (options.listenInfo && options.listenIp)
+      throw new OptionError('listenIp: not together with listenInfo');
     if (!(router instanceof Router)) throw new OptionError('router: not a Router');
     if ((router as unknown) === this) throw new OptionError('router: this is the same Router');
     if (producerId) {

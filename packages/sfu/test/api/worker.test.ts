@@ -181,7 +181,8 @@ describe('the log', () => {
     const worker = await start(settings);
     await worker.dump();
     await worker.dump(); // its lines come before the next answer
-    return lines.filter((line) => line.startsWith('tertulia:worker ') && line.includes('(message)'));
+    const beginning = `tertulia:worker [pid:${worker.pid}] (message)`; // not a line of the worker before
+    return lines.filter((line) => line.startsWith(beginning));
   }
 
   test('has the subjects that were asked for at the level that was asked for', async () => {
