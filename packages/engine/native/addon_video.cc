@@ -11,7 +11,6 @@ napi_value setPacing(EngineObject& engine, const Call& call) {
   Peer* peer = engine.core().peer(call.u32(0));
   if (!peer) return noPeer(call);
   engine.core().video().setPacing(*peer, call.number(1), call.number(2), engine.now());
-  engine.poll();
   return nothing(call);
 }
 

@@ -288,7 +288,8 @@ export class Consumer implements OutgoingOwner {
   }
 
   handleReport(stream: OutgoingStream): void {
-    const { packets } = this.#counters(stream);
+    const { member, packets: shown } = this.#streamOf(stream);
+    const packets = member.entry === undefined ? shown : this.#context.port.packetsSent(member.entry);
     const changed = stream.score.handleTotals({
       expected: packets,
       received: packets - stream.packetsLost,
@@ -480,8 +481,8 @@ export class Consumer implements OutgoingOwner {
     };
   }
 
-  #counters(stream: OutgoingStream): EntryCounters {
-    return this.counters(this.streams.find(({ outgoing }) => outgoing === stream));
+  #streamOf(stream: OutgoingStream): ConsumerStream {
+    return this.streams.find(({ outgoing }) => outgoing === stream) ?? this.streams[0]!;
   }
 
   #clamp({ spatialLayer, temporalLayer }: ConsumerLayers): Layers {

@@ -21,6 +21,8 @@ import {
   COMMAND_TIMESTAMP,
   COMMAND_TYPE,
   COMMAND_WORDS,
+  ENTRY_PACKETS,
+  ENTRY_WORDS,
   FLAG_CODEC_SHIFT,
   FLAG_MARKER,
   FLAG_RETRANSMISSION,
@@ -149,6 +151,11 @@ export class EnginePort implements ForwardPort {
   entryCounters(entry: number): EntryCounters {
     this.#settle();
     return readEntryCounters(this.#engine.entries, entry);
+  }
+
+  /** Packets sent so far, without those of commands that wait: for figures that need not be exact to the packet. */
+  packetsSent(entry: number): number {
+    return this.#engine.entries[entry * ENTRY_WORDS + ENTRY_PACKETS]!;
   }
 
   // ---- packets ----

@@ -98,6 +98,8 @@ export class SendSideEstimator {
   #roundTripMicros: number = SEND_SIDE.roundTripMicros;
   #feedbackMicros: number | undefined;
   #reportMicros: number | undefined;
+  /** Feedback has stopped: probes wait for it, whatever was due. */
+  #waitsForFeedback = false;
   /** From when on missing feedback lowers the target; undefined: nothing is under way. */
   #silenceMicros: number | undefined;
   #target: number = SEND_SIDE.startBitrate;
@@ -129,6 +131,7 @@ export class SendSideEstimator {
 
   handleFeedback(feedback: TransportFeedback, nowMicros: number): void {
     const first = this.#feedbackMicros === undefined;
+    this.#waitsForFeedback = false;
     this.#feedbackMicros = nowMicros;
     this.#silenceMicros = feedback.inFlightBytes > 0 ? nowMicros + SEND_SIDE.feedbackMicros : undefined;
     if (feedback.receivedPackets > 0) {
@@ -195,8 +198,10 @@ export class SendSideEstimator {
       this.#handleFall(before, nowMicros);
       this.#settle();
     }
-    if (this.#feedbackMicros === undefined || nowMicros - this.#feedbackMicros > SEND_SIDE.feedbackMicros)
+    if (this.#feedbackMicros === undefined || nowMicros - this.#feedbackMicros > SEND_SIDE.feedbackMicros) {
+      this.#waitsForFeedback = true;
       return;
+    }
     const busy = this.#detector.state === 'overuse' || this.#queue.micros > SEND_SIDE.standingMicros;
     const quietSince = busy ? nowMicros : this.#rate.decreasedMicros;
     this.#probes.poll(
@@ -210,7 +215,7 @@ export class SendSideEstimator {
 
   /** undefined: nothing to do until the next feedback. */
   nextDeadline(): number | undefined {
-    const probe = this.#probes.nextDeadline();
+    const probe = this.#waitsForFeedback ? undefined : this.#probes.nextDeadline();
     if (this.#silenceMicros === undefined) return probe;
     return probe === undefined ? this.#silenceMicros : Math.min(probe, this.#silenceMicros);
   }
