@@ -235,12 +235,13 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, SharedHeader& sha
       state.remember(moment);
     }
   }
-  const bool ofItsOwn = carriesMid || transportWideId != 0 || repeated;
+  const bool ofItsOwn = carriesMid || repeated;
   uint8_t* out = out_.stage();
   size_t headerLength;
-  if (!ofItsOwn && shared.fits(words, payloadType, absSendTimeId)) {
+  if (!ofItsOwn && shared.fits(words, payloadType, absSendTimeId, transportWideId)) {
     headerLength = shared.length;  // fits: it has been sent with this payload
     memcpy(out, shared.bytes, SharedHeader::ROOM);
+    if (shared.wideAt) writeU16(out + shared.wideAt, moment.transportWideNumber);
   } else {
     HeaderPlaces places;
     const size_t taken = packet.payloadLength + SRTP_OVERHEAD_MAX;
@@ -249,7 +250,7 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, SharedHeader& sha
     headerLength = places.length;
     if (places.sendTime) writeU24(out + places.sendTime, moment.absSendTime);
     if (places.transportWideNumber) writeU16(out + places.transportWideNumber, moment.transportWideNumber);
-    if (!ofItsOwn) shared.keep(words, payloadType, absSendTimeId, out, headerLength);
+    if (!ofItsOwn) shared.keep(words, payloadType, bytes, out, places);
   }
   const uint32_t timestamp = packet.timestamp + words[ENTRY_DELTA_TIMESTAMP];
   writeU16(out + 2, index);

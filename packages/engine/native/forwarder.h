@@ -27,25 +27,30 @@ class Forwarder {
   VideoSender& video() { return video_; }
 
  private:
-  /// A header that the next entry with the same extensions and payload type shares, but for sequence number, timestamp
-  /// and SSRC. Only what says nothing about its receiver: no MID, no transport-wide number.
+  /// A header that the next entry with the same extensions and payload type shares, but for sequence number, timestamp,
+  /// SSRC and transport-wide number. Only what says nothing else about its receiver: no MID.
   struct SharedHeader {
     static constexpr size_t ROOM = 64;  // copied whole, which is quicker than counting
     uint8_t bytes[ROOM];
     uint32_t length = 0;  // 0: none yet
+    uint32_t wideAt = 0;  // where the transport-wide number is, 0: nowhere
     uint32_t ids[ENTRY_SEND_EXTENSIONS - ENTRY_EXTENSION_IDS];
-    uint8_t payloadType = 0, absSendTimeId = 0;
+    uint8_t payloadType = 0, absSendTimeId = 0, wideId = 0;
 
-    bool fits(const uint32_t* words, uint8_t wantedType, uint8_t wantedTimeId) const {
-      return length != 0 && wantedType == payloadType && wantedTimeId == absSendTimeId &&
+    bool fits(const uint32_t* words, uint8_t wantedType, uint8_t wantedTimeId, uint8_t wantedWideId) const {
+      return length != 0 && wantedType == payloadType && wantedTimeId == absSendTimeId && wantedWideId == wideId &&
              memcmp(words + ENTRY_EXTENSION_IDS, ids, sizeof ids) == 0;
     }
-    void keep(const uint32_t* words, uint8_t type, uint8_t timeId, const uint8_t* header, size_t headerLength) {
+    void keep(const uint32_t* words, uint8_t type, const EntryBytes& entry, const uint8_t* header,
+              const HeaderPlaces& places) {
+      const size_t headerLength = places.length;
       if (headerLength > ROOM) return;
       memcpy(bytes, header, headerLength);
       memcpy(ids, words + ENTRY_EXTENSION_IDS, sizeof ids);
       payloadType = type;
-      absSendTimeId = timeId;
+      absSendTimeId = entry.absSendTimeId();
+      wideId = entry.transportWideId();
+      wideAt = places.transportWideNumber;
       length = static_cast<uint32_t>(headerLength);
     }
   };
