@@ -87,11 +87,14 @@ export async function oursRound(
   };
 }
 
-/** Nothing is sent and nothing answered until the next round. */
-export async function fallSilent({ generator }: Bench): Promise<void> {
+/**
+ * No media until the next round.
+ * @param behaviour what receivers go on with: without checks for 30 s they count as gone
+ */
+export async function fallSilent({ generator }: Bench, behaviour = 0): Promise<void> {
   await generator.talk(false);
   await sleep(LAST_FEEDBACK_MS);
-  await generator.behave(0);
+  await generator.behave(behaviour);
 }
 
 export async function floorRound(bench: Bench): Promise<FloorRound> {

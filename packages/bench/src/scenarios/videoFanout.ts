@@ -107,8 +107,8 @@ async function measure(
     }
     // JavaScript is compiled, and the estimates have found the way free.
     await sleep(settings.warm * 1000);
-    await fallSilent(plain);
-    await fallSilent(fed);
+    await fallSilent(plain, BEHAVIOUR.checks);
+    await fallSilent(fed, BEHAVIOUR.checks);
     const plains: OursRound[] = [];
     const feds: OursRound[] = [];
     const floors: FloorRound[] = [];
@@ -116,11 +116,11 @@ async function measure(
     const turns = [
       async () => {
         plains.push(await oursRound(plain));
-        await fallSilent(plain);
+        await fallSilent(plain, BEHAVIOUR.checks);
       },
       async () => {
         feds.push(await oursRound(fed, LIKE_CHROMIUM | FEEDBACK));
-        await fallSilent(fed);
+        await fallSilent(fed, BEHAVIOUR.checks);
       },
       async () => floors.push(await floorRound(plain)),
     ];
@@ -146,9 +146,9 @@ async function measure(
     const reporting: TimedRound[] = [];
     for (let round = 0; round < TIMED_ROUNDS; round++) {
       quiet.push(await timedRound(plain));
-      await fallSilent(plain);
+      await fallSilent(plain, BEHAVIOUR.checks);
       reporting.push(await timedRound(fed, FEEDBACK));
-      await fallSilent(fed);
+      await fallSilent(fed, BEHAVIOUR.checks);
     }
     const parts = settings.parts ? await measureParts(plain) : {};
     const final = await plain.room.usage();
