@@ -66,10 +66,15 @@ export class TransportData {
     const { enableDcep = false } = creation;
     this.#wanted = creation.enableSctp || enableDcep;
     this.#dcep = enableDcep;
-    this.#maxMessageSize = Math.min(creation.maxSctpMessageSize, SCTP_LIMITS.messageBytes);
+    // Channels that the peer opens are the project's own: docs/architecture.md has their limit.
+    const messageBytesMax = enableDcep ? SCTP_LIMITS.messageBytes : SCTP_LIMITS.messageBytesMax;
+    this.#maxMessageSize = Math.min(creation.maxSctpMessageSize, messageBytesMax);
     this.#maxBacklog = creation.sctpSendBufferSize;
     const { OS, MIS } = creation.numSctpStreams ?? { OS: SCTP_LIMITS.streams, MIS: SCTP_LIMITS.streams };
-    this.#numStreams = { OS: Math.min(OS, SCTP_LIMITS.streams), MIS: Math.min(MIS, SCTP_LIMITS.streams) };
+    this.#numStreams = {
+      OS: Math.min(OS, SCTP_LIMITS.streamsMax),
+      MIS: Math.min(MIS, SCTP_LIMITS.streamsMax),
+    };
     this.#send = send;
   }
 
@@ -113,6 +118,8 @@ export class TransportData {
     const association = new SctpAssociation({
       role,
       isPatient: carrier === 'without-dtls',
+      streams: Math.max(this.#numStreams.MIS, SCTP_LIMITS.streams),
+      messageBytes: Math.max(this.#maxMessageSize, SCTP_LIMITS.messageBytes),
       sendPacket: (packet) => {
         this.bytesSent += packet.length;
         this.#send(packet);
@@ -123,7 +130,7 @@ export class TransportData {
       dcep: this.#dcep,
       maxMessageSize: this.#maxMessageSize,
       ...(this.#maxBacklog === undefined ? {} : { maxBacklog: this.#maxBacklog }),
-      ...(this.#dcep ? {} : { maxChannels: SCTP_LIMITS.streams }),
+      ...(this.#dcep ? {} : { maxChannels: SCTP_LIMITS.streamsMax }),
       on: {
         open: ({ id, label, protocol, ordered }) => {
           if (this.#streams.has(id)) return;

@@ -10,6 +10,7 @@ import type { MediaCore } from '../../src/media/core.js';
 import { Directory } from '../../src/media/directory.js';
 import { REQUESTS } from '../../src/media/requests/index.js';
 import { TransportData } from '../../src/media/transportData.js';
+import type { DataCreation } from '../../src/media/transportData.js';
 import type { WebRtcTransport } from '../../src/media/webRtcTransport.js';
 import { channel, End } from '../sctp/support.js';
 
@@ -36,7 +37,7 @@ class Room {
   }
 
   /** A transport of the server and what is at its other end, connected. */
-  async connect(transportId: string, options: { sctpSendBufferSize?: number } = {}): Promise<End> {
+  async connect(transportId: string, options: Partial<DataCreation> = {}): Promise<End> {
     let open = true;
     const data: TransportData = new TransportData(
       this.context,
@@ -117,6 +118,20 @@ describe('from peer to peer', () => {
     const [consumer] = room.request('dataConsumer.getStats', { dataConsumerId: 'c' });
     expect(producer).toMatchObject({ type: 'data-producer', label: 'chat', messagesReceived: 5 });
     expect(consumer).toMatchObject({ type: 'data-consumer', messagesSent: 5, bufferedAmount: 0 });
+  });
+
+  test('streams beyond 1,024 and messages beyond 256 KiB, where a transport was made for them', async () => {
+    const room = newRoom();
+    const large = { numSctpStreams: { OS: 2048, MIS: 2048 }, maxSctpMessageSize: 1_000_000 };
+    const ada = await room.connect('a', large);
+    const ben = await room.connect('b', large);
+    room.produce('p', 'a', 2000);
+    room.consume('c', 'p', 'b');
+    ada.channels.open(channel(2000), false);
+    ada.channels.send(2000, new Uint8Array(1_000_000).fill(7));
+    await ben.until(() => room.told('dataConsumer.message').length === 1, 'the message');
+    const { data } = room.told('dataConsumer.message')[0]!;
+    expect(data).toEqual(new Uint8Array(1_000_000).fill(7));
   });
 
   test('one stream can bear a producer one way and a consumer the other', async () => {

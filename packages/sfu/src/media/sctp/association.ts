@@ -11,6 +11,7 @@
 import { randomInt } from 'node:crypto';
 import { RTCSctpTransport } from 'werift';
 import { InboundStreams } from './inboundStreams.js';
+import type { InboundLimits } from './inboundStreams.js';
 import { CHUNK, inspectSctpPacket } from './packetGuard.js';
 import { tsnAdd, tsnDelta } from './tsn.js';
 import { SCTP_LIMITS } from './types.js';
@@ -24,7 +25,7 @@ import type {
   SendOptions,
 } from './types.js';
 
-export interface AssociationOptions {
+export interface AssociationOptions extends InboundLimits {
   /** 'server' waits for the peer's INIT, which browsers send in either case. */
   role: 'server' | 'client';
   localPort?: number;
@@ -176,17 +177,20 @@ export class SctpAssociation implements Association {
   #packetsSent = 0;
 
   constructor(options: AssociationOptions) {
-    this.#inbound = new InboundStreams({
-      message: (streamId, payloadProtocol, bytes) => this.on?.message(streamId, payloadProtocol, bytes),
-      oversized: (streamId) => this.on?.oversized(streamId),
-    });
+    this.#inbound = new InboundStreams(
+      {
+        message: (streamId, payloadProtocol, bytes) => this.on?.message(streamId, payloadProtocol, bytes),
+        oversized: (streamId) => this.on?.oversized(streamId),
+      },
+      options,
+    );
     const transport = makeTransport(options, (packet) => {
       if (this.#state === 'closed') return;
       this.#packetsSent++;
       options.sendPacket(packet);
     });
     this.#sctp = transport.sctp as unknown as WeriftAssociation;
-    this.#adapt();
+    this.#adapt(options.streams ?? SCTP_LIMITS.streams);
     if (options.isPatient) beginPatiently(this.#sctp);
     transport.start(options.remotePort ?? WEBRTC_PORT).catch(() => this.#drop('sctp-refused'));
   }
@@ -290,7 +294,7 @@ export class SctpAssociation implements Association {
       this.#end('peer-shutdown');
   }
 
-  #adapt(): void {
+  #adapt(streams: number): void {
     const sctp = this.#sctp;
     for (const method of METHODS)
       if (typeof sctp[method] !== 'function')
@@ -301,7 +305,7 @@ export class SctpAssociation implements Association {
     sctp.lastSackedTsn = sctp.localTsn - 1;
     sctp.advancedPeerAckTsn = sctp.localTsn - 1;
     sctp.reconfigRequestSeq = sctp.localTsn;
-    sctp._inboundStreamsMax = SCTP_LIMITS.streams;
+    sctp._inboundStreamsMax = streams;
     sctp.receiveDataChunk = (chunk) => this.#handleData(chunk);
     sctp.receiveForwardTsnChunk = (chunk) => {
       sctp.sackNeeded = true;
@@ -483,9 +487,13 @@ function abandonMessage(sent: WeriftSent[], chunk: WeriftSent): boolean {
 
 /** werift asks its DTLS transport for these things and no others. */
 function makeTransport(options: AssociationOptions, send: (packet: Uint8Array) => void): RTCSctpTransport {
-  const transport = new RTCSctpTransport(options.localPort ?? WEBRTC_PORT, SCTP_LIMITS.messageBytes, {
-    mtu: SCTP_LIMITS.packetBytes,
-  });
+  const transport = new RTCSctpTransport(
+    options.localPort ?? WEBRTC_PORT,
+    options.messageBytes ?? SCTP_LIMITS.messageBytes,
+    {
+      mtu: SCTP_LIMITS.packetBytes,
+    },
+  );
   const dtls = {
     id: 'dtls',
     state: 'connected',

@@ -59,7 +59,7 @@ export interface DataChannelEvents {
 export interface DataChannelsOptions {
   association: Association;
   on: DataChannelEvents;
-  /** Bytes the peer may send us in one message; more closes the channel. Not above SCTP_LIMITS.messageBytes. */
+  /** Bytes the peer may send us in one message; more closes the channel. Not above SCTP_LIMITS.messageBytesMax. */
   maxMessageSize?: number;
   /** Bytes the peer accepts in one message, its max-message-size; 0 = any. */
   remoteMaxMessageSize?: number;
@@ -128,7 +128,7 @@ export class DataChannels {
     this.#on = options.on;
     this.#maxMessageSize = Math.min(
       options.maxMessageSize ?? SCTP_LIMITS.messageBytes,
-      SCTP_LIMITS.messageBytes,
+      SCTP_LIMITS.messageBytesMax,
     );
     this.#remoteMaxMessageSize = options.remoteMaxMessageSize || Infinity;
     this.#maxBacklog = options.maxBacklog ?? CHANNEL_LIMITS.backlogBytes;
@@ -161,7 +161,7 @@ export class DataChannels {
    * @returns false when the stream is in use or there are too many channels.
    */
   open(channel: DataChannelInfo, announce: boolean): boolean {
-    if (this.#association.state === 'closed' || channel.id >= SCTP_LIMITS.streams) return false;
+    if (this.#association.state === 'closed' || channel.id >= SCTP_LIMITS.streamsMax) return false;
     if (this.#channels.has(channel.id) || this.#channels.size >= this.#maxChannels) return false;
     const added = this.#add(channel, 'opening', !announce);
     if (announce) {

@@ -31,6 +31,13 @@ export interface SackContent {
 export type ChunkOutcome =
   'taken' | 'duplicate' | 'sctp-tsn-window' | 'stream-out-of-range' | 'receive-window-exceeded';
 
+export interface InboundLimits {
+  /** The peer's streams. Default SCTP_LIMITS.streams. */
+  streams?: number;
+  /** Of one message. Default SCTP_LIMITS.messageBytes, at most messageBytesMax. */
+  messageBytes?: number;
+}
+
 export interface InboundEvents {
   message(streamId: number, payloadProtocol: number, bytes: Uint8Array): void;
   oversized(streamId: number): void;
@@ -57,12 +64,16 @@ export class InboundStreams {
   #cumulativeTsn = 0;
   readonly #ahead = new Set<number>();
   #duplicates: number[] = [];
+  readonly #streamsMax: number;
+  readonly #messageBytesMax: number;
   #streams = new Map<number, Stream>();
   #bytes = 0;
   #chunks = 0;
 
-  constructor(events: InboundEvents) {
+  constructor(events: InboundEvents, limits: InboundLimits = {}) {
     this.#events = events;
+    this.#streamsMax = limits.streams ?? SCTP_LIMITS.streams;
+    this.#messageBytesMax = limits.messageBytes ?? SCTP_LIMITS.messageBytes;
   }
 
   /** @param cumulativeTsn one before the peer's initial TSN */
@@ -87,7 +98,7 @@ export class InboundStreams {
       return 'duplicate';
     }
     if (distance > SCTP_LIMITS.tsnAhead) return 'sctp-tsn-window';
-    if (chunk.streamId >= SCTP_LIMITS.streams) return 'stream-out-of-range';
+    if (chunk.streamId >= this.#streamsMax) return 'stream-out-of-range';
     const full = this.#bytes + chunk.bytes.length > SCTP_LIMITS.windowBytes + SCTP_LIMITS.windowSlackBytes;
     if (full || this.#chunks >= LIMITS.chunks) return 'receive-window-exceeded';
     this.#ahead.add(chunk.tsn);
@@ -103,7 +114,7 @@ export class InboundStreams {
     streams: readonly (readonly [streamId: number, streamSequence: number])[],
   ): 'taken' | 'stream-out-of-range' {
     if (tsnDelta(this.#cumulativeTsn, cumulativeTsn) <= 0) return 'taken';
-    if (streams.some(([streamId]) => streamId >= SCTP_LIMITS.streams)) return 'stream-out-of-range';
+    if (streams.some(([streamId]) => streamId >= this.#streamsMax)) return 'stream-out-of-range';
     this.#cumulativeTsn = cumulativeTsn >>> 0;
     for (const tsn of this.#ahead) if (tsnDelta(cumulativeTsn, tsn) <= 0) this.#ahead.delete(tsn);
     this.#advance();
@@ -169,11 +180,11 @@ export class InboundStreams {
     stream.bytes += chunk.bytes.length;
     this.#bytes += chunk.bytes.length;
     this.#chunks++;
-    if (stream.bytes > SCTP_LIMITS.messageBytes || list.length > SCTP_LIMITS.messageFragments) {
+    if (stream.bytes > this.#messageBytesMax || list.length > SCTP_LIMITS.messageFragments) {
       const [start, end] = run(list, at);
       let bytes = 0;
       for (let i = start; i < end; i++) bytes += list[i]!.bytes.length;
-      if (bytes > SCTP_LIMITS.messageBytes || end - start > SCTP_LIMITS.messageFragments) {
+      if (bytes > this.#messageBytesMax || end - start > SCTP_LIMITS.messageFragments) {
         this.#drop(stream, stream.ordered, () => true);
         this.#drop(stream, stream.unordered, () => true);
         stream.discarding = true;

@@ -74,11 +74,13 @@ export interface AssociationStats {
 
 export const SCTP_LIMITS = {
   packetBytes: 1_160, // within DTLS records of 1200 bytes: 13 of header, 8 of nonce, 16 of tag, and some to spare
-  streams: 1_024, // what Chromium offers as well; a stream costs memory on both sides
+  streams: 1_024, // unless more are asked for: what Chromium offers as well; a stream costs memory on both sides
+  streamsMax: 65_535, // what the field in INIT holds, RFC 9260 §3.3.2
   windowBytes: 1_048_576, // what the peer may have sent without our having a whole message of it
   windowSlackBytes: 65_536, // a peer may probe a closed window; who sends more than this beyond it does not keep to it
   tsnAhead: 2_048, // chunks accepted ahead of the first missing one: the window in chunks of 512 bytes
-  messageBytes: 262_144, // docs/architecture.md; browsers learn it as max-message-size and keep to it themselves
+  messageBytes: 262_144, // unless more is asked for; browsers learn it as max-message-size and keep to it themselves
+  messageBytesMax: 1_000_000, // a whole message has to fit into the window
   messageFragments: 4_096, // 64 bytes each at the least; a million one-byte fragments would cost 200 MiB
   queuedPackets: 1_024, // received, waiting for their turn; a batch of the engine is far smaller
 } as const;
