@@ -1,6 +1,6 @@
 /**
  * What a Router can handle: a row a codec, a row a header extension. Ids and feedback as in mediasoup v3, so that a client
- * made for it finds what it expects; H.265 is an addition.
+ * made for it finds what it expects; H.265 and RED for audio (RFC 2198) are additions.
  */
 import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import type {
@@ -76,6 +76,7 @@ const CODECS: RouterRtpCodecCapability[] = [
   ...[48_000, 32_000, 16_000, 8_000].map((clockRate) =>
     audio('telephone-event', clockRate, { rtcpFeedback: [] }),
   ),
+  audio('red', 48_000, { channels: 2 }),
   video('VP8'),
   video('VP9'),
   video('H264', { 'level-asymmetry-allowed': 1 }),

@@ -274,3 +274,54 @@ describe('H.264 (RFC 6184 §8.1)', () => {
     expect(() => consumable(parameters('64001f', 1))).toThrow(UnsupportedError);
   });
 });
+
+describe('RED for audio', () => {
+  const RED = { kind: 'audio' as const, mimeType: 'audio/red', clockRate: 48_000, channels: 2 };
+  const router = ortc.generateRouterRtpCapabilities([
+    { ...OPUS, preferredPayloadType: 111 },
+    { ...RED, preferredPayloadType: 63 },
+  ]);
+  const sent = (opusType: number, redFirst: boolean): RtpParameters => {
+    const opus = { mimeType: 'audio/opus', payloadType: opusType, clockRate: 48_000, channels: 2 };
+    const red = { mimeType: 'audio/red', payloadType: 63, clockRate: 48_000, channels: 2 };
+    return { codecs: redFirst ? [red, opus] : [opus, red], encodings: [{ ssrc: 1 }] };
+  };
+  const consumable = (parameters: RtpParameters): RtpParameters =>
+    ortc.getConsumableRtpParameters(
+      'audio',
+      parameters,
+      router,
+      ortc.getProducerRtpParametersMapping(parameters, router),
+    );
+
+  test('goes to receivers that know it, with the codec that is within', () => {
+    const parameters = ortc.getConsumerRtpParameters({
+      consumableRtpParameters: consumable(sent(111, true)),
+      remoteRtpCapabilities: router,
+      pipe: false,
+      enableRtx: false,
+    });
+    expect(parameters.codecs.map(({ mimeType, payloadType }) => [mimeType, payloadType])).toEqual([
+      ['audio/red', 63],
+      ['audio/opus', 111],
+    ]);
+  });
+
+  test('is refused when the payload types within it would mean something else behind the router', () => {
+    expect(() => consumable(sent(109, true))).toThrow(/audio\/red.*preferredPayloadType/);
+  });
+
+  test('who sends it always is not for receivers that do not know it; who may send it is', () => {
+    const withoutRed = {
+      ...router,
+      codecs: router.codecs?.filter(({ mimeType }) => mimeType !== 'audio/red'),
+    };
+    expect(ortc.canConsume(consumable(sent(111, true)), router)).toBe(true);
+    expect(ortc.canConsume(consumable(sent(111, true)), structuredClone(withoutRed) as RtpCapabilities)).toBe(
+      false,
+    );
+    expect(
+      ortc.canConsume(consumable(sent(111, false)), structuredClone(withoutRed) as RtpCapabilities),
+    ).toBe(true);
+  });
+});

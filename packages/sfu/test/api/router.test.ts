@@ -47,7 +47,7 @@ describe('rtpCapabilities', () => {
       expect(names).toContain(name);
     for (const name of ['audio/CN/8000', 'audio/telephone-event/8000', 'video/VP8/90000', 'video/VP9/90000'])
       expect(names).toContain(name);
-    for (const name of ['video/H264/90000', 'video/AV1/90000', 'video/H265/90000'])
+    for (const name of ['video/H264/90000', 'video/AV1/90000', 'video/H265/90000', 'audio/red/48000'])
       expect(names).toContain(name);
   });
 

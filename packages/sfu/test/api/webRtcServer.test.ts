@@ -48,7 +48,11 @@ test('its transports share its ports, and name the announced address', async () 
     listenInfos: [{ ...LISTEN, announcedAddress: '203.0.113.7' }, TCP],
   });
   const router = await worker.createRouter();
-  const log = recordNames(['server', server.observer, ['webrtctransporthandled', 'webrtctransportunhandled']]);
+  const log = recordNames([
+    'server',
+    server.observer,
+    ['webrtctransporthandled', 'webrtctransportunhandled'],
+  ]);
   const [one, two] = [
     await router.createWebRtcTransport({ webRtcServer: server }),
     await router.createWebRtcTransport({ webRtcServer: server }),

@@ -4,7 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createWorker, InvalidStateError, observer, setLogEventListeners, UnsupportedError } from '@tertulia/sfu';
+import {
+  createWorker,
+  InvalidStateError,
+  observer,
+  setLogEventListeners,
+  UnsupportedError,
+} from '@tertulia/sfu';
 import type { Worker, WorkerSettings } from '@tertulia/sfu';
 
 const OPUS = { kind: 'audio' as const, mimeType: 'audio/opus', clockRate: 48_000, channels: 2 };
@@ -60,7 +66,20 @@ describe('createWorker', () => {
     const later = { useBuiltInSctpStack: true } as object;
     const worker = await start({
       logLevel: 'debug',
-      logTags: ['info', 'ice', 'dtls', 'rtp', 'srtp', 'rtcp', 'rtx', 'bwe', 'score', 'simulcast', 'svc', 'sctp'],
+      logTags: [
+        'info',
+        'ice',
+        'dtls',
+        'rtp',
+        'srtp',
+        'rtcp',
+        'rtx',
+        'bwe',
+        'score',
+        'simulcast',
+        'svc',
+        'sctp',
+      ],
       rtcMinPort: 0,
       rtcMaxPort: 9_999,
       libwebrtcFieldTrials: 'WebRTC-Bwe-AlrLimitedBackoff/Disabled/',
@@ -80,7 +99,10 @@ describe('createWorker', () => {
     ['rtcMaxPort', { rtcMaxPort: 65_536 }],
     ['rtcMinPort', { rtcMinPort: 999, rtcMaxPort: 998 }],
     ['dtlsCertificateFile', { dtlsCertificateFile: 7, dtlsPrivateKeyFile: '/nowhere/key.pem' }],
-    ['dtlsCertificateFile', { dtlsCertificateFile: '/nowhere/cert.pem', dtlsPrivateKeyFile: '/nowhere/key.pem' }],
+    [
+      'dtlsCertificateFile',
+      { dtlsCertificateFile: '/nowhere/cert.pem', dtlsPrivateKeyFile: '/nowhere/key.pem' },
+    ],
     ['dtlsPrivateKeyFile', { dtlsCertificateFile: '/nowhere/cert.pem' }],
     ['libwebrtcFieldTrials', { libwebrtcFieldTrials: {} }],
     ['disableLiburing', { disableLiburing: 'yes' }],

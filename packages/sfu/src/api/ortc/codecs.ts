@@ -13,6 +13,9 @@ export interface CodecDescription {
 
 export const isRtx = ({ mimeType }: { mimeType: string }): boolean => /\/rtx$/i.test(mimeType);
 
+/** Redundant audio, RFC 2198: a packet that carries packets of another codec. */
+export const isRed = ({ mimeType }: { mimeType: string }): boolean => /^audio\/red$/i.test(mimeType);
+
 const sameName = (left: CodecDescription, right: CodecDescription): boolean =>
   left.mimeType.toLowerCase() === right.mimeType.toLowerCase() &&
   left.clockRate === right.clockRate &&

@@ -12,7 +12,7 @@ import type {
   RtpParameters,
 } from '../../types.js';
 import { parseScalabilityMode } from '../scalabilityModes.js';
-import { isRtx, matchesCodecStrictly } from './codecs.js';
+import { isRed, isRtx, matchesCodecStrictly } from './codecs.js';
 import { randomSsrcs } from './producer.js';
 import { validateRtpCapabilities } from './validate.js';
 
@@ -24,7 +24,13 @@ export function canConsume(consumable: RtpParameters, receiver: RtpCapabilities)
   const first = consumable.codecs.find((codec) =>
     receiver.codecs?.some((each) => matchesCodecStrictly(each, codec)),
   );
-  return first !== undefined && !isRtx(first);
+  return first !== undefined && !isRtx(first) && takesRed(consumable, receiver);
+}
+
+/** Who sends RED first sends it always; nothing is taken out of it for receivers that do not know it. */
+function takesRed({ codecs: [first] }: RtpParameters, receiver: RtpCapabilities): boolean {
+  if (first === undefined || !isRed(first)) return true;
+  return receiver.codecs?.some((each) => matchesCodecStrictly(each, first)) ?? false;
 }
 
 /** @throws UnsupportedError when the receiver takes none of the codecs. */
@@ -50,7 +56,7 @@ export function getConsumerRtpParameters({
     (codec) => !isRtx(codec) || taken.some(({ payloadType }) => payloadType === codec.parameters?.['apt']),
   );
   const [first] = codecs;
-  if (!first || isRtx(first))
+  if (!first || isRtx(first) || !takesRed(consumable, receiver))
     throw new UnsupportedError('rtpCapabilities: none of the codecs of the producer', 'NO_COMMON_CODEC');
 
   const headerExtensions = (consumable.headerExtensions ?? []).filter(({ id, uri }) =>

@@ -11,7 +11,7 @@ import type {
   RtpMapping,
   RtpParameters,
 } from '../../types.js';
-import { isRtx, matchesCodecStrictly, settleCodec } from './codecs.js';
+import { isRed, isRtx, matchesCodecStrictly, settleCodec } from './codecs.js';
 
 /** Room for `count` SSRCs one after the other. */
 export const randomSsrcs = (count: number): number => randomInt(1, 2 ** 32 - count);
@@ -49,6 +49,7 @@ export function getProducerRtpParametersMapping(
       throw new UnsupportedError(`no RTX for payload type ${mediaType} of the router`, 'NO_COMMON_CODEC');
     payloadTypes.set(codec.payloadType, match.preferredPayloadType);
   }
+  checkRed(parameters, payloadTypes);
   const encodings = parameters.encodings ?? [];
   const firstSsrc = randomSsrcs(encodings.length);
   return {
@@ -60,6 +61,20 @@ export function getProducerRtpParametersMapping(
       mappedSsrc: firstSsrc + i,
     })),
   };
+}
+
+/** The blocks within a RED packet name the sender's payload types, and go out as they came. */
+function checkRed({ codecs }: RtpParameters, payloadTypes: ReadonlyMap<number, number>): void {
+  if (!codecs.some(isRed)) return;
+  const moved = codecs.find(
+    (codec) => !isRtx(codec) && !isRed(codec) && payloadTypes.get(codec.payloadType) !== codec.payloadType,
+  );
+  if (moved)
+    throw new UnsupportedError(
+      `rtpParameters.codecs: beside audio/red the router must call ${moved.mimeType} ${moved.payloadType}, as the sender ` +
+        `does (preferredPayloadType in mediaCodecs), not ${payloadTypes.get(moved.payloadType)}`,
+      'RED_PAYLOAD_TYPE',
+    );
 }
 
 export function getConsumableRtpParameters(
