@@ -3,7 +3,7 @@
  * child processes run small applications in a folder of their own.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+const DOCUMENTATION = fileURLToPath(new URL('../../../../docs/library.md', import.meta.url));
 const NODE_TYPES = fileURLToPath(new URL('../../../../node_modules/@types', import.meta.url));
 const NAMES_OF_MEDIASOUP = [
   ...['createWorker', 'extras', 'getSupportedRtpCapabilities', 'observer'],
@@ -84,6 +85,16 @@ describe('an application', () => {
       ${APPLICATION} main(__importDefault(require('@tertulia/sfu')).default);`;
     expect(await run('transpiled.cjs', source)).toEqual({ said: EXPECTED, complained: '' });
   });
+});
+
+test('the example of the documentation runs as it stands', async () => {
+  const [, source = ''] = /```js\n(.*?)```/s.exec(readFileSync(DOCUMENTATION, 'utf8')) ?? [];
+  writeFileSync(join(folder, 'example.mjs'), source);
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['example.mjs'], {
+    cwd: folder,
+    timeout: 20_000,
+  });
+  expect({ stdout, stderr }).toEqual({ stdout: 'audio audio/opus udp\n', stderr: '' });
 });
 
 test('every way leads to the same one copy, with the names that mediasoup has', async () => {
