@@ -1,6 +1,6 @@
 #include "socket_tcp.h"
 #include "classify.h"
-#if defined(__linux__)
+#if defined(__linux__) && !defined(TERTULIA_PLAIN_SOCKETS)
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -237,6 +237,34 @@ describe('a WebRtcServer', () => {
 });
 
 describe('DTLS', () => {
+  test.each([
+    { theirs: 'client', said: 'client', ours: 'server' },
+    { theirs: 'server', said: 'server', ours: 'client' },
+    { theirs: 'server', said: 'auto', ours: 'client' },
+    { theirs: 'server', said: undefined, ours: 'client' },
+  ] as const)('a peer that says $said gets a $ours', async ({ theirs, said, ours }) => {
+    const transport = await router.createWebRtcTransport({ webRtcServer: server });
+    const peer = new LoopbackPeer('127.0.0.1', theirs);
+    closers.push(transport, peer);
+    const { fingerprints } = peer.dtlsParameters;
+    await transport.connect({ dtlsParameters: { fingerprints, ...(said ? { role: said } : {}) } });
+    expect(transport.dtlsParameters.role).toBe(ours);
+    peer.connect(transport.iceParameters, candidate(transport, 'udp'));
+    await vi.waitFor(() => expect(transport.dtlsState).toBe('connected'), SOON);
+    await vi.waitFor(() => expect(peer.connected).toBe(true), SOON);
+  });
+
+  test('a certificate that was not announced fails', async () => {
+    const transport = await router.createWebRtcTransport({ webRtcServer: server });
+    const peer = new LoopbackPeer();
+    closers.push(transport, peer);
+    const fingerprints = [{ algorithm: 'sha-256' as const, value: Array(32).fill('AB').join(':') }];
+    await transport.connect({ dtlsParameters: { role: 'client', fingerprints } });
+    peer.connect(transport.iceParameters, candidate(transport, 'udp'));
+    await vi.waitFor(() => expect(transport.dtlsState).toBe('failed'), SOON);
+    expect(transport.dtlsRemoteCert).toBeUndefined();
+  });
+
   test.each(['sha-1', 'sha-224', 'sha-256', 'sha-384', 'sha-512'] as const)(
     'a fingerprint by %s is enough, and the certificate is handed out',
     async (algorithm) => {

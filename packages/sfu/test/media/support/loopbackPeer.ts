@@ -52,7 +52,11 @@ export class LoopbackPeer {
   #sctp: DataChannels | undefined;
   #labels = new Map<number, string>();
 
-  constructor(ip = '127.0.0.1') {
+  /** @param role of DTLS */
+  constructor(
+    ip = '127.0.0.1',
+    readonly role: 'client' | 'server' = 'client',
+  ) {
     this.#socket = this.#engine.bind(ip, 0, { sendBuffer: 65_536, receiveBuffer: 262_144 }).socket;
     this.#peer = this.#engine.createPeer();
     this.#engine.start((rowCount) => this.#onBatch(rowCount));
@@ -60,7 +64,7 @@ export class LoopbackPeer {
   }
 
   get dtlsParameters(): DtlsParameters {
-    return { role: 'client', fingerprints: [...this.#context.fingerprints] };
+    return { role: this.role, fingerprints: [...this.#context.fingerprints] };
   }
   get connected(): boolean {
     return this.#keyed;
@@ -206,7 +210,7 @@ export class LoopbackPeer {
     if (!stun.ok || stun.value.class !== 'success') return;
     this.stunSuccesses++;
     if (this.#dtls) return;
-    this.#dtls = this.#engine.createDtls(this.#context, { role: 'client' });
+    this.#dtls = this.#engine.createDtls(this.#context, { role: this.role });
     this.#flushDtls();
   }
 
