@@ -14,6 +14,7 @@ export type ActiveSpeakerObserverObserverEvents = RtpObserverObserverEvents & {
   dominantspeaker: [dominantSpeaker: ActiveSpeakerObserverDominantSpeaker];
 };
 
+/** `dominantspeaker` when another producer takes the floor, at most once an interval. */
 export class ActiveSpeakerObserver<
   ActiveSpeakerObserverAppData extends AppData = AppData,
 > extends RtpObserver<

@@ -20,6 +20,7 @@ export type AudioLevelObserverObserverEvents = RtpObserverObserverEvents & {
   silence: [];
 };
 
+/** `volumes` each interval in which somebody was above the threshold; `silence` once when nobody is any more. */
 export class AudioLevelObserver<AudioLevelObserverAppData extends AppData = AppData> extends RtpObserver<
   AudioLevelObserverAppData,
   AudioLevelObserverEvents,

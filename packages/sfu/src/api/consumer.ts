@@ -46,6 +46,11 @@ export type ConsumerObserverEvents = {
   trace: [trace: ConsumerTraceEventData];
 };
 
+/**
+ * `producerclose`, `producerpause`, `producerresume` follow the producer, wherever it is; `score` and `layerschange` tell what
+ * arrives and what is sent; `transportclose` when its transport closed. The observer hears `pause` and `resume` when sending
+ * really stops or starts: of consumer and producer, one that is paused is enough to stop it.
+ */
 export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
   ConsumerEvents,
   ConsumerAppData,
@@ -90,9 +95,11 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
     options.process.listen(this.id, (event) => this.#handle(event));
   }
 
+  /** By the application, whatever the producer does. */
   get paused(): boolean {
     return this.#paused;
   }
+  /** Whether its producer is paused. */
   get producerPaused(): boolean {
     return this.#producerPaused;
   }
@@ -100,6 +107,7 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
   get priority(): number {
     return this.#priority;
   }
+  /** 0…10 each: what reaches the receiver, what comes of the encoding in use, and of each encoding. */
   get score(): ConsumerScore {
     return this.#score;
   }
@@ -112,6 +120,7 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
     return this.#currentLayers;
   }
 
+  /** What the media process keeps of it. */
   async dump(): Promise<ConsumerDump> {
     this.assertOpen();
     const dump = await this.#process.request('consumer.dump', { consumerId: this.id });
@@ -125,6 +134,7 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
     return [...(await this.#process.request('consumer.getStats', { consumerId: this.id }))];
   }
 
+  /** Nothing is sent until `resume`. */
   async pause(): Promise<void> {
     this.assertOpen();
     await this.#process.request('consumer.pause', { consumerId: this.id });
@@ -133,6 +143,7 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
     if (!wasPaused && !this.#producerPaused) this.observer.safeEmit('pause');
   }
 
+  /** Video starts with a key frame, which is asked for. */
   async resume(): Promise<void> {
     this.assertOpen();
     await this.#process.request('consumer.resume', { consumerId: this.id });
@@ -162,6 +173,7 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
     this.#priority = answer.priority;
   }
 
+  /** Back to 1, the lowest. */
   async unsetPriority(): Promise<void> {
     await this.setPriority(DEFAULT_PRIORITY);
   }

@@ -72,27 +72,33 @@ export class DataConsumer<DataConsumerAppData extends AppData = AppData> extends
     options.process.listen(this.id, (event) => this.#handle(event));
   }
 
+  /** By the application, whatever the data producer does. */
   get paused(): boolean {
     return this.#paused;
   }
+  /** Whether its data producer is paused. */
   get dataProducerPaused(): boolean {
     return this.#dataProducerPaused;
   }
+  /** Numbers 0…65535 that messages of a direct data producer can be addressed to. Empty: it gets what is addressed to all. */
   get subchannels(): number[] {
     return [...this.#subchannels];
   }
 
+  /** What the media process keeps of it. */
   async dump(): Promise<DataConsumerDump> {
     this.assertOpen();
     const dump = await this.#process.request('dataConsumer.dump', { dataConsumerId: this.id });
     return dump as unknown as DataConsumerDump;
   }
 
+  /** One entry: messages and bytes that were sent, and what waits. */
   async getStats(): Promise<DataConsumerStat[]> {
     this.assertOpen();
     return [...(await this.#process.request('dataConsumer.getStats', { dataConsumerId: this.id }))];
   }
 
+  /** Messages that come meanwhile are not kept for it. */
   async pause(): Promise<void> {
     this.assertOpen();
     await this.#process.request('dataConsumer.pause', { dataConsumerId: this.id });
@@ -101,6 +107,7 @@ export class DataConsumer<DataConsumerAppData extends AppData = AppData> extends
     if (!wasPaused && !this.#dataProducerPaused) this.observer.safeEmit('pause');
   }
 
+  /** From the next message on. */
   async resume(): Promise<void> {
     this.assertOpen();
     await this.#process.request('dataConsumer.resume', { dataConsumerId: this.id });
@@ -138,6 +145,7 @@ export class DataConsumer<DataConsumerAppData extends AppData = AppData> extends
     await this.#process.request('dataConsumer.send', { dataConsumerId: this.id, ...encoded });
   }
 
+  /** Replaces all. @throws TypeError for anything but an array of whole numbers; those above 65535 begin anew at 0. */
   async setSubchannels(subchannels: number[]): Promise<void> {
     this.assertOpen();
     const answer = await this.#process.request('dataConsumer.setSubchannels', {
@@ -147,6 +155,7 @@ export class DataConsumer<DataConsumerAppData extends AppData = AppData> extends
     this.#subchannels = answer.subchannels;
   }
 
+  /** One that is there already stays there once. */
   async addSubchannel(subchannel: number): Promise<void> {
     this.assertOpen();
     const answer = await this.#process.request('dataConsumer.addSubchannel', {
@@ -156,6 +165,7 @@ export class DataConsumer<DataConsumerAppData extends AppData = AppData> extends
     this.#subchannels = answer.subchannels;
   }
 
+  /** One that is not there means nothing. */
   async removeSubchannel(subchannel: number): Promise<void> {
     this.assertOpen();
     const answer = await this.#process.request('dataConsumer.removeSubchannel', {

@@ -16,6 +16,7 @@ export type DataProducerEvents = {
 };
 export type DataProducerObserverEvents = { close: []; pause: []; resume: [] };
 
+/** `transportclose` when its transport closed. When it closes, every data consumer of it closes with `dataproducerclose`. */
 export class DataProducer<DataProducerAppData extends AppData = AppData> extends Entity<
   DataProducerEvents,
   DataProducerAppData,
@@ -51,16 +52,19 @@ export class DataProducer<DataProducerAppData extends AppData = AppData> extends
     this.#onClosed = options.onClosed;
   }
 
+  /** By the application. */
   get paused(): boolean {
     return this.#paused;
   }
 
+  /** What the media process keeps of it. */
   async dump(): Promise<DataProducerDump> {
     this.assertOpen();
     const dump = await this.#process.request('dataProducer.dump', { dataProducerId: this.id });
     return dump as unknown as DataProducerDump;
   }
 
+  /** One entry: messages and bytes that were received, or sent into it by the application. */
   async getStats(): Promise<DataProducerStat[]> {
     this.assertOpen();
     return [...(await this.#process.request('dataProducer.getStats', { dataProducerId: this.id }))];
@@ -75,6 +79,7 @@ export class DataProducer<DataProducerAppData extends AppData = AppData> extends
     if (!wasPaused) this.observer.safeEmit('pause');
   }
 
+  /** Messages that came meanwhile are lost. */
   async resume(): Promise<void> {
     this.assertOpen();
     await this.#process.request('dataProducer.resume', { dataProducerId: this.id });

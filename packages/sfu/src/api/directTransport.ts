@@ -3,12 +3,7 @@ import { OptionError, UnsupportedError } from '../channel/errors.js';
 import type { ChannelEvent } from '../channel/messages.js';
 import type { AppData, DirectTransportDump, DirectTransportStat } from '../types.js';
 import { asBuffer } from './options.js';
-import {
-  Transport,
-  type TransportConstruction,
-  type TransportEvents,
-  type TransportObserverEvents,
-} from './transport.js';
+import { Transport, type TransportEvents, type TransportObserverEvents } from './transport.js';
 
 type RtcpEvents = {
   /** What a consumer's sender would send to its peer: reports. */
@@ -24,15 +19,12 @@ export class DirectTransport<DirectTransportAppData extends AppData = AppData> e
 > {
   readonly type = 'direct';
 
-  /** Not for applications: use `router.createDirectTransport`. */
-  constructor(options: TransportConstruction<object, DirectTransportAppData>) {
-    super(options);
-  }
-
+  /** What the media process keeps of it. */
   dump(): Promise<DirectTransportDump> {
     return this.requestDump();
   }
 
+  /** One entry. */
   getStats(): Promise<DirectTransportStat[]> {
     return this.requestStats();
   }

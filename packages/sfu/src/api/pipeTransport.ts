@@ -56,6 +56,7 @@ export class PipeTransport<PipeTransportAppData extends AppData = AppData> exten
     this.#srtpParameters = data.srtpParameters;
   }
 
+  /** The remote half is there once connected. */
   get tuple(): TransportTuple {
     return this.#tuple;
   }
@@ -64,10 +65,12 @@ export class PipeTransport<PipeTransportAppData extends AppData = AppData> exten
     return this.#srtpParameters;
   }
 
+  /** What the media process keeps of it. */
   dump(): Promise<PipeTransportDump> {
     return this.requestDump();
   }
 
+  /** One entry. */
   getStats(): Promise<PipeTransportStat[]> {
     return this.requestStats();
   }

@@ -68,10 +68,12 @@ export class PlainTransport<PlainTransportAppData extends AppData = AppData> ext
     return this.#srtpParameters;
   }
 
+  /** What the media process keeps of it. */
   dump(): Promise<PlainTransportDump> {
     return this.requestDump();
   }
 
+  /** One entry. */
   getStats(): Promise<PlainTransportStat[]> {
     return this.requestStats();
   }

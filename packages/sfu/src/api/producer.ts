@@ -36,6 +36,11 @@ export type ProducerObserverEvents = {
   trace: [trace: ProducerTraceEventData];
 };
 
+/**
+ * `score` when the reception of an encoding changed, `videoorientationchange` when the sender turned its camera (only where the
+ * header extension is agreed on), `trace` after `enableTraceEvent`, `transportclose` when its transport closed. When it
+ * closes, every consumer of it closes with `producerclose`.
+ */
 export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
   ProducerEvents,
   ProducerAppData,
@@ -74,13 +79,16 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
     options.process.listen(this.id, (event) => this.#handle(event));
   }
 
+  /** By the application. */
   get paused(): boolean {
     return this.#paused;
   }
+  /** One entry per encoding that has sent, 0 (nothing arrives) … 10; empty until then. */
   get score(): ProducerScore[] {
     return this.#score;
   }
 
+  /** What the media process keeps of it. */
   async dump(): Promise<ProducerDump> {
     this.assertOpen();
     const dump = await this.#process.request('producer.dump', { producerId: this.id });
@@ -103,6 +111,7 @@ export class Producer<ProducerAppData extends AppData = AppData> extends Entity<
     if (!wasPaused) this.observer.safeEmit('pause');
   }
 
+  /** Packets go on from the next one; of video from the next key frame, which is asked for. */
   async resume(): Promise<void> {
     this.assertOpen();
     await this.#process.request('producer.resume', { producerId: this.id });

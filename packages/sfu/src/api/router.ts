@@ -96,6 +96,11 @@ export type RouterObserverEvents = PublicObserverEvents &
   };
 export type RouterObserver = EnhancedEventEmitter<RouterObserverEvents>;
 
+/**
+ * Closing it closes transports with all that is in them (`routerclose`), then RTP observers (`routerclose`), then virtual streams, and
+ * last its observer hears `close`. With its worker it tells `workerclose` before that. Every method of a closed router
+ * throws InvalidStateError.
+ */
 export class Router<RouterAppData extends AppData = AppData> extends Entity<
   RouterEvents,
   RouterAppData,
@@ -143,6 +148,7 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     };
   }
 
+  /** What producers may send and consumers can get, with the payload types and extension ids of this router. */
   get rtpCapabilities(): RtpCapabilities {
     return this.#rtpCapabilities;
   }
@@ -152,6 +158,7 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     return this.#transports;
   }
 
+  /** Who is in it and who feeds whom. @throws InvalidStateError when closed. */
   async dump(): Promise<RouterDump> {
     this.assertOpen();
     const dump = await this.#process.request('router.dump', { routerId: this.id });
@@ -306,6 +313,11 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     return pipeDataProducer(pair, dataProducer, keepId ? dataProducer.id : randomUUID());
   }
 
+  /**
+   * Tells who is loud, each interval, by the audio levels in the packets' header extension (RFC 6464).
+   * `maxEntries` from 1, default 1; `threshold` in dBov, −127…0, default −80; `interval` in ms, default 1000.
+   * @throws TypeError naming the option; InvalidStateError when closed.
+   */
   async createAudioLevelObserver<ObserverAppData extends AppData = AppData>({
     maxEntries = DEFAULT_LEVEL_ENTRIES,
     threshold = DEFAULT_LEVEL_THRESHOLD_DBOV,
@@ -334,6 +346,10 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     return observer;
   }
 
+  /**
+   * Tells who holds the floor, by audio levels of several time scales. `interval` in ms, default 300.
+   * @throws TypeError naming the option; InvalidStateError when closed.
+   */
   async createActiveSpeakerObserver<ObserverAppData extends AppData = AppData>({
     interval = DEFAULT_SPEAKER_INTERVAL_MS,
     appData,

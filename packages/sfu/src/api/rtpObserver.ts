@@ -28,6 +28,7 @@ export interface RtpObserverConstruction<ObserverAppData extends AppData> {
   onClosed: (observer: unknown) => void;
 }
 
+/** Watches producers of its router. `routerclose` when that closed; a producer that closes leaves by itself. */
 export abstract class RtpObserver<
   RtpObserverAppData extends AppData = AppData,
   Events extends EventMap = RtpObserverEvents,
@@ -47,6 +48,7 @@ export abstract class RtpObserver<
     options.process.listen(this.id, (event) => this.handle(event));
   }
 
+  /** By the application. */
   get paused(): boolean {
     return this.#paused;
   }
@@ -66,6 +68,7 @@ export abstract class RtpObserver<
     if (!wasPaused) this.#base.safeEmit('pause');
   }
 
+  /** Starts afresh. */
   async resume(): Promise<void> {
     this.assertOpen();
     await this.#process.request('rtpObserver.resume', { rtpObserverId: this.id });
@@ -82,6 +85,7 @@ export abstract class RtpObserver<
     this.#base.safeEmit('addproducer', producer);
   }
 
+  /** @throws TypeError when the router has no such producer. */
   async removeProducer({ producerId }: { producerId: string }): Promise<void> {
     this.assertOpen();
     const producer = this.#producer(producerId);

@@ -3,7 +3,7 @@
  * Contract: mediasoup v3 Transport. Elsewhere: what fits whom → ortc/ · each kind's own → webRtcTransport.ts, …
  */
 import { randomUUID } from 'node:crypto';
-import { InvalidStateError, OptionError, UnsupportedError } from '../channel/errors.js';
+import { OptionError, UnsupportedError } from '../channel/errors.js';
 import type { ChannelEvent, TransportStat } from '../channel/messages.js';
 import type {
   AppData,
@@ -83,6 +83,11 @@ export interface TransportConstruction<Data, TransportAppData extends AppData> {
   onClosed: (transport: unknown) => void;
 }
 
+/**
+ * Closing it closes producers, consumers, data producers and data consumers (each tells `transportclose`, then its observer
+ * `close`), then the transport's observer hears `close`. With its router it tells `routerclose`, with its WebRtcServer
+ * `listenserverclose`, before that. Every method of a closed transport throws InvalidStateError.
+ */
 export abstract class Transport<
   TransportAppData extends AppData = AppData,
   Events extends EventMap = TransportEvents,
@@ -125,6 +130,7 @@ export abstract class Transport<
   /** What is needed of the peer depends on the kind. */
   abstract connect(options: object): Promise<void>;
 
+  /** What the peer needs to know; undefined without SCTP. */
   get sctpParameters(): SctpParameters | undefined {
     return this.#sctpParameters;
   }

@@ -45,6 +45,11 @@ export type WebRtcTransportObserverEvents = PublicObserverEvents &
     newdatachannel: [dataChannel: DataChannel];
   };
 
+/**
+ * `icestatechange`, `iceselectedtuplechange` and `dtlsstatechange` follow the peer's path; `sctpstatechange` where SCTP is on.
+ * ICE `connected` or `completed` comes before DTLS `connecting`; media flows from DTLS `connected` on. When the peer is not
+ * heard of for `iceConsentTimeout`, ICE becomes `disconnected`; a later check brings it back.
+ */
 export class WebRtcTransport<TransportAppData extends AppData = AppData> extends Transport<
   TransportAppData,
   WebRtcTransportEvents,
@@ -69,21 +74,27 @@ export class WebRtcTransport<TransportAppData extends AppData = AppData> extends
     this.#dtlsParameters = options.data.dtlsParameters;
   }
 
+  /** The server's credentials; new after `restartIce`. */
   get iceParameters(): IceParameters {
     return this.#iceParameters;
   }
+  /** One per listen info that is in use, in order of preference. */
   get iceCandidates(): IceCandidate[] {
     return [...this.#iceCandidates];
   }
+  /** `new` until the first authenticated check, `closed` at the end. */
   get iceState(): IceState {
     return this.#iceState;
   }
+  /** The path in use; undefined before the first check and after a loss. */
   get iceSelectedTuple(): TransportTuple | undefined {
     return this.#iceSelectedTuple;
   }
+  /** The server's fingerprints; `role` is settled by `connect`. */
   get dtlsParameters(): DtlsParameters {
     return this.#dtlsParameters;
   }
+  /** `failed` when the handshake did not end within 30 s, or the certificate is another one. */
   get dtlsState(): DtlsState {
     return this.#dtlsState;
   }
@@ -92,10 +103,12 @@ export class WebRtcTransport<TransportAppData extends AppData = AppData> extends
     return this.#dtlsRemoteCert;
   }
 
+  /** What the media process keeps of it. */
   dump(): Promise<WebRtcTransportDump> {
     return this.requestDump();
   }
 
+  /** One entry. */
   getStats(): Promise<WebRtcTransportStat[]> {
     return this.requestStats();
   }
