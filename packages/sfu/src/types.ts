@@ -201,6 +201,7 @@ export interface TransportListenInfo {
   exposeInternalIp?: boolean | undefined;
   /** 0 or absent: any free one of the range. */
   port?: number | undefined;
+  /** `port` counts for nothing beside it. Default: the worker's. */
   portRange?: TransportPortRange | undefined;
   flags?: TransportSocketFlags | undefined;
   /** Bytes asked of the kernel. Default 4 MiB. */

@@ -145,8 +145,10 @@ function bind(
   if (engine.memory) {
     return { socket: number, ip: info.ip, port: info.port ?? 0, sendBuffer: 2 ** 22, receiveBuffer: 2 ** 22 };
   }
-  if (info.port) return tryBind(engine, info, info.port, options);
-  const { min, max } = info.portRange ?? context.ports;
+  // A range of zeros is none, in mediasoup's terms.
+  const range = info.portRange && info.portRange.max > 0 ? info.portRange : undefined;
+  if (info.port && !range) return tryBind(engine, info, info.port, options);
+  const { min, max } = range ?? context.ports;
   const count = max - min + 1;
   const first = Math.floor(context.rng() * count);
   for (let i = 0; i < Math.min(count, PORT_ATTEMPTS); i++) {

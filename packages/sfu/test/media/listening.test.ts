@@ -176,6 +176,18 @@ describe('ICE-TCP', () => {
   });
 });
 
+test.each(['udp', 'tcp'] as const)('%s: a port range goes before a port', async (protocol) => {
+  const taken = server.listening[protocol === 'udp' ? 0 : 1]!.port;
+  const listen = (portRange: { min: number; max: number }): Promise<WebRtcTransport> =>
+    router.createWebRtcTransport({ listenInfos: [{ protocol, ip: '127.0.0.1', port: taken, portRange }] });
+  const transport = await listen({ min: 20_000, max: 21_000 });
+  closers.push(transport);
+  const { port } = transport.iceCandidates[0]!;
+  expect(port).toBeGreaterThanOrEqual(20_000);
+  expect(port).toBeLessThanOrEqual(21_000);
+  await expect(listen({ min: 0, max: 0 })).rejects.toMatchObject({ code: 'ADDRESS_IN_USE' });
+});
+
 describe('IPv6', () => {
   test.each(['udp', 'tcp'] as const)('a session over %s and ::1', async (protocol) => {
     const { transport } = await join(protocol, { webRtcServer: server }, '::1');
