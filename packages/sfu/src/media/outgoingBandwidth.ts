@@ -61,6 +61,8 @@ export class OutgoingBandwidth {
   #pacedBitrate = 0;
   #heard = false;
   #due = false;
+  /** Some consumer can be sent less. */
+  #layered = false;
   probesSent = 0;
   onAllocated: ((event: BandwidthEvent) => void) | undefined;
   onProbe: ((probe: { clusterId: number; bitsPerSecond: number; bytes: number }) => void) | undefined;
@@ -163,7 +165,8 @@ export class OutgoingBandwidth {
     const held = this.#due
       ? this.#allocatedMicros + OUTGOING_BANDWIDTH.allocateMicros
       : this.#allocatedMicros + OUTGOING_BANDWIDTH.holdMicros;
-    if (this.#consumers.size === 0 || held === -Infinity) return own;
+    // Where nobody has layers there is nothing to give or to take between two reports.
+    if (!this.#layered || held === -Infinity) return own;
     return own === undefined ? held : Math.min(own, held);
   }
 
@@ -176,8 +179,10 @@ export class OutgoingBandwidth {
     const available = Math.floor(estimator.targetBitrate);
     const layered: { consumer: Consumer; request: AllocationRequest }[] = [];
     let fixed = 0;
+    this.#layered = false;
     for (const consumer of this.#consumers.values()) {
       if (consumer.kind !== 'video') continue;
+      if (consumer.isLayered) this.#layered = true;
       const request = consumer.bitrateRequest(nowMicros);
       if (request) {
         // Nothing measured yet: nothing to decide.
