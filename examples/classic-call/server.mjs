@@ -32,7 +32,10 @@ export const MEDIA_CODECS = [
  */
 export async function startServer({
   port = 4100,
-  listenInfos = [{ protocol: 'udp', ip: '127.0.0.1' }],
+  listenInfos = [
+    { protocol: 'udp', ip: '127.0.0.1' },
+    { protocol: 'tcp', ip: '127.0.0.1' },
+  ],
 } = {}) {
   const worker = await mediasoup.createWorker();
   const webRtcServer = await worker.createWebRtcServer({ listenInfos });
