@@ -35,6 +35,8 @@ interface Segment {
   readonly slot: ViewSlot;
   readonly deltaIndex: number;
   readonly lead: number;
+  /** Without base. Where the lead was repaid: nothing of before may lie there or behind. */
+  readonly firstTimestamp: number;
   readonly startedMicros: number;
 }
 
@@ -173,13 +175,21 @@ export class ReceiverSlot {
   }
 
   /** At a packet of its view slot that has another distance to the last: the lead is repaid as far as time allows. */
-  align(slot: ViewSlot, timestamp: number, line: number, leastStep: number, nowMicros: number): void {
+  align(
+    slot: ViewSlot,
+    index: number,
+    timestamp: number,
+    line: number,
+    leastStep: number,
+    nowMicros: number,
+  ): void {
     const lead = leadOf(slot.lastTimestamp + this.lead + leastStep, timestamp, line);
     if (lead === this.lead) return;
     this.#note();
     this.lead = lead;
     if (lead === 0) slot.leaders.delete(this);
-    this.#segment(slot, nowMicros);
+    // What is missing before this packet was captured before the gap: it keeps the lead of then.
+    this.#segment(slot, index - this.#deltaIndex, timestamp + lead, nowMicros);
   }
 
   /**
@@ -195,7 +205,7 @@ export class ReceiverSlot {
       if (index === undefined) continue;
       const out = index - deltaIndex;
       if (out < firstOut || out >= segments[i + 1]!.firstOut) continue;
-      this.#sendAgain(segments[i]!, out, 0, nowMicros);
+      this.#sendAgain(i, out, 0, nowMicros);
       break;
     }
     return nowMicros - segments.at(-1)!.startedMicros < this.context.cacheMicros;
@@ -211,10 +221,9 @@ export class ReceiverSlot {
     if (behind > RECEIVER_LIMITS.mostBehind) return 'too-old';
     let at = this.#segments.length - 1;
     while (at >= 0 && this.#segments[at]!.firstOut > out) at--;
-    const segment = this.#segments[at];
-    if (segment === undefined) return 'too-old';
+    if (at < 0) return 'too-old';
     const least = Math.max(roundTripMicros, RECEIVER_LIMITS.leastResendMicros);
-    return this.#sendAgain(segment, out, least, nowMicros);
+    return this.#sendAgain(at, out, least, nowMicros);
   }
 
   /** What the slot's packets of now say on the line, for its anchors. */
@@ -242,13 +251,12 @@ export class ReceiverSlot {
     this.placed = true;
     slot.members.add(this);
     if (this.lead !== 0) slot.leaders.add(this);
-    this.#segment(slot, nowMicros);
+    this.#segment(slot, this.#lastOut + 1, Infinity, nowMicros);
     this.context.port.listAdd(slot.list, this.entry);
   }
 
-  /** From the next number on, the stream differs from the view slot by other constants. */
-  #segment(slot: ViewSlot, nowMicros: number): void {
-    const firstOut = this.#lastOut + 1;
+  /** From this number on, the stream differs from the view slot by other constants. */
+  #segment(slot: ViewSlot, firstOut: number, firstTimestamp: number, nowMicros: number): void {
     this.#firstIndex = firstOut + this.#deltaIndex;
     this.context.port.updateEntry(this.entry, {
       deltaIndex: this.#deltaIndex >>> 0,
@@ -256,20 +264,29 @@ export class ReceiverSlot {
       deltaTimestamp: (this.baseTimestamp + this.lead) >>> 0,
     });
     slot.fresh.add(this);
-    const { lead } = this;
-    this.#segments.push({ firstOut, slot, deltaIndex: this.#deltaIndex, lead, startedMicros: nowMicros });
+    this.#segments.push({
+      firstOut,
+      slot,
+      deltaIndex: this.#deltaIndex,
+      lead: this.lead,
+      firstTimestamp,
+      startedMicros: nowMicros,
+    });
     const expired = nowMicros - this.context.cacheMicros;
     while (this.#segments.length > 1 && this.#segments[1]!.startedMicros < expired) this.#segments.shift();
   }
 
   #sendAgain(
-    segment: Segment,
+    at: number,
     out: number,
     leastMicros: number,
     nowMicros: number,
   ): NotSent | 'repeated' | undefined {
+    const segment = this.#segments[at]!;
     const found = segment.slot.find(out + segment.deltaIndex);
     if (typeof found === 'string') return found;
+    const next = this.#segments[at + 1];
+    if (next && found.timestamp + segment.lead >= next.firstTimestamp) return 'no-place';
     if (nowMicros - (this.#resent.get(out) ?? -Infinity) < leastMicros) return 'repeated';
     this.#resent.delete(out);
     this.#resent.set(out, nowMicros);

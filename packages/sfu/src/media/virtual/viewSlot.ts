@@ -231,7 +231,7 @@ export class ViewSlot {
     this.#sounded = true;
     this.runFirstIndex = index;
     this.runStartedMicros = nowMicros;
-    this.#align(timestamp, line, this.#lastFrameTicks, nowMicros);
+    this.#align(index, timestamp, line, this.#lastFrameTicks, nowMicros);
     this.#place(index, timestamp, line, nowMicros);
     this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
@@ -274,7 +274,7 @@ export class ViewSlot {
       fresh = mended !== timestamp;
       timestamp = mended;
     }
-    if (fresh || gap) this.#align(timestamp, line, frameTicks * steps, nowMicros);
+    if (fresh || gap) this.#align(index, timestamp, line, frameTicks * steps, nowMicros);
     const ahead = silent && !gap ? this.#farAhead(timestamp - line, nowMicros) : NOBODY;
     for (const receiver of ahead) receiver.leave();
     const joined = this.joining.size > 0 && this.#place(index, timestamp, line, nowMicros);
@@ -312,8 +312,8 @@ export class ViewSlot {
   }
 
   /** What the receivers' leads are worth with a packet that need not follow at the source's own distance. */
-  #align(timestamp: number, line: number, leastStep: number, nowMicros: number): void {
-    for (const receiver of this.leaders) receiver.align(this, timestamp, line, leastStep, nowMicros);
+  #align(index: number, timestamp: number, line: number, leastStep: number, nowMicros: number): void {
+    for (const receiver of this.leaders) receiver.align(this, index, timestamp, line, leastStep, nowMicros);
   }
 
   /** @returns true when somebody came in, for whom this packet is the first after a switch. */
