@@ -144,6 +144,8 @@ describe('two people', () => {
 
 describe('5 % loss and 100 ms each way, on both links', () => {
   const BAD = { delayMs: 100, loss: 0.05 };
+  /** One packet in 2,000 is lost three times on its way: in so long that is no twentieth of what is allowed. */
+  const VIDEO_SECONDS = 40;
   const people: Guest[] = [];
   afterEach(async () => {
     for (const guest of people.splice(0)) await guest.close();
@@ -163,14 +165,14 @@ describe('5 % loss and 100 ms each way, on both links', () => {
     // The receiver makes room for repetitions by 100 ms a second.
     await ben.page.waitForTimeout(5_000);
     const before = await ben.inbound(id);
-    await ben.page.waitForTimeout(20_000);
+    await ben.page.waitForTimeout(1_000 * VIDEO_SECONDS);
     const after = await ben.inbound(id);
     const since = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
     console.log(
-      `${codec}: ${since('framesDecoded')} frames in 20 s, frozen ${since('totalFreezesDuration').toFixed(2)} s`,
+      `${codec}: ${since('framesDecoded')} frames in ${VIDEO_SECONDS} s, frozen ${since('totalFreezesDuration').toFixed(2)} s`,
     );
-    expect(since('totalFreezesDuration') / 20).toBeLessThan(0.02);
-    expect(since('framesDecoded')).toBeGreaterThan(200);
+    expect(since('totalFreezesDuration') / VIDEO_SECONDS).toBeLessThan(0.02);
+    expect(since('framesDecoded')).toBeGreaterThan(10 * VIDEO_SECONDS);
   });
 
   test.each([
@@ -178,7 +180,8 @@ describe('5 % loss and 100 ms each way, on both links', () => {
     [true, 0.02],
   ])('sound, NACK for it %s: at most %d of what is played is made up', async (opusNack, most) => {
     const [ada, ben] = await two();
-    await ada.send({ video: false, opusNack });
+    // Pictures wait for repetitions, and sound stays with them; alone, Chromium may rather play on than wait so long.
+    await ada.send({ video: opusNack, opusNack });
     const { id } = await only(ben, 'audio');
     await until(async () => (await ben.inbound(id))['totalAudioEnergy'] ?? 0).toBeGreaterThan(0.001);
     // The jitter buffer learns how long a repetition takes.

@@ -11,6 +11,8 @@ export const PLAYOUT_DELAY = {
   missing: 0.001,
   /** Rounds of repetition that are waited for; a call that waits longer is none. Ours. */
   roundsMost: 2,
+  /** What is not answered within so many round trips is asked for again: NACK_LIMITS and its margin. */
+  roundTrips: 1.25,
   /** A gap shows when the next picture comes, 50 ms at 20 a second, and is asked for 10 ms after that. */
   noticeMicros: 60_000,
   /** ITU-T G.114: beyond 400 ms each way talk becomes hard; a picture that is behind by twice that is no call any more. */
@@ -35,7 +37,8 @@ export function delayForRepetitions(hops: readonly Hop[]): number {
   for (const hop of hops) {
     if (hop.lossFraction < PLAYOUT_DELAY.lossLeast) continue;
     lossFraction += hop.lossFraction;
-    repairMicros = Math.max(repairMicros, hop.roundTripMicros + PLAYOUT_DELAY.noticeMicros);
+    const { roundTrips, noticeMicros } = PLAYOUT_DELAY;
+    repairMicros = Math.max(repairMicros, hop.roundTripMicros * roundTrips + noticeMicros);
   }
   if (lossFraction === 0) return 0;
   let rounds = 1;
