@@ -8,27 +8,28 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 
 const FOLDER = fileURLToPath(new URL('../mediasoup-types', import.meta.url));
 const NODE_TYPES = fileURLToPath(new URL('../../node_modules/@types', import.meta.url));
 const VERSION = '3.19.3';
 
-let problems: Map<string, string[]>;
+beforeAll(install, 120_000);
 
-beforeAll(() => {
-  install();
+/** What is wrong, by file. */
+function problemsWith(stricter: ts.CompilerOptions): Map<string, string[]> {
   const { config } = ts.readConfigFile(join(FOLDER, 'tsconfig.json'), ts.sys.readFile);
   const { options, fileNames } = ts.parseJsonConfigFileContent(config, ts.sys, FOLDER);
-  const program = ts.createProgram(fileNames, { ...options, typeRoots: [NODE_TYPES] });
-  problems = new Map();
+  const program = ts.createProgram(fileNames, { ...options, ...stricter, typeRoots: [NODE_TYPES] });
+  const problems = new Map<string, string[]>();
   for (const { file, start, messageText } of ts.getPreEmitDiagnostics(program)) {
     const name = file?.fileName.split('/').at(-1) ?? 'the program';
     const line = file && start !== undefined ? file.getLineAndCharacterOfPosition(start).line + 1 : 0;
     const text = ts.flattenDiagnosticMessageText(messageText, '\n').split('\n').slice(0, 6).join('\n');
     problems.set(name, [...(problems.get(name) ?? []), `line ${line}: ${text}`]);
   }
-}, 120_000);
+  return problems;
+}
 
 function install(): void {
   const manifest = join(FOLDER, 'node_modules/mediasoup/package.json');
@@ -47,17 +48,26 @@ function install(): void {
   );
 }
 
-test.each([
-  ['every type that mediasoup names is there', 'names.ts'],
-  ['every class, observer, error and result fits where mediasoup’s is asked for', 'entities.ts'],
-  ['options and parameters in mediasoup’s types are accepted', 'options.ts'],
-  ['the module fits in the place of mediasoup’s', 'module.ts'],
-  ['an application in mediasoup’s types takes our module', 'application.ts'],
-  ['nothing else is wrong', 'the program'],
-])('%s', (_name, file) => {
-  expect(problems.get(file) ?? []).toEqual([]);
-});
+describe.each([
+  ['', {}],
+  [', exactOptionalPropertyTypes too', { exactOptionalPropertyTypes: true }],
+])('in strict mode%s', (_name, stricter) => {
+  let problems: Map<string, string[]>;
+  beforeAll(() => {
+    problems = problemsWith(stricter);
+  });
 
-test('only these files have anything to say', () => {
-  expect([...problems.keys()]).toEqual([]);
+  test.each([
+    ['every type that mediasoup names is there', 'names.ts'],
+    ['every class, observer, error and result fits where mediasoup’s is asked for', 'entities.ts'],
+    ['options and parameters in mediasoup’s types are accepted', 'options.ts'],
+    ['the module fits in the place of mediasoup’s', 'module.ts'],
+    ['an application in mediasoup’s types takes our module', 'application.ts'],
+  ])('%s', (_name, file) => {
+    expect(problems.get(file) ?? []).toEqual([]);
+  });
+
+  test('nothing else is wrong', () => {
+    expect([...problems.keys()]).toEqual([]);
+  });
 });

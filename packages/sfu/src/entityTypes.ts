@@ -30,7 +30,7 @@ export type TransportType = 'webrtc' | 'plain' | 'pipe' | 'direct';
 /** Old form of `TransportListenInfo`, UDP. */
 export interface TransportListenIp {
   ip: string;
-  announcedIp?: string | undefined;
+  announcedIp?: string;
 }
 
 /** What every transport with a socket can have. */
@@ -245,7 +245,7 @@ export interface RtpMapping {
 
 export interface ConsumerLayers {
   spatialLayer: number;
-  temporalLayer?: number | undefined;
+  temporalLayer?: number;
 }
 export type ConsumerTraceEventType = 'rtp' | 'keyframe' | 'nack' | 'pli' | 'fir';
 export interface ConsumerTraceEventData {
@@ -326,11 +326,11 @@ export type ConsumerDump = SimpleConsumerDump | SimulcastConsumerDump | SvcConsu
 export interface SctpStreamParameters {
   streamId: number;
   /** Default true, unless one of the limits is given. */
-  ordered?: boolean | undefined;
+  ordered?: boolean;
   /** ms; only without order. */
-  maxPacketLifeTime?: number | undefined;
+  maxPacketLifeTime?: number;
   /** Only without order. */
-  maxRetransmits?: number | undefined;
+  maxRetransmits?: number;
 }
 
 export interface DataProducerOptions<DataProducerAppData extends AppData = AppData> {

@@ -185,28 +185,28 @@ export interface TransportPortRange {
 
 export interface TransportSocketFlags {
   /** `::` takes no IPv4. Default false. */
-  ipv6Only?: boolean | undefined;
+  ipv6Only?: boolean;
   /** Several sockets, of several processes, may share the port; the kernel chooses among them. Default false. */
-  udpReusePort?: boolean | undefined;
+  udpReusePort?: boolean;
 }
 
 export interface TransportListenInfo {
   protocol: TransportProtocol;
   ip: string;
   /** In the candidates instead of `ip`: an address or a host name. */
-  announcedAddress?: string | undefined;
+  announcedAddress?: string;
   /** Old name of `announcedAddress`. */
-  announcedIp?: string | undefined;
+  announcedIp?: string;
   /** Beside the announced address, `ip` is a candidate too. Default false. */
-  exposeInternalIp?: boolean | undefined;
+  exposeInternalIp?: boolean;
   /** 0 or absent: any free one of the range. */
-  port?: number | undefined;
+  port?: number;
   /** `port` counts for nothing beside it. Default: the worker's. */
-  portRange?: TransportPortRange | undefined;
-  flags?: TransportSocketFlags | undefined;
+  portRange?: TransportPortRange;
+  flags?: TransportSocketFlags;
   /** Bytes asked of the kernel. Default 4 MiB. */
-  sendBufferSize?: number | undefined;
-  recvBufferSize?: number | undefined;
+  sendBufferSize?: number;
+  recvBufferSize?: number;
 }
 
 export interface TransportTuple {
@@ -247,7 +247,7 @@ export interface DtlsFingerprint {
 }
 export type DtlsRole = 'auto' | 'client' | 'server';
 export interface DtlsParameters {
-  role?: DtlsRole | undefined;
+  role?: DtlsRole;
   fingerprints: DtlsFingerprint[];
 }
 export type DtlsState = 'new' | 'connecting' | 'connected' | 'failed' | 'closed';

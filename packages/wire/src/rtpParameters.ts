@@ -46,7 +46,7 @@ export interface RtpCodecCapability {
 
 /** What an application asks a router for: which payload type is left to the router, unless it says so. */
 export type RouterRtpCodecCapability = Omit<RtpCodecCapability, 'preferredPayloadType'> & {
-  preferredPayloadType?: number | undefined;
+  preferredPayloadType?: number;
 };
 /** What a router could do. */
 export type RouterRtpCapabilities = Omit<RtpCapabilities, 'codecs'> & { codecs?: RouterRtpCodecCapability[] };

@@ -30,7 +30,7 @@ export type ConsumerEvents = {
   producerpause: [];
   producerresume: [];
   score: [score: ConsumerScore];
-  layerschange: [layers?: ConsumerLayers | undefined];
+  layerschange: [layers?: ConsumerLayers];
   trace: [trace: ConsumerTraceEventData];
   /** On a DirectTransport. */
   rtp: [rtpPacket: Buffer];
@@ -42,7 +42,7 @@ export type ConsumerObserverEvents = {
   pause: [];
   resume: [];
   score: [score: ConsumerScore];
-  layerschange: [layers?: ConsumerLayers | undefined];
+  layerschange: [layers?: ConsumerLayers];
   trace: [trace: ConsumerTraceEventData];
 };
 
@@ -228,8 +228,9 @@ export class Consumer<ConsumerAppData extends AppData = AppData> extends Entity<
         return;
       case 'consumer.layerschange':
         this.#currentLayers = event.layers;
-        this.safeEmit('layerschange', event.layers);
-        this.observer.safeEmit('layerschange', event.layers);
+        // Undefined while nothing is sent; listeners get one argument in either case.
+        this.safeEmit('layerschange', event.layers as ConsumerLayers);
+        this.observer.safeEmit('layerschange', event.layers as ConsumerLayers);
         return;
       case 'consumer.trace':
         this.safeEmit('trace', event.trace);

@@ -4,9 +4,9 @@
  * `tertulia:ERROR:Worker`. Patterns that were written for mediasoup (`DEBUG=mediasoup:WARN*`) mean the same here.
  */
 export interface LogEventListeners {
-  ondebug?: ((namespace: string, log: string) => void) | undefined;
-  onwarn?: ((namespace: string, log: string) => void) | undefined;
-  onerror?: ((namespace: string, log: string, error?: Error) => void) | undefined;
+  ondebug?: (namespace: string, log: string) => void;
+  onwarn?: (namespace: string, log: string) => void;
+  onerror?: (namespace: string, log: string, error?: Error) => void;
 }
 
 const APPLICATION = 'tertulia';

@@ -1,9 +1,9 @@
 /** Which SCTP streams of a transport its data consumers use, and how reliable each is. */
 import { InvalidStateError } from '../channel/errors.js';
-import type { SctpStreamParameters } from '../types.js';
+import type { DataConsumerOptions, SctpStreamParameters } from '../types.js';
 import { validateSctpStreamParameters } from './ortc/index.js';
 
-type Reliability = Pick<SctpStreamParameters, 'ordered' | 'maxPacketLifeTime' | 'maxRetransmits'>;
+type Reliability = Pick<DataConsumerOptions, 'ordered' | 'maxPacketLifeTime' | 'maxRetransmits'>;
 
 /**
  * As the data producer's stream, where the application does not say otherwise; a limit of the application's own takes the

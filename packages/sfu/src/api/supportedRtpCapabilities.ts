@@ -33,6 +33,13 @@ const audio = (
   ...rest,
 });
 
+/** Beside a voice: nobody has anything to say back. */
+const signal = (
+  name: string,
+  clockRate: number,
+  rest: Partial<RouterRtpCodecCapability> = {},
+): RouterRtpCodecCapability => ({ kind: 'audio', mimeType: `audio/${name}`, clockRate, ...rest });
+
 /** More than two channels in one Opus stream, as libwebrtc packs them: RFC 7845 §5.1.1. */
 const multiopus = (
   channels: number,
@@ -70,12 +77,8 @@ const CODECS: RouterRtpCodecCapability[] = [
   audio('G722', 8_000, { preferredPayloadType: 9 }),
   audio('iLBC', 8_000),
   ...[24_000, 16_000, 12_000, 8_000].map((clockRate) => audio('SILK', clockRate)),
-  ...[32_000, 16_000, 8_000].map((clockRate) =>
-    audio('CN', clockRate, { preferredPayloadType: 13, rtcpFeedback: [] }),
-  ),
-  ...[48_000, 32_000, 16_000, 8_000].map((clockRate) =>
-    audio('telephone-event', clockRate, { rtcpFeedback: [] }),
-  ),
+  ...[32_000, 16_000, 8_000].map((clockRate) => signal('CN', clockRate, { preferredPayloadType: 13 })),
+  ...[48_000, 32_000, 16_000, 8_000].map((clockRate) => signal('telephone-event', clockRate)),
   audio('red', 48_000, { channels: 2 }),
   video('VP8'),
   video('VP9'),

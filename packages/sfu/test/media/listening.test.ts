@@ -64,9 +64,8 @@ async function join(
   closers.push(transport);
   const peer = new LoopbackPeer(protocol === 'udp' ? ip : '127.0.0.1');
   closers.push(peer);
-  const { role, fingerprints } = peer.dtlsParameters;
-  const given = fingerprints.filter((each) => !algorithm || each.algorithm === algorithm);
-  await transport.connect({ dtlsParameters: { role, fingerprints: given } });
+  const given = peer.dtlsParameters.fingerprints.filter((each) => !algorithm || each.algorithm === algorithm);
+  await transport.connect({ dtlsParameters: { ...peer.dtlsParameters, fingerprints: given } });
   const reached = candidate(transport, protocol, ip);
   const bridge = protocol === 'tcp' ? await bridgeTo(reached) : undefined;
   peer.connect(transport.iceParameters, { ...reached, ...bridge?.address });
