@@ -5,7 +5,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { errorFromChannel, InvalidStateError, SfuError } from '../channel/errors.js';
+import { errorFromChannel, InvalidStateError, OptionError, SfuError } from '../channel/errors.js';
 import { Logger } from './logger.js';
 import type {
   ChannelEvent,
@@ -109,8 +109,13 @@ export class MediaProcess {
     if (logger.hasDebug) logger.debug(`request ${method} [pid:${this.pid}]`);
     const id = this.#nextId++;
     return new Promise<ResponseOf<M>>((resolve, reject) => {
+      try {
+        this.#child.send({ id, method, data });
+      } catch (error) {
+        // A function or the like among the options: nothing was sent, so nothing will be answered.
+        return reject(new OptionError(`${method}: the options cannot be sent (${(error as Error).message})`));
+      }
       this.#pending.set(id, { resolve: resolve as (data: unknown) => void, reject });
-      this.#child.send({ id, method, data });
     });
   }
 

@@ -101,6 +101,13 @@ test.each<[what: string, listenInfos: unknown]>([
   expect((error as Error).message).toContain('listenInfos');
 });
 
+test('what cannot be sent to another process is a TypeError', async () => {
+  const worker = await start();
+  const withFunction = { ...LISTEN, flags: { ipv6Only: (() => true) as never } };
+  await expect(worker.createWebRtcServer({ listenInfos: [withFunction] })).rejects.toThrow(TypeError);
+  expect(await worker.dump()).toMatchObject({ webRtcServerIds: [] });
+});
+
 test('when one of its ports is taken, none stays open', async () => {
   const worker = await start();
   const taken = createSocket('udp4');
