@@ -324,7 +324,11 @@ export class Producer {
     const why = source.handlePacket(this.#context.engine.slab, packet);
     if (why !== undefined) return 'rtp-payload-malformed';
     const isKeyFrame = source.keyFrames !== keyFrames;
-    if (isKeyFrame) encoding.keyFrames.handleKeyFrame();
+    if (isKeyFrame) {
+      encoding.keyFrames.handleKeyFrame();
+      // Its start came late: nobody could begin with it, and it was no answer.
+      if (source.awaitsKeyFrame) this.requestKeyFrame(encoding, packet.arrivalMicros);
+    }
     if (packet.extensions.lengths[CarriedKind.videoOrientation]! > 0) this.#handleOrientation(packet);
     if (this.tracing.any) this.#tracePacket(encoding, packet, isKeyFrame);
     for (const sink of this.sinks) sink.handlePacket(packet);

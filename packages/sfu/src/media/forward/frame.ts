@@ -17,6 +17,8 @@ export interface Frame {
   keyFrame: boolean;
   spatialLayer: number;
   temporalLayer: number;
+  /** The key frame's packet that explains the layers is still on its way. */
+  layersUnknown: boolean;
   /** Refers to no frame of its own temporal layer: who had only the layers below may take this one up from here. */
   switchingPoint: boolean;
   /** Nothing above its temporal layer refers back beyond it: who had its layer may have all above from here. */
@@ -48,6 +50,7 @@ export const emptyFrame = (): Frame => ({
   keyFrame: true,
   spatialLayer: 0,
   temporalLayer: 0,
+  layersUnknown: false,
   switchingPoint: false,
   switchingPointAbove: false,
   interPicturePredicted: false,

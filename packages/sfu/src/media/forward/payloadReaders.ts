@@ -65,6 +65,7 @@ function reset(frame: Frame, packet: ReceivedPacket, newPicture: boolean): void 
   frame.keyFrame = false;
   frame.spatialLayer = 0;
   frame.temporalLayer = 0;
+  frame.layersUnknown = false;
   frame.switchingPoint = false;
   frame.switchingPointAbove = false;
   frame.interPicturePredicted = true;
@@ -215,8 +216,9 @@ class DescribedReader implements PayloadReader {
     const { offsets, lengths } = packet.extensions;
     const kind = CarriedKind.dependencyDescriptor;
     const refusal = this.#reader.read(slab, offsets[kind]!, lengths[kind]!, d);
-    // Without the key frame that explains it, the packet goes to those who get everything.
-    if (refusal === 'dd-structure-missing' || refusal === 'dd-template-unknown') return undefined;
+    // The packet that explains it was lost and will be repeated: by then a frame that was left out would be out of reach.
+    frame.layersUnknown = refusal === 'dd-structure-missing' || refusal === 'dd-template-unknown';
+    if (frame.layersUnknown) return undefined;
     if (refusal !== undefined) return refusal;
     this.#describe(frame);
     return undefined;

@@ -47,6 +47,9 @@ interface PatchPlaces {
   readonly frameNumber: number;
 }
 
+/** How an index was sent, besides the numbers. */
+const SENT = { plain: 0, withMarker: 1, empty: 2 } as const;
+
 /** A packet without payload; used again for each. */
 const hole = {
   slot: 0,
@@ -64,9 +67,19 @@ const hole = {
   extensions: { offsets: new Uint32Array(CARRIED_KINDS), lengths: new Uint8Array(CARRIED_KINDS) },
 };
 
-/** What was sent under an index. */
+/** The packet with nothing in it; good until the next. */
+export function emptied(packet: Pick<ReceivedPacket, 'slot' | 'payloadOffset' | 'codec'>): ReceivedPacket {
+  hole.slot = packet.slot;
+  hole.payloadOffset = packet.payloadOffset;
+  hole.codec = packet.codec;
+  return hole;
+}
+
+/** What was sent, or should have been, under an index. */
 export interface SentPacket {
   readonly kept: KeptPacket;
+  /** Nothing of it goes out but its number: it came late and was not wanted. */
+  readonly empty: boolean;
   readonly marker: boolean;
   readonly picture: number;
 }
@@ -74,6 +87,7 @@ export interface SentPacket {
 export class VariantList {
   /** Since when nobody follows it: for a while yet, what was lost on the way in may come and be asked for. */
   idleSinceMicros = Infinity;
+  /** Of what was sent last in the order of numbers, not of time: the next stream goes on behind it. */
   lastIndex = 0;
   lastTimestamp = 0;
   lastPicture = 0;
@@ -89,13 +103,15 @@ export class VariantList {
   #waitingCount = 0;
   readonly #watched = new Set<VariantMember>();
   #list: number | undefined;
+  /** Of the last packet that was wanted. */
+  #pictureTimestamp = -1;
   /** undefined: nothing is left out, the stream's own numbers are good. */
   readonly #indexes: NumberLine | undefined;
   readonly #pictures = new NumberLine(VARIANT_LIMITS.latePictures);
-  /** By the low bits of the index: which one, the stream's own index, marker, picture. */
+  /** By the low bits of the index: which one, the stream's own index, how it was sent, picture. */
   readonly #sentIndexes: Uint32Array;
   readonly #sourceIndexes: Float64Array;
-  readonly #markers: Uint8Array;
+  readonly #manners: Uint8Array;
   readonly #sentPictures: Float64Array;
   readonly #patches: PacketPatches = {
     count: 0,
@@ -113,7 +129,7 @@ export class VariantList {
     const remembered = source.hasKeyFrames ? VARIANT_LIMITS.rememberedVideo : VARIANT_LIMITS.rememberedAudio;
     this.#sentIndexes = new Uint32Array(remembered);
     this.#sourceIndexes = new Float64Array(remembered);
-    this.#markers = new Uint8Array(remembered);
+    this.#manners = new Uint8Array(remembered);
     this.#sentPictures = new Float64Array(remembered);
   }
 
@@ -210,14 +226,16 @@ export class VariantList {
       return;
     }
     const marker = source.marker || this.#endsPicture(frame);
-    if (source.newest) {
+    // What comes late may still be the last one: all that came since was not wanted.
+    if (source.newest || index > this.lastIndex) {
       this.lastIndex = index;
       this.lastTimestamp = source.timestamp;
+      this.#pictureTimestamp = source.timestamp;
       if (picture >= 0) this.lastPicture = picture;
       this.lastTl0PictureIndex = source.tl0PictureIndex;
       this.lastFrameNumber = source.frameNumber;
     }
-    this.#remember(index, marker, picture);
+    this.#remember(index, marker ? SENT.withMarker : SENT.plain, picture);
     if (this.#members.size === 0) return;
     const patches = this.#fill(frame, picture, source.tl0PictureIndex, source.frameNumber);
     if (this.#list !== undefined)
@@ -227,15 +245,18 @@ export class VariantList {
 
   /** @param index u32. What went out under it, when it is still kept. */
   find(index: number): SentPacket | undefined {
-    const at = index & (this.#markers.length - 1);
+    const at = index & (this.#manners.length - 1);
     if (this.#sentIndexes[at] !== index) return undefined;
     const kept = this.source.history.find(this.#sourceIndexes[at]!);
-    return kept && { kept, marker: this.#markers[at] === 1, picture: this.#sentPictures[at]! };
+    if (!kept) return undefined;
+    const manner = this.#manners[at];
+    const picture = this.#sentPictures[at]!;
+    return { kept, empty: manner === SENT.empty, marker: manner === SENT.withMarker, picture };
   }
 
   /** Good until the next packet. */
-  patchesOf({ kept, picture }: SentPacket): PacketPatches | undefined {
-    return this.#fill(kept, picture, kept.tl0PictureIndex, kept.frameNumber);
+  patchesOf({ kept, empty, picture }: SentPacket): PacketPatches | undefined {
+    return empty ? undefined : this.#fill(kept, picture, kept.tl0PictureIndex, kept.frameNumber);
   }
 
   dump(): Record<string, unknown> {
@@ -248,7 +269,8 @@ export class VariantList {
   }
 
   #wants(frame: Frame): boolean {
-    if (this.#indexes === undefined) return true;
+    // Too much can be decoded, or thrown away there; too little cannot be made good.
+    if (this.#indexes === undefined || frame.layersUnknown) return true;
     if (frame.decodeTargets > 0) {
       const target = this.source.decodeTarget(this.spatial, this.temporal);
       if (target >= 0) return ((frame.presentInTargets >>> target) & 1) === 1;
@@ -277,7 +299,7 @@ export class VariantList {
   /** The first frame of a picture that is wanted: with K-SVC only the highest layer's, but for key pictures. */
   #startsPicture(frame: Frame): boolean {
     if (this.source.layering !== 'key') return frame.startOfPicture;
-    return frame.startOfFrame && this.source.timestamp !== this.lastTimestamp;
+    return frame.startOfFrame && this.source.timestamp !== this.#pictureTimestamp;
   }
 
   #endsPicture(frame: Frame): boolean {
@@ -295,21 +317,25 @@ export class VariantList {
 
   /**
    * Of a packet that comes late and is not wanted: a number was kept free for it, as nobody could know. An empty packet under
-   * that number tells receivers that nothing is missing.
+   * that number tells receivers that nothing is missing; those who have left meanwhile may ask for it.
    */
   #fillHole(packet: ReceivedPacket, index: number): void {
-    if (this.#list === undefined || !this.source.hasKeyFrames) return;
-    hole.slot = packet.slot;
-    hole.payloadOffset = packet.payloadOffset;
-    hole.codec = packet.codec;
-    this.source.port.forward(this.#list, hole, index >>> 0, this.source.timestamp, false, NO_CSRCS);
+    const { source } = this;
+    if (!source.hasKeyFrames) return;
+    this.#remember(index, SENT.empty, -1);
+    if (this.#list === undefined) return;
+    if (index > this.lastIndex) {
+      this.lastIndex = index;
+      this.lastTimestamp = source.timestamp;
+    }
+    source.port.forward(this.#list, emptied(packet), index >>> 0, source.timestamp, false, NO_CSRCS);
   }
 
-  #remember(index: number, marker: boolean, picture: number): void {
-    const at = (index >>> 0) & (this.#markers.length - 1);
+  #remember(index: number, manner: number, picture: number): void {
+    const at = (index >>> 0) & (this.#manners.length - 1);
     this.#sentIndexes[at] = index;
     this.#sourceIndexes[at] = this.source.index;
-    this.#markers[at] = marker ? 1 : 0;
+    this.#manners[at] = manner;
     this.#sentPictures[at] = picture;
   }
 

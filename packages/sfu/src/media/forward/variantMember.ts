@@ -7,6 +7,7 @@
 import type { ForwardPort, PacketPatches, ReceivedPacket } from '../packet.js';
 import { PATCH_SLOT } from './frame.js';
 import type { SourceStream } from './sourceStream.js';
+import { emptied } from './variantList.js';
 import type { Entrance, VariantList } from './variantList.js';
 
 export const MEMBER_LIMITS = {
@@ -173,7 +174,8 @@ export class VariantMember {
       before,
       before?.lastFrameNumber,
     );
-    if (before) this.#endStay(before);
+    // Numbers are kept free for what is late on the way: it belongs to the stay before.
+    if (before) this.#endStay(before, sameLine ? (out - 1) >>> 0 : undefined);
     // Another limit of the same stream: the same line, maybe within a picture.
     if (!sameLine) this.#deltaTimestamp = this.#timestampDelta(source);
     if (!sameLine && source.hasKeyFrames) this.#anewFrom = out;
@@ -231,7 +233,8 @@ export class VariantMember {
     }
     const index = (out + this.#deltaIndex) >>> 0;
     const timestamp = (kept.timestamp + stay.deltaTimestamp - this.#deltaTimestamp) >>> 0;
-    this.#port.resend(this.entry, kept.packet, index, timestamp, sent.marker, NO_CSRCS, patches);
+    const packet = sent.empty ? { ...emptied(kept.packet), cached: true as const } : kept.packet;
+    this.#port.resend(this.entry, packet, index, timestamp, sent.marker, NO_CSRCS, patches);
     return true;
   }
 
@@ -284,8 +287,8 @@ export class VariantMember {
     return (wanted - source.timestamp) >>> 0;
   }
 
-  #endStay(variant: VariantList): void {
-    const last = (variant.lastIndex - this.#deltaIndex) >>> 0;
+  /** @param last outgoing number; default: the last one that was sent */
+  #endStay(variant: VariantList, last = (variant.lastIndex - this.#deltaIndex) >>> 0): void {
     const patched = this.#lastPatched;
     this.#lastOut = last;
     this.#lastTimestamp = (variant.lastTimestamp + this.#deltaTimestamp) >>> 0;

@@ -81,6 +81,8 @@ export interface SentPacket {
   readonly plain: Uint8Array;
   readonly roc: number;
   readonly sequence: number;
+  /** The dependency descriptor. */
+  readonly descriptor: Uint8Array | undefined;
 }
 
 const MARKER_BYTE = 0x7b; // '{'
@@ -161,7 +163,7 @@ export class Encoder {
       ],
       payload,
     });
-    const packet = { facts, plain, roc: this.roc, sequence: this.sequence };
+    const packet = { facts, plain, roc: this.roc, sequence: this.sequence, descriptor: extension };
     this.sent.push(packet);
     this.octets += payload.length;
     this.sequence = (this.sequence + 1) & 0xffff;
@@ -179,8 +181,8 @@ export class Encoder {
     return this.peer.protect(plain, roc);
   }
 
-  /** The same packet over the SSRC of retransmissions (RFC 4588 §4). */
-  repeat({ plain, sequence }: SentPacket): { from: Uint8Array; bytes: Uint8Array } {
+  /** The same packet over the SSRC of retransmissions, with the header extensions of the first time (RFC 4588 §4). */
+  repeat({ plain, sequence, descriptor }: SentPacket): { from: Uint8Array; bytes: Uint8Array } {
     const { rtxSsrc = this.options.ssrc + 1, rid, mid } = this.options;
     const view = new DataView(plain.buffer, plain.byteOffset, plain.length);
     let header = 12;
@@ -196,6 +198,7 @@ export class Encoder {
         extensions: [
           ...(mid === undefined ? [] : [{ id: VIDEO_IDS.mid, bytes: Buffer.from(mid) }]),
           ...(rid === undefined ? [] : [{ id: VIDEO_IDS.repairedRid, bytes: Buffer.from(rid) }]),
+          ...(descriptor ? [{ id: VIDEO_IDS.dependencyDescriptor, bytes: descriptor }] : []),
         ],
         payload: Buffer.concat([Uint8Array.of(sequence >> 8, sequence & 255), payload]),
       }),
