@@ -7,6 +7,12 @@ import * as L from '../src/index.js';
 import { bindingRequest, Chance, rtp } from './support/packets.js';
 import { SrtpReference } from './support/srtp.js';
 
+/** What another thread or process does may take its time where many tests run at once. */
+const soon = <Value>(
+  check: () => Value | Promise<Value>,
+  options: { interval?: number; timeout?: number } = {},
+) => vi.waitFor(check, { timeout: 10_000, interval: 10, ...options });
+
 const QUEUE_BYTES_MAX = 256 * 1024;
 const UNVERIFIED_FRAMES_MAX = 64;
 const UNVERIFIED_MAX = 512;
@@ -113,7 +119,7 @@ async function verified(server: Server): Promise<{ connection: Socket; peer: num
     server.onRow = onRow;
   };
   connection.write(frame(check(1)));
-  await vi.waitFor(() => expect(server.rows.length).toBe(before + 1), { interval: 1 });
+  await soon(() => expect(server.rows.length).toBe(before + 1), { interval: 1 });
   return { connection, peer, address: address! };
 }
 
@@ -141,7 +147,7 @@ describe('frames', () => {
     const connection = await dial(server, ip);
     const frames = listen(connection);
     connection.write(frame(check(1)));
-    await vi.waitFor(() => expect(frames).toEqual([check(1)]));
+    await soon(() => expect(frames).toEqual([check(1)]));
     const [row] = server.rows;
     expect(row).toMatchObject({ kind: L.KIND_STUN, socket: server.socket, peer: L.NO_PEER });
     expect(L.addressIp(row!.address)).toBe(ip);
@@ -153,7 +159,7 @@ describe('frames', () => {
     const server = serve('::', { ipv6Only: false });
     const connection = await dial(server);
     connection.write(frame(check(1)));
-    await vi.waitFor(() => expect(server.rows).toHaveLength(1));
+    await soon(() => expect(server.rows).toHaveLength(1));
     expect(L.addressIp(server.rows[0]!.address)).toBe('127.0.0.1');
   });
 
@@ -167,9 +173,9 @@ describe('frames', () => {
       connection.write(three.subarray(0, at));
       // The first part has been read before the second is written.
       const reads = (): number => server.engine.stats().receiveCalls - receiveCalls;
-      if (at > 0) await vi.waitFor(() => expect(reads()).toBeGreaterThan(0), { interval: 1 });
+      if (at > 0) await soon(() => expect(reads()).toBeGreaterThan(0), { interval: 1 });
       connection.write(three.subarray(at));
-      await vi.waitFor(() => expect(server.rows).toHaveLength(3), { interval: 1 });
+      await soon(() => expect(server.rows).toHaveLength(3), { interval: 1 });
       expect(server.rows.map(({ bytes }) => bytes)).toEqual([check(1), check(2), check(3)]);
     }
     expect(server.engine.stats()).toMatchObject({ tcpAccepted: 1, tcpConnections: 1 });
@@ -181,7 +187,7 @@ describe('frames', () => {
     const { connection } = await verified(server);
     server.rows.length = 0;
     connection.write(Buffer.concat(Array.from({ length: COUNT }, (_, i) => frame(check(i)))));
-    await vi.waitFor(() => expect(server.rows).toHaveLength(COUNT));
+    await soon(() => expect(server.rows).toHaveLength(COUNT));
     expect(server.rows.every(({ bytes }, i) => bytes.equals(check(i)))).toBe(true);
     expect(server.engine.freeSlots).toBeGreaterThanOrEqual(1024 - 64);
   });
@@ -199,10 +205,10 @@ describe('frames', () => {
       for (let k = 0; k < 10; k++) connection.write(bytes(chance.u32() % 5000));
       await closed;
     }
-    await vi.waitFor(() => expect(server.engine.stats().tcpConnections).toBe(1));
+    await soon(() => expect(server.engine.stats().tcpConnections).toBe(1));
     const before = server.rows.length;
     good.write(frame(check(5)));
-    await vi.waitFor(() => expect(server.rows.length).toBe(before + 1), { interval: 1 });
+    await soon(() => expect(server.rows.length).toBe(before + 1), { interval: 1 });
   });
 
   test('SRTP both ways on a verified connection', async () => {
@@ -212,12 +218,12 @@ describe('frames', () => {
     const reference = setKeys(server.engine, peer);
     const plain = rtp({ sequence: 7, ssrc: 9, payload: Buffer.alloc(1000, 3) });
     connection.write(frame(reference.protectRtp(plain, 0)));
-    await vi.waitFor(() => expect(server.rows).toHaveLength(2));
+    await soon(() => expect(server.rows).toHaveLength(2));
     expect(server.rows[1]).toMatchObject({ kind: L.KIND_RTP, peer });
     expect(server.rows[1]!.bytes).toEqual(plain);
     const report = Buffer.from('80c9000100000009', 'hex');
     expect(server.engine.sendRtcp(peer, report)).toBe(true);
-    await vi.waitFor(() => expect(frames).toHaveLength(1));
+    await soon(() => expect(frames).toHaveLength(1));
     expect(Buffer.from(reference.unprotectRtcp(frames[0]!)!.plain)).toEqual(report);
   });
 });
@@ -242,10 +248,10 @@ describe('who may stay', () => {
     const server = serve();
     const { connection, peer, address } = await verified(server);
     connection.write(frame(Buffer.from('garbage')));
-    await vi.waitFor(() => expect(server.engine.stats().drops['unknown-class']).toBe(1));
+    await soon(() => expect(server.engine.stats().drops['unknown-class']).toBe(1));
     connection.write(Buffer.from('ffff', 'hex'));
     await ended(connection);
-    await vi.waitFor(() => expect(server.rows.at(-1)).toMatchObject({ kind: L.KIND_CLOSED, peer, address }));
+    await soon(() => expect(server.rows.at(-1)).toMatchObject({ kind: L.KIND_CLOSED, peer, address }));
     expect(server.engine.stats().drops['tcp-garbage']).toBe(1);
   });
 
@@ -283,7 +289,7 @@ describe('who may stay', () => {
     const gone = ended(oldest);
     for (let i = 0; i < UNVERIFIED_MAX; i++) await dial(server);
     await gone;
-    await vi.waitFor(() => expect(server.engine.stats().tcpConnections).toBe(UNVERIFIED_MAX + 1));
+    await soon(() => expect(server.engine.stats().tcpConnections).toBe(UNVERIFIED_MAX + 1));
     expect(good.destroyed).toBe(false);
     expect(server.engine.stats().drops['tcp-unverified']).toBe(1);
   });
@@ -297,7 +303,7 @@ describe('the end of a connection', () => {
     const server = serve();
     const { connection, peer, address } = await verified(server);
     leave(connection);
-    await vi.waitFor(() => expect(server.rows).toHaveLength(2));
+    await soon(() => expect(server.rows).toHaveLength(2));
     expect(server.rows[1]).toEqual({
       kind: L.KIND_CLOSED,
       peer,
@@ -317,7 +323,7 @@ describe('the end of a connection', () => {
     const gone = ended(connection);
     connection.resetAndDestroy();
     await gone;
-    await vi.waitFor(() => expect(server.engine.stats().tcpConnections).toBe(0));
+    await soon(() => expect(server.engine.stats().tcpConnections).toBe(0));
     const again = connect({
       port: server.port,
       host: '127.0.0.1',
@@ -327,7 +333,7 @@ describe('the end of a connection', () => {
     connections.push(again);
     await once(again, 'connect');
     again.write(frame(check(2)));
-    await vi.waitFor(() => expect(server.rows).toHaveLength(3));
+    await soon(() => expect(server.rows).toHaveLength(3));
     const row = server.rows[2]!;
     expect(row.peer).toBe(L.NO_PEER);
     expect(L.addressText(row.address)).toBe(L.addressText(address));
@@ -383,7 +389,7 @@ describe('a slow reader', () => {
     };
     // More than kernel buffers on both sides and the queue hold.
     let sent = 0;
-    await vi.waitFor(
+    await soon(
       () => {
         for (let i = 0; i < COUNT; i++) server.engine.sendTo(server.socket, address, numbered(sent++));
         expect(server.engine.stats().drops['tcp-full']).toBeGreaterThan(0);
@@ -394,10 +400,10 @@ describe('a slow reader', () => {
     expect(tcpQueuedBytes).toBeGreaterThan(QUEUE_BYTES_MAX - 2000);
     expect(tcpQueuedBytes).toBeLessThanOrEqual(QUEUE_BYTES_MAX);
     server.engine.sendTo(server.socket, fast.address, numbered(1));
-    await vi.waitFor(() => expect(fastFrames).toEqual([numbered(1)]));
+    await soon(() => expect(fastFrames).toEqual([numbered(1)]));
     const frames = listen(connection);
     connection.resume();
-    await vi.waitFor(() => expect(frames).toHaveLength(sent - drops['tcp-full']), { timeout: 5_000 });
+    await soon(() => expect(frames).toHaveLength(sent - drops['tcp-full']), { timeout: 5_000 });
     const numbers = frames.map((bytes) => bytes.readUInt32BE());
     expect(numbers.every((number, i) => i === 0 || number > numbers[i - 1]!)).toBe(true);
     expect(frames.every((bytes) => bytes.length === 1200)).toBe(true);

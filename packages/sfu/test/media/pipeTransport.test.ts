@@ -122,7 +122,11 @@ describe('pipeToRouter', () => {
     const paused = once(far.consumer, 'producerpause');
     await producer.pause();
     await paused;
-    expect([pipeConsumer!.producerPaused, pipeProducer!.paused]).toEqual([true, true]);
+    // The far end may hear of it before the request that did it has been answered.
+    await vi.waitFor(
+      () => expect([pipeConsumer!.producerPaused, pipeProducer!.paused]).toEqual([true, true]),
+      SOON,
+    );
     const heard = far.peer.rtp.length;
     const [before] = await producer.getStats();
     for (let i = 0; i < 5; i++) peer.send(localPort, opusPacket(SSRC, 500 + i));
