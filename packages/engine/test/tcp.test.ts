@@ -67,8 +67,9 @@ function serve(ip = '127.0.0.1', options: L.BindTcpOptions = {}): Server {
   return server;
 }
 
-async function dial({ port }: { port: number }, ip = '127.0.0.1'): Promise<Socket> {
-  const connection = connect({ port, host: ip, noDelay: true });
+async function dial({ port }: { port: number }, ip = '127.0.0.1', localPort?: number): Promise<Socket> {
+  const from = localPort === undefined ? {} : { localAddress: ip, localPort };
+  const connection = connect({ port, host: ip, noDelay: true, ...from });
   connections.push(connection);
   connection.on('error', () => {}); // a reset is an end like any other
   await once(connection, 'connect');
@@ -106,8 +107,11 @@ const check = (n: number): Buffer => {
 };
 
 /** A verified connection: the first row's address is bound to a new peer and chosen. */
-async function verified(server: Server): Promise<{ connection: Socket; peer: number; address: Uint8Array }> {
-  const connection = await dial(server);
+async function verified(
+  server: Server,
+  localPort?: number,
+): Promise<{ connection: Socket; peer: number; address: Uint8Array }> {
+  const connection = await dial(server, '127.0.0.1', localPort);
   const peer = server.engine.createPeer();
   const before = server.rows.length;
   const { onRow } = server;
@@ -318,20 +322,14 @@ describe('the end of a connection', () => {
 
   test('the next one from the same port is another one', async () => {
     const server = serve();
-    const { connection, address } = await verified(server);
-    const { localPort } = connection;
+    // Below the ports that the kernel gives out by itself: nobody else takes it in between.
+    const localPort = 20_000 + (process.pid % 10_000);
+    const { connection, address } = await verified(server, localPort);
     const gone = ended(connection);
     connection.resetAndDestroy();
     await gone;
     await soon(() => expect(server.engine.stats().tcpConnections).toBe(0));
-    const again = connect({
-      port: server.port,
-      host: '127.0.0.1',
-      localAddress: '127.0.0.1',
-      localPort: localPort!,
-    });
-    connections.push(again);
-    await once(again, 'connect');
+    const again = await dial(server, '127.0.0.1', localPort);
     again.write(frame(check(2)));
     await soon(() => expect(server.rows).toHaveLength(3));
     const row = server.rows[2]!;
