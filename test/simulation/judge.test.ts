@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { ExitWatch } from './support/exitWatch.js';
 import { Judge, type Rule, type Told } from './support/judge.js';
 import { Random } from './support/random.js';
+import { SimulatedRoom } from './support/room.js';
 import { RollOver } from './support/rollOver.js';
 import { readStamp, writeStamp } from './support/stamp.js';
 import { Talker } from './support/talker.js';
@@ -237,4 +238,41 @@ test('a stamp is read back, and a changed byte is not', () => {
     other[i]! ^= 0x40;
     expect(readStamp(other, 0, 40)).not.toEqual({ source: 7, packetNumber: 123_456 });
   }
+});
+
+/** Who the server took for muted when a packet came decides whether it arrived, also within one millisecond. */
+describe('a packet of the millisecond in which its source is', () => {
+  const link = { loss: 0, delayMs: 10, jitterMs: 0, reorder: 0, reorderMs: 0 };
+  function run(act: (room: SimulatedRoom, talker: Talker) => void): (number | undefined)[] {
+    const room = SimulatedRoom.create(
+      {
+        seed: new Random(5),
+        slots: 1,
+        profile: 'AEAD_AES_128_GCM',
+        uplink: link,
+        downlink: link,
+        payloadBytes: 40,
+      },
+      new Judge({ earlyMs: 40, lateMs: 160 }),
+    );
+    const talker = room.join({ slots: 0 }).talkers[0]!;
+    for (let i = 0; i < 300; i++) room.step(() => act(room, talker));
+    room.close();
+    return talker.arrivedMicros;
+  }
+  const ARRIVAL = Math.ceil(run(() => undefined)[5]! / 1000) * 1000;
+
+  test.each([
+    { what: 'muted', from: ARRIVAL, until: Infinity, arrives: false },
+    { what: 'muted just after', from: ARRIVAL + 1000, until: Infinity, arrives: true },
+    { what: 'heard again', from: ARRIVAL - 5000, until: ARRIVAL, arrives: true },
+    { what: 'heard again just after', from: ARRIVAL - 5000, until: ARRIVAL + 1000, arrives: false },
+  ])('$what: $arrives', ({ from, until, arrives }) => {
+    const arrived = run((room, talker) => {
+      if (room.nowMicros === from) room.mute(talker, true);
+      if (room.nowMicros === until) room.mute(talker, false);
+    });
+    expect(arrived[5] !== undefined).toBe(arrives);
+    expect(arrived[4]).toBeDefined();
+  });
 });

@@ -72,7 +72,7 @@ export class SimulatedRoom {
   readonly server: SimulatedServer;
   nowMicros = 1_000_000;
   packetsIn = 0;
-  #batch: { from: Uint8Array; bytes: Uint8Array }[] = [];
+  #batch: { from: Uint8Array; bytes: Uint8Array; participant: Participant; onArrival?: () => void }[] = [];
   readonly #byPort = new Map<number, Participant>();
   #next = 0;
   #nextSource = 1;
@@ -170,6 +170,8 @@ export class SimulatedRoom {
     this.nowMicros += STEP_MICROS;
     this.timeline.runUntil(this.nowMicros);
     act?.();
+    // Only now: whom `act` muted or sent away is so before these packets come, and what they bring did not arrive.
+    for (const { participant, onArrival } of this.#batch) if (!participant.gone) onArrival?.();
     this.server.advance(this.#batch, this.nowMicros);
     this.#batch = [];
     for (const { to, bytes } of this.server.takeSent()) this.#carry((to[2]! << 8) | to[3]!, bytes);
@@ -196,8 +198,9 @@ export class SimulatedRoom {
     if (at === undefined) return;
     this.timeline.at(at, (nowMicros) => {
       if (participant.gone) return;
-      onArrival?.(nowMicros);
-      this.#batch.push({ from: participant.transport.address, bytes });
+      const from = participant.transport.address;
+      if (onArrival === undefined) this.#batch.push({ from, bytes, participant });
+      else this.#batch.push({ from, bytes, participant, onArrival: () => onArrival(nowMicros) });
     });
   }
 
