@@ -168,7 +168,7 @@ describe.concurrent.each(SUITES)('SRTP with %s', (suite) => {
 describe.concurrent.each([...SUITES, 'AEAD_AES_128_GCM', 'AEAD_AES_256_GCM'] as const)(
   'SRTP with %s',
   (suite) => {
-    test.for(['opus', 'VP8'] as const)('GStreamer → server → GStreamer: %s', (codec, { onTestFinished }) =>
+    test.for(CODECS)('GStreamer → server → GStreamer: %s', (codec, { onTestFinished }) =>
       through(
         {
           codec,
