@@ -7,9 +7,9 @@ type Fits<Given extends Wanted, Wanted> = Given;
 
 /** The comparison itself: were mediasoup's types not there, everything would fit, and this would be an error. */
 export type Control = [
-  // @ts-expect-error: a Worker is more than this
+  // @ts-expect-error: must not compile, or the comparison would prove nothing: a Worker is more than this
   Fits<{ pid: number; closed: boolean }, theirs.Worker>,
-  // @ts-expect-error: no such level
+  // @ts-expect-error: must not compile, either: no such level
   Fits<'verbose', theirs.WorkerLogLevel>,
 ];
 

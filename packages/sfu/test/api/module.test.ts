@@ -170,7 +170,7 @@ describe('TypeScript finds the types', () => {
         const router: Router = await this.worker.createRouter({ mediaCodecs: [] });
         this.router = router;
         this.on('full', (count) => count.toFixed());
-        // @ts-expect-error: no such event
+        // @ts-expect-error: must not compile, which shows that the types were found: no such event
         this.emit('empty');
         return router.rtpCapabilities;
       }
