@@ -84,8 +84,8 @@ function participantBody(participant: Participant): z.infer<typeof ParticipantBo
     joinedAtMs: participant.joinedAtMs,
     connected: participant.session?.isConnected ?? false,
     roles: [...participant.roles],
-    audioMuted: sources.every(({ muted }) => muted),
-    videoMuted: true,
+    audioMuted: participant.isMuted('microphone') && participant.isMuted('screenSound'),
+    videoMuted: participant.isMuted('camera') && participant.isMuted('screen'),
     sources: sources.map(({ name, csrc, muted }) => ({ source: name, csrc, muted })),
   };
 }

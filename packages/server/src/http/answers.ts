@@ -24,7 +24,8 @@ function videoSsrcs(record: SessionRecord, count: number, random32: () => number
   const used = new Set<number>([0]);
   for (const { rtpParameters } of record.media.audioSlots)
     for (const { ssrc } of rtpParameters.encodings ?? []) if (ssrc !== undefined) used.add(ssrc);
-  for (const { audioCsrc, videoCsrc } of record.room.snapshot().entries) used.add(audioCsrc).add(videoCsrc);
+  for (const { audioCsrc, videoCsrc } of record.room.snapshot().entries)
+    used.add(audioCsrc ?? 0).add(videoCsrc);
   const fresh = (): number => {
     for (;;) {
       const ssrc = random32() >>> 0;

@@ -64,7 +64,7 @@ export const PatchParticipantBody = z
   .refine((body) => Object.keys(body).length > 0, 'nothing to change');
 
 const Source = z.object({
-  source: z.enum(['microphone', 'screenSound']),
+  source: z.enum(['microphone', 'screenSound', 'camera', 'screen']),
   csrc: z.int(),
   muted: z.boolean(),
 });

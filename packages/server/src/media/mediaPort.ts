@@ -3,7 +3,15 @@
  * stands behind it in production, a fake in tests. SDP does not cross it, only RTP parameters do.
  */
 import type { RtpCapabilities, RtpParameters } from '@tertulia/wire';
-import type { SlotChange, SourceName } from '../rooms/news.js';
+import type {
+  Canvas,
+  LayoutResult,
+  MaxResolution,
+  SlotChange,
+  SourceName,
+  VideoAssignment,
+  VideoSlotChange,
+} from '../rooms/news.js';
 
 export interface MediaPort {
   createRoom(name: string): Promise<MediaRoom>;
@@ -36,7 +44,7 @@ export interface MediaSourceRequest {
 
 export interface MediaReceiverRequest {
   /** Of the receiving sections; one slot for each. */
-  readonly mids: readonly string[];
+  readonly mids: { readonly audio: readonly string[]; readonly video: readonly string[] };
   /** What the client takes in every one of them, with its own payload types and extension ids. */
   readonly rtpCapabilities: RtpCapabilities;
 }
@@ -61,6 +69,9 @@ export interface MediaSessionEvents {
   channelMessage(channel: MediaChannel, data: string | Uint8Array): void;
   channelClosed(channel: MediaChannel): void;
   slotsChanged(changes: readonly SlotChange[]): void;
+  videoSlotsChanged(changes: readonly VideoSlotChange[]): void;
+  /** What the canvases of the last accepted layout show has changed; the whole list. */
+  assignmentsChanged(assignments: readonly VideoAssignment[]): void;
 }
 
 export interface MediaChannel {
@@ -93,7 +104,12 @@ export interface MediaSession {
   readonly sources: readonly { readonly name: SourceName; readonly csrc: number }[];
   /** In the order of the MIDs: what goes out on each slot, SSRC included. */
   readonly audioSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
+  readonly videoSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
   setPaused(source: SourceName, paused: boolean): void;
+  /** A pinned picture goes before that of who speaks, a pinned voice keeps its slot. */
+  setPinned(source: SourceName, pinned: boolean): void;
+  /** What the receiver has room for; replaces what was before. Never rejects. */
+  setLayout(canvases: readonly Canvas[], maxResolution: MaxResolution | undefined): Promise<LayoutResult>;
   /** New ICE credentials; DTLS and everything above stays. */
   restartIce(): Promise<IceSide>;
   /** RTP ends both ways at once, sources leave their slots, CSRCs are free; channels stay open for last words. */

@@ -16,7 +16,7 @@ import type {
   Worker,
 } from '@tertulia/sfu';
 import type { Logger } from '../logger.js';
-import type { SlotChange, SourceName } from '../rooms/news.js';
+import type { LayoutResult, SlotChange, SourceName } from '../rooms/news.js';
 import type {
   Fingerprint,
   IceSide,
@@ -102,6 +102,24 @@ export class SfuSession implements MediaSession {
     return (this.#receiver?.audio ?? []).map(({ mid, rtpParameters }) => ({ mid, rtpParameters }));
   }
 
+  get videoSlots(): MediaSession['videoSlots'] {
+    return [];
+  }
+
+  setLayout(): Promise<LayoutResult> {
+    return Promise.resolve({ ok: false, code: 'UNAVAILABLE', message: 'no video slots' });
+  }
+
+  setPinned(name: SourceName, pinned: boolean): void {
+    const source = this.#sources.find((one) => one.name === name);
+    if (!source || source.producer.closed) return;
+    this.parts.virtual
+      .setPinned(source.producer, pinned)
+      .catch((error: unknown) =>
+        this.parts.log.debug({ err: error }, 'source was gone before it could be pinned'),
+      );
+  }
+
   async #setUp(request: MediaSessionRequest): Promise<void> {
     const { transport } = this;
     const { virtual } = this.parts;
@@ -123,7 +141,7 @@ export class SfuSession implements MediaSession {
       transport,
       rtpCapabilities: request.receiver.rtpCapabilities,
       participantId: request.participantId,
-      mids: { audio: request.receiver.mids },
+      mids: { audio: request.receiver.mids.audio },
     });
     this.#receiver = receiver;
     const tell = (changes: readonly SlotChange[]): void => {

@@ -2,7 +2,18 @@
  * The shape of a protocol machine. Pure: messages, room news and time go in; texts, commands and deadlines come out.
  * It reads the room through a port and acts on it through the same port, both synchronous; no timers, no sockets.
  */
-import type { EndReason, RoomNews, RoomSnapshot, SlotChange, SourceName } from '../rooms/news.js';
+import type {
+  Canvas,
+  EndReason,
+  LayoutResult,
+  MaxResolution,
+  RoomNews,
+  RoomSnapshot,
+  SlotChange,
+  SourceName,
+  VideoAssignment,
+  VideoSlotChange,
+} from '../rooms/news.js';
 
 export type ProtocolInput =
   | { readonly t: 'opened'; readonly label: string }
@@ -10,6 +21,11 @@ export type ProtocolInput =
   | { readonly t: 'message'; readonly label: string; readonly data: string | Uint8Array }
   | { readonly t: 'news'; readonly news: RoomNews }
   | { readonly t: 'slots'; readonly changes: readonly SlotChange[] }
+  | { readonly t: 'videoSlots'; readonly changes: readonly VideoSlotChange[] }
+  /** What the canvases show now, whole. Not before the answer to the first layout. */
+  | { readonly t: 'assignments'; readonly assignments: readonly VideoAssignment[] }
+  /** To a `setLayout`, in the order in which they were given out. */
+  | { readonly t: 'layoutAnswer'; readonly requestId: number; readonly result: LayoutResult }
   /** What the participant may do, or how it is called, has changed. */
   | { readonly t: 'self' }
   | { readonly t: 'end'; readonly reason: EndReason }
@@ -17,6 +33,13 @@ export type ProtocolInput =
 
 export type ProtocolOutput =
   | { readonly t: 'send'; readonly label: string; readonly text: string }
+  /** Answered by `layoutAnswer` with the same id. */
+  | {
+      readonly t: 'setLayout';
+      readonly requestId: number;
+      readonly canvases: readonly Canvas[];
+      readonly maxResolution: MaxResolution | undefined;
+    }
   /** The channel has no business here. */
   | { readonly t: 'close'; readonly label: string }
   /** The client asked to leave; the machine has already said goodbye. */

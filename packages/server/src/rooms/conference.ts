@@ -16,6 +16,7 @@ import { TertuliaChannel } from '../protocols/tertulia/channel.js';
 import type { Scheduler } from '../scheduler.js';
 import { receiverRequest, sourceRequests } from '../sdp/mediaRequest.js';
 import { hasChannel, slotsOf, videoSlotsOf, type SessionPlan } from '../sdp/sessionPlan.js';
+import type { SourceName } from './news.js';
 import type { Participant } from './participant.js';
 import { Room } from './room.js';
 import { RoomRegistry } from './roomRegistry.js';
@@ -254,12 +255,7 @@ export class Conference {
     );
   }
 
-  #muteOwn(
-    room: Room,
-    participant: Participant,
-    name: 'microphone' | 'screenSound',
-    muted: boolean,
-  ): CommandResult {
+  #muteOwn(room: Room, participant: Participant, name: SourceName, muted: boolean): CommandResult {
     const source = participant.sources.get(name);
     if (!source)
       return { ok: false, code: STATUS.failedPrecondition, message: `The session has no ${name}.` };

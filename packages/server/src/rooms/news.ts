@@ -3,7 +3,8 @@
  * Order is part of it: a participant is told before its media entries, entries are gone before their participant.
  */
 
-export type SourceName = 'microphone' | 'screenSound';
+/** What a participant sends. Camera and microphone are one media entry, the screen and its sound another. */
+export type SourceName = 'microphone' | 'screenSound' | 'camera' | 'screen';
 
 export interface ParticipantView {
   /** Resource id in the room, 1 … 2³¹−1, never used twice. */
@@ -22,13 +23,14 @@ export interface MediaEntryView {
   /** Resource id of the participant whose it is. */
   readonly owner: number;
   readonly participantId: string;
-  readonly source: SourceName;
-  /** 32 bits, unique in the room, constant from join to leave. */
-  readonly audioCsrc: number;
-  /** Kept free for the picture that belongs to this sound; unique like the other. */
+  /** The shared screen and its sound: there while one of them is sent. Otherwise microphone and camera. */
+  readonly screenshare: boolean;
+  /** 32 bits, unique in the room, constant from join to leave. undefined: it has no sound. */
+  readonly audioCsrc: number | undefined;
+  /** Unique like the other. Where there is no picture, a number that is kept free for one. */
   readonly videoCsrc: number;
   readonly audioMuted: boolean;
-  readonly screenshare: boolean;
+  readonly videoMuted: boolean;
 }
 
 export interface ChatMessage {
@@ -65,3 +67,49 @@ export interface SlotChange {
   readonly rtpTimestamp: number;
   readonly captureTimeMs: number;
 }
+
+/** One video slot of one receiver now carries something else. */
+export interface VideoSlotChange {
+  readonly slot: number;
+  /** 0: nothing. */
+  readonly csrc: number;
+  readonly epoch: number;
+  /** The slot's RTP time, 90 kHz, at `captureTimeMs` of the server's clock. */
+  readonly rtpTimestamp: number;
+  readonly captureTimeMs: number;
+}
+
+/** What a receiver has room for: one picture. */
+export interface Canvas {
+  readonly id: number;
+  readonly width: number;
+  readonly height: number;
+  /** The server chooses, or a participant's camera (else screen), or the source with this CSRC. */
+  readonly mode: 'relevant' | { readonly participantId: string } | { readonly csrc: number };
+}
+
+export interface MaxResolution {
+  readonly width: number;
+  readonly height: number;
+  readonly frameRate?: number;
+}
+
+/** What a canvas shows. */
+export interface VideoAssignment {
+  readonly canvasId: number;
+  /** undefined: they send no picture now. */
+  readonly slot: number | undefined;
+  readonly ssrc: number | undefined;
+  readonly csrc: number;
+  readonly participantId: string;
+  /** Its packets go out now. */
+  readonly active: boolean;
+}
+
+export type LayoutResult =
+  | { readonly ok: true; readonly assignments: readonly VideoAssignment[] }
+  | {
+      readonly ok: false;
+      readonly code: 'INVALID_CANVAS' | 'TOO_MANY_CANVASES' | 'OWN_SOURCE' | 'UNAVAILABLE';
+      readonly message: string;
+    };

@@ -7,17 +7,33 @@ import type { MediaEntryView, ParticipantView, SourceName } from './news.js';
 import type { Session } from './session.js';
 
 export interface Source {
-  readonly entryId: number;
   readonly name: SourceName;
   readonly csrc: number;
-  readonly videoCsrc: number;
   muted: boolean;
   /** Who muted it: only a mute of a moderator is undone by one, so that nobody opens another's microphone. */
   mutedBy: 'self' | 'moderator' | undefined;
 }
 
+/** What others know of a device: its sound and its picture. */
+export interface MediaEntry {
+  readonly id: number;
+  readonly audioCsrc: number | undefined;
+  readonly videoCsrc: number;
+}
+
+/** Sound and picture of each entry. */
+export const ENTRY_SOURCES = {
+  main: { audio: 'microphone', video: 'camera' },
+  screenshare: { audio: 'screenSound', video: 'screen' },
+} as const;
+export type EntryName = keyof typeof ENTRY_SOURCES;
+
+/** A microphone is heard from the start; whoever shows something says so. */
+export const startsMuted = (name: SourceName): boolean => name !== 'microphone';
+
 export class Participant {
   readonly sources = new Map<SourceName, Source>();
+  readonly mediaEntries = new Map<EntryName, MediaEntry>();
   session: Session | undefined;
   /** The others know of it; from its first connection on. */
   announced = false;
@@ -37,19 +53,27 @@ export class Participant {
   }
 
   entries(): MediaEntryView[] {
-    return [...this.sources.values()].map((source) => this.entry(source));
+    return [...this.mediaEntries.keys()].flatMap((name) => this.entry(name) ?? []);
   }
 
-  entry(source: Source): MediaEntryView {
+  entry(name: EntryName): MediaEntryView | undefined {
+    const entry = this.mediaEntries.get(name);
+    if (!entry) return undefined;
+    const { audio, video } = ENTRY_SOURCES[name];
     return {
-      id: source.entryId,
+      id: entry.id,
       owner: this.id,
       participantId: this.participantId,
-      source: source.name,
-      audioCsrc: source.csrc,
-      videoCsrc: source.videoCsrc,
-      audioMuted: source.muted,
-      screenshare: source.name === 'screenSound',
+      screenshare: name === 'screenshare',
+      audioCsrc: entry.audioCsrc,
+      videoCsrc: entry.videoCsrc,
+      audioMuted: this.isMuted(audio),
+      videoMuted: this.isMuted(video),
     };
+  }
+
+  /** True as well where there is no such source. */
+  isMuted(name: SourceName): boolean {
+    return this.sources.get(name)?.muted ?? true;
   }
 }

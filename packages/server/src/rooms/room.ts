@@ -8,8 +8,10 @@ import type { MediaRoom } from '../media/mediaPort.js';
 import { newParticipantId } from '../ids.js';
 import type { Scheduler } from '../scheduler.js';
 import type { ChatMessage, RoomNews, RoomSnapshot, SourceName } from './news.js';
-import { Participant, type Source } from './participant.js';
+import { ENTRY_SOURCES, Participant, startsMuted, type EntryName, type Source } from './participant.js';
 import type { Session } from './session.js';
+
+type Entries = [EntryName, (typeof ENTRY_SOURCES)[EntryName]][];
 
 /** The mark of the loudest; never a source's number. Virtual streams A6. */
 const LOUDEST_CSRC = 42;
@@ -71,38 +73,48 @@ export class Room {
     return participant;
   }
 
-  /** A source of a participant, as the media side numbered it. An old source of that name keeps its entry. */
+  /** A participant's sources, as the media side numbered them. What is muted stays muted. */
   setSources(participant: Participant, sources: readonly { name: SourceName; csrc: number }[]): void {
-    for (const name of [...participant.sources.keys()])
-      if (!sources.some((one) => one.name === name)) this.#removeSource(participant, name);
+    const before = new Map(participant.sources);
+    participant.sources.clear();
     for (const { name, csrc } of sources) {
-      const old = participant.sources.get(name);
-      if (old?.csrc === csrc) continue;
-      if (old) this.#removeSource(participant, name);
-      const source: Source = {
-        entryId: ++this.#lastId,
-        name,
-        csrc,
-        videoCsrc: this.#freeCsrc(),
-        muted: old?.muted ?? false,
-        mutedBy: old?.mutedBy,
-      };
-      participant.sources.set(name, source);
-      if (participant.announced) this.#tell({ t: 'entry', entry: participant.entry(source) });
+      const { muted, mutedBy } = before.get(name) ?? { muted: startsMuted(name), mutedBy: undefined };
+      participant.sources.set(name, { name, csrc, muted, mutedBy });
+    }
+    this.#renewEntries(participant);
+  }
+
+  /** An entry stays the same as long as its numbers do; other numbers are another entry. */
+  #renewEntries(participant: Participant): void {
+    for (const [name, { audio, video }] of Object.entries(ENTRY_SOURCES) as Entries) {
+      const before = participant.mediaEntries.get(name);
+      const [sound, picture] = [participant.sources.get(audio), participant.sources.get(video)];
+      const sends = [sound, picture].some((source) => source && (name === 'main' || !source.muted));
+      if (before && sends && before.audioCsrc === sound?.csrc) {
+        if (picture === undefined || picture.csrc === before.videoCsrc) continue;
+      }
+      if (before) {
+        participant.mediaEntries.delete(name);
+        if (participant.announced) this.#tell({ t: 'entryGone', id: before.id });
+      }
+      if (!sends) continue;
+      const videoCsrc = picture?.csrc ?? this.#freeCsrc();
+      participant.mediaEntries.set(name, { id: ++this.#lastId, audioCsrc: sound?.csrc, videoCsrc });
+      this.#tellEntry(participant, name);
     }
   }
 
-  #removeSource(participant: Participant, name: SourceName): void {
-    const source = participant.sources.get(name);
-    if (!source) return;
-    participant.sources.delete(name);
-    if (participant.announced) this.#tell({ t: 'entryGone', id: source.entryId });
+  #tellEntry(participant: Participant, name: EntryName): void {
+    const entry = participant.entry(name);
+    if (entry && participant.announced) this.#tell({ t: 'entry', entry });
   }
 
   #freeCsrc(): number {
     const used = new Set([0, LOUDEST_CSRC]);
-    for (const { sources } of this.participants.values())
-      for (const { csrc, videoCsrc } of sources.values()) used.add(csrc).add(videoCsrc);
+    for (const { sources, mediaEntries } of this.participants.values()) {
+      for (const { csrc } of sources.values()) used.add(csrc);
+      for (const { videoCsrc } of mediaEntries.values()) used.add(videoCsrc);
+    }
     for (;;) {
       const csrc = this.random32() >>> 0;
       if (!used.has(csrc)) return csrc;
@@ -120,7 +132,7 @@ export class Room {
   removeParticipant(participant: Participant): void {
     if (!this.participants.delete(participant.participantId)) return;
     if (!participant.announced) return;
-    for (const { entryId } of participant.sources.values()) this.#tell({ t: 'entryGone', id: entryId });
+    for (const { id } of participant.mediaEntries.values()) this.#tell({ t: 'entryGone', id });
     this.#tell({ t: 'participantGone', id: participant.id });
   }
 
@@ -138,7 +150,10 @@ export class Room {
     source.muted = muted;
     source.mutedBy = muted ? by : undefined;
     participant.session?.setPaused(source.name, muted);
-    if (participant.announced) this.#tell({ t: 'entry', entry: participant.entry(source) });
+    const name = source.name === 'screen' || source.name === 'screenSound' ? 'screenshare' : 'main';
+    const before = participant.mediaEntries.get(name);
+    this.#renewEntries(participant);
+    if (before && participant.mediaEntries.get(name) === before) this.#tellEntry(participant, name);
   }
 
   chat(participant: Participant, text: string): void {

@@ -6,10 +6,17 @@
 import type { Logger } from '../logger.js';
 import { LIMITS } from '../limits.js';
 import type { MediaChannel, MediaSession, MediaSessionEvents } from '../media/mediaPort.js';
-import type { ProtocolInput, ProtocolMachine } from '../protocols/machine.js';
+import type { ProtocolInput, ProtocolMachine, ProtocolOutput } from '../protocols/machine.js';
 import type { Scheduler } from '../scheduler.js';
 import { EventStreams } from './eventStreams.js';
-import type { EndReason, RoomNews, SlotChange, SourceName } from './news.js';
+import type {
+  EndReason,
+  RoomNews,
+  SlotChange,
+  SourceName,
+  VideoAssignment,
+  VideoSlotChange,
+} from './news.js';
 import type { Participant } from './participant.js';
 
 export type SessionKind = 'tertulia' | 'meet';
@@ -104,6 +111,10 @@ export class Session implements MediaSessionEvents {
     this.media?.setPaused(source, paused);
   }
 
+  setPinned(source: SourceName, pinned: boolean): void {
+    this.media?.setPinned(source, pinned);
+  }
+
   // What the media side tells.
 
   connected(): void {
@@ -150,6 +161,24 @@ export class Session implements MediaSessionEvents {
     if (this.#ended === undefined) this.#feed({ t: 'slots', changes });
   }
 
+  videoSlotsChanged(changes: readonly VideoSlotChange[]): void {
+    if (this.#ended === undefined) this.#feed({ t: 'videoSlots', changes });
+  }
+
+  assignmentsChanged(assignments: readonly VideoAssignment[]): void {
+    if (this.#ended === undefined) this.#feed({ t: 'assignments', assignments });
+  }
+
+  #setLayout({ requestId, canvases, maxResolution }: Extract<ProtocolOutput, { t: 'setLayout' }>): void {
+    const { media } = this;
+    const asked = media
+      ? media.setLayout(canvases, maxResolution)
+      : Promise.resolve({ ok: false, code: 'UNAVAILABLE', message: 'The media process is gone.' } as const);
+    void asked.then((result) => {
+      if (this.#ended === undefined) this.#feed({ t: 'layoutAnswer', requestId, result });
+    });
+  }
+
   /** Hands the machine one input, then does what it wants, until it wants nothing more. */
   #feed(input: ProtocolInput): void {
     this.machine.handle(input, this.scheduler.nowMs());
@@ -161,6 +190,7 @@ export class Session implements MediaSessionEvents {
       for (const output of outputs) {
         if (output.t === 'send') this.#channels.get(output.label)?.send(output.text);
         else if (output.t === 'close') this.#channels.get(output.label)?.close();
+        else if (output.t === 'setLayout') this.#setLayout(output);
         else left = true;
       }
     }

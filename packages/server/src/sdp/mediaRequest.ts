@@ -81,5 +81,6 @@ export function sourceRequests(
 export function receiverRequest(plan: SessionPlan): MediaReceiverRequest | undefined {
   const sections = slotsOf(plan);
   if (sections.length === 0) return undefined;
-  return { mids: sections.map(({ mid }) => mid), rtpCapabilities: commonCapabilities(sections) };
+  const mids = { audio: sections.map(({ mid }) => mid), video: [] };
+  return { mids, rtpCapabilities: commonCapabilities(sections) };
 }

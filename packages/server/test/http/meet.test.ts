@@ -265,6 +265,8 @@ describe('in the room', () => {
       ]),
     });
     ben.media.connect();
+    const channel = ben.media.open('tertulia');
+    channel.receive({ request: { requestId: 1, setMuted: { source: 'screenSound', muted: false } } });
     const entries = on(bot, 'media-entries')
       .flatMap((message) => message['resources'] as { id: number; mediaEntry: Record<string, unknown> }[])
       .slice(-2);
@@ -272,6 +274,10 @@ describe('in the room', () => {
     expect(new Set(entries.map(({ mediaEntry }) => mediaEntry['participantKey'])).size).toBe(1);
     for (const key of ['sessionName', 'audioCsrc'])
       expect(new Set(entries.map(({ mediaEntry }) => mediaEntry[key])).size, key).toBe(2);
+    channel.receive({ request: { requestId: 2, setMuted: { source: 'screenSound', muted: true } } });
+    expect(on(bot, 'media-entries').at(-1)).toEqual({
+      deletedResources: [{ id: entries[1]?.id, mediaEntry: true }],
+    });
   });
 
   test('D17 L03 when the last person leaves: CONFERENCE_ENDED, media stops at once, then the teardown and nothing after it', async () => {

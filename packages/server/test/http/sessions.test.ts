@@ -86,7 +86,7 @@ describe('joining', () => {
       ]),
     });
     expect(media.request.sources.map(({ name }) => name)).toEqual(['microphone', 'screenSound']);
-    expect(media.request.receiver?.mids).toEqual(['2', '4', '6']);
+    expect(media.request.receiver?.mids).toEqual({ audio: ['2', '4', '6'], video: [] });
     expect(directions(answer)).toEqual([
       'application',
       'inactive',

@@ -34,6 +34,8 @@ const events = (told: string[] = []): MediaSessionEvents => ({
   channelMessage: () => told.push('message'),
   channelClosed: () => told.push('closed'),
   slotsChanged: () => told.push('slots'),
+  videoSlotsChanged: () => told.push('videoSlots'),
+  assignmentsChanged: () => told.push('assignments'),
 });
 
 function start(

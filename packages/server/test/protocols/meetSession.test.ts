@@ -17,10 +17,10 @@ const entry = (id: number, owner: number, more: Partial<MediaEntryView> = {}): M
   id,
   owner,
   participantId: `p_${owner}`,
-  source: 'microphone',
   audioCsrc: 1_000 + id,
   videoCsrc: 2_000 + id,
   audioMuted: false,
+  videoMuted: true,
   screenshare: false,
   ...more,
 });
@@ -189,7 +189,7 @@ describe('state', () => {
     const rig = new Rig();
     rig.snapshot = {
       participants: [person(1), { ...person(2), identity: 'ada@example.org' }],
-      entries: [entry(11, 1), entry(12, 2), entry(13, 2, { source: 'screenSound', screenshare: true })],
+      entries: [entry(11, 1), entry(12, 2), entry(13, 2, { screenshare: true })],
     };
     rig.open(...ALL);
     const participants = rig

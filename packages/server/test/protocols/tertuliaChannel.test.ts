@@ -27,10 +27,10 @@ const entryOf = (id: number, { id: owner, participantId }: ParticipantView): Med
   id,
   owner,
   participantId,
-  source: 'microphone',
   audioCsrc: 1_000 + id,
   videoCsrc: 2_000 + id,
   audioMuted: false,
+  videoMuted: true,
   screenshare: false,
 });
 const slot = (number: number, csrc: number, more: Partial<SlotChange> = {}): SlotChange => ({
@@ -123,20 +123,22 @@ test('after opening: the session, participants, media entries, the whole table o
           id: 2,
           mediaEntry: {
             participantId: 'p_ada',
-            source: 'microphone',
-            audioCsrc: 1_002,
-            audioMuted: false,
             screenshare: false,
+            audioCsrc: 1_002,
+            videoCsrc: 2_002,
+            audioMuted: false,
+            videoMuted: true,
           },
         },
         {
           id: 4,
           mediaEntry: {
             participantId: 'p_ben',
-            source: 'microphone',
-            audioCsrc: 1_004,
-            audioMuted: false,
             screenshare: false,
+            audioCsrc: 1_004,
+            videoCsrc: 2_004,
+            audioMuted: false,
+            videoMuted: true,
           },
         },
       ],
@@ -236,7 +238,7 @@ describe('requests', () => {
   });
 
   test.each([
-    [3, { setMuted: { source: 'camera', muted: true } }],
+    [3, { setMuted: { source: 'lamp', muted: true } }],
     [3, { setMuted: { source: 'microphone' } }],
     [3, { setMuted: null }],
     [3, { rename: { displayName: '\u0000\u202e ' } }],

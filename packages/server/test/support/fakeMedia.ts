@@ -9,7 +9,15 @@ import type {
   MediaSessionEvents,
   MediaSessionRequest,
 } from '../../src/media/mediaPort.js';
-import type { SlotChange, SourceName } from '../../src/rooms/news.js';
+import type {
+  Canvas,
+  LayoutResult,
+  MaxResolution,
+  SlotChange,
+  SourceName,
+  VideoAssignment,
+  VideoSlotChange,
+} from '../../src/rooms/news.js';
 
 export class FakeChannel implements MediaChannel {
   readonly sent: string[] = [];
@@ -47,7 +55,12 @@ export class FakeSession implements MediaSession {
   readonly fingerprints = [{ algorithm: 'sha-256', value: Array.from({ length: 32 }, () => 'AB').join(':') }];
   readonly sources: { name: SourceName; csrc: number }[];
   readonly audioSlots: { mid: string; rtpParameters: RtpParameters }[];
+  readonly videoSlots: { mid: string; rtpParameters: RtpParameters }[];
   readonly paused = new Map<SourceName, boolean>();
+  readonly pinned = new Map<SourceName, boolean>();
+  readonly layouts: { canvases: readonly Canvas[]; maxResolution: MaxResolution | undefined }[] = [];
+  /** What the next layouts are answered with. */
+  layoutResult: LayoutResult = { ok: true, assignments: [] };
   readonly channels: FakeChannel[] = [];
   /** All messages on all channels, in order. */
   readonly log: { label: string; message: Record<string, unknown> }[] = [];
@@ -67,26 +80,29 @@ export class FakeSession implements MediaSession {
       csrc: csrc ?? number * 1_000 + at + 1,
     }));
     for (const { name, paused } of request.sources) this.paused.set(name, paused);
-    const { mids = [], rtpCapabilities = {} } = request.receiver ?? {};
-    const codecs = (rtpCapabilities.codecs ?? []).map(
-      ({ kind: _kind, preferredPayloadType = 0, ...codec }) => ({
-        ...codec,
-        payloadType: preferredPayloadType,
-      }),
-    );
-    const headerExtensions = (rtpCapabilities.headerExtensions ?? []).map(({ uri, preferredId }) => ({
-      uri,
-      id: preferredId,
-    }));
-    this.audioSlots = mids.map((mid, at) => ({
+    const { mids = { audio: [], video: [] }, rtpCapabilities = {} } = request.receiver ?? {};
+    const parametersOf = (wanted: 'audio' | 'video', mid: string, ssrc: number): RtpParameters => ({
       mid,
-      rtpParameters: {
-        mid,
-        codecs,
-        headerExtensions,
-        encodings: [{ ssrc: 900_000_000 + number * 100 + at }],
-        rtcp: { cname: `fake-${number}`, reducedSize: true },
-      },
+      codecs: (rtpCapabilities.codecs ?? [])
+        .filter(({ kind }) => kind === wanted)
+        .map(({ kind: _kind, preferredPayloadType = 0, ...codec }) => ({
+          ...codec,
+          payloadType: preferredPayloadType,
+        })),
+      headerExtensions: (rtpCapabilities.headerExtensions ?? [])
+        .filter(({ kind }) => kind === wanted)
+        .map(({ uri, preferredId }) => ({ uri, id: preferredId })),
+      encodings: [wanted === 'audio' ? { ssrc } : { ssrc, rtx: { ssrc: ssrc + 1 } }],
+      rtcp: { cname: `fake-${number}`, reducedSize: true },
+    });
+    const firstSsrc = 900_000_000 + number * 100;
+    this.audioSlots = mids.audio.map((mid, at) => ({
+      mid,
+      rtpParameters: parametersOf('audio', mid, firstSsrc + at),
+    }));
+    this.videoSlots = mids.video.map((mid, at) => ({
+      mid,
+      rtpParameters: parametersOf('video', mid, firstSsrc + 20 + 2 * at),
     }));
   }
 
@@ -108,6 +124,13 @@ export class FakeSession implements MediaSession {
 
   setPaused(source: SourceName, paused: boolean): void {
     this.paused.set(source, paused);
+  }
+  setPinned(source: SourceName, pinned: boolean): void {
+    this.pinned.set(source, pinned);
+  }
+  setLayout(canvases: readonly Canvas[], maxResolution: MaxResolution | undefined): Promise<LayoutResult> {
+    this.layouts.push({ canvases, maxResolution });
+    return Promise.resolve(this.layoutResult);
   }
   restartIce(): Promise<IceSide> {
     this.restarts++;
@@ -135,6 +158,31 @@ export class FakeSession implements MediaSession {
     this.channels.push(channel);
     this.events.channelOpened(channel);
     return channel;
+  }
+  assign(...assignments: Partial<VideoAssignment>[]): void {
+    this.events.assignmentsChanged(
+      assignments.map((assignment, at) => ({
+        canvasId: at + 1,
+        slot: at,
+        ssrc: this.videoSlots[at]?.rtpParameters.encodings?.[0]?.ssrc,
+        csrc: 0,
+        participantId: '',
+        active: true,
+        ...assignment,
+      })),
+    );
+  }
+  videoSlotChanges(...changes: Partial<VideoSlotChange>[]): void {
+    this.events.videoSlotsChanged(
+      changes.map((change) => ({
+        slot: 0,
+        csrc: 0,
+        epoch: 1,
+        rtpTimestamp: 0,
+        captureTimeMs: 0,
+        ...change,
+      })),
+    );
   }
   slots(...changes: Partial<SlotChange>[]): void {
     this.events.slotsChanged(

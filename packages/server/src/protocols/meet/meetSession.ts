@@ -110,6 +110,9 @@ export class MeetSession implements ProtocolMachine {
       case 'end':
         this.#end(input.reason);
         break;
+      case 'videoSlots':
+      case 'assignments':
+      case 'layoutAnswer':
       case 'self':
       case 'timeout':
         break;
@@ -195,7 +198,7 @@ export class MeetSession implements ProtocolMachine {
     if (!this.#entriesTold || entered.size === 0) return;
     const resources = this.port
       .snapshot()
-      .entries.filter(({ audioCsrc }) => entered.has(audioCsrc))
+      .entries.filter(({ audioCsrc }) => audioCsrc !== undefined && entered.has(audioCsrc))
       .map(mediaEntryResource);
     if (resources.length > 0) this.#send(MEDIA_ENTRIES, { resources });
   }

@@ -28,12 +28,12 @@ export function mediaEntryResource(entry: MediaEntryView): object {
       participantId: entry.owner,
       participantKey: key,
       sessionName: `${key}/participantSessions/s${entry.id}`,
-      audioCsrc: entry.audioCsrc,
+      ...(entry.audioCsrc === undefined ? {} : { audioCsrc: entry.audioCsrc }),
       videoCsrcs: [entry.videoCsrc],
       presenter: false,
       screenshare: entry.screenshare,
       audioMuted: entry.audioMuted,
-      videoMuted: true,
+      videoMuted: entry.videoMuted,
     },
   };
 }

@@ -109,6 +109,10 @@ export class TertuliaChannel implements ProtocolMachine {
       case 'slots':
         this.#slotsChanged(input.changes, nowMs);
         break;
+      case 'videoSlots':
+      case 'assignments':
+      case 'layoutAnswer':
+        break;
       case 'self':
         if (this.#open) this.#tellSelf(nowMs);
         break;
@@ -232,7 +236,7 @@ export class TertuliaChannel implements ProtocolMachine {
         if (!isSourceName(source) || typeof muted !== 'boolean')
           return status(
             STATUS.invalidArgument,
-            'setMuted needs a source (microphone or screenSound) and muted (true or false).',
+            'setMuted needs a source (microphone, screenSound, camera or screen) and muted (true or false).',
           );
         return toStatus(this.port.setMuted(source, muted));
       }
@@ -262,11 +266,12 @@ export class TertuliaChannel implements ProtocolMachine {
 const REQUESTS = ['setMuted', 'rename', 'sendMessage', 'leave'];
 const isKnown = (name: string | undefined): name is string => name !== undefined && REQUESTS.includes(name);
 const isSourceName = (value: unknown): value is SourceName =>
-  value === 'microphone' || value === 'screenSound';
+  value === 'microphone' || value === 'screenSound' || value === 'camera' || value === 'screen';
 const toStatus = (result: CommandResult): Status =>
   result.ok ? okStatus : status(result.code, result.message);
 
 function mediaEntry(entry: MediaEntryView): object {
-  const { id, participantId, source, audioCsrc, audioMuted, screenshare } = entry;
-  return { id, mediaEntry: { participantId, source, audioCsrc, audioMuted, screenshare } };
+  const { id, participantId, screenshare, audioCsrc, videoCsrc, audioMuted, videoMuted } = entry;
+  const sound = audioCsrc === undefined ? {} : { audioCsrc };
+  return { id, mediaEntry: { participantId, screenshare, ...sound, videoCsrc, audioMuted, videoMuted } };
 }
