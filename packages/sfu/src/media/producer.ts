@@ -47,6 +47,17 @@ export interface PacketSink {
   producerClosed(nowMicros: number): void;
 }
 
+/** Who is told what becomes of a producer, not of its packets. */
+export interface ProducerFollower {
+  producerPaused(producer: Producer, nowMicros: number): void;
+  /** Streams of it began, ended, or got better or worse. */
+  producerScoreChanged(producer: Producer, nowMicros: number): void;
+  /** Now and then: layers of one SSRC come and go without a word. */
+  look(nowMicros: number): void;
+  /** Its streams still are what they were. */
+  producerClosed(producer: Producer, nowMicros: number): void;
+}
+
 export interface ProducerSettings {
   readonly id: string;
   readonly kind: MediaKind;
@@ -69,6 +80,7 @@ export class Producer {
   readonly consumers = new Set<Consumer>();
   readonly encodings: readonly Encoding[];
   readonly sinks = new Set<PacketSink>();
+  readonly followers = new Set<ProducerFollower>();
   readonly tracing = new Tracing<ProducerTraceEventType>();
   paused: boolean;
   /** How requests for key frames are worded; undefined: there is no way to ask. */
@@ -262,6 +274,7 @@ export class Producer {
       if (stream.score.handleTotals(totals)) changed = true;
     }
     if (changed) this.#tellScores(nowMicros);
+    for (const follower of this.followers) follower.look(nowMicros);
   }
 
   setPaused(paused: boolean, nowMicros: number): void {
@@ -269,6 +282,7 @@ export class Producer {
     this.paused = paused;
     // What comes after the pause is not what its numbers say was lost.
     if (!paused) for (const { source } of this.encodings) source.startAnew();
+    for (const follower of [...this.followers]) follower.producerPaused(this, nowMicros);
     for (const consumer of this.consumers) consumer.producerPaused(nowMicros);
     for (const sink of this.sinks) sink.setPaused(paused, nowMicros);
   }
@@ -283,6 +297,8 @@ export class Producer {
   close(nowMicros: number): void {
     for (const sink of [...this.sinks]) sink.producerClosed(nowMicros);
     this.sinks.clear();
+    for (const follower of [...this.followers]) follower.producerClosed(this, nowMicros);
+    this.followers.clear();
     for (const { source } of this.encodings) source.close();
   }
 
@@ -382,7 +398,8 @@ export class Producer {
 
   #tellScores(nowMicros: number): void {
     this.#context.emit({ event: 'producer.score', producerId: this.id, score: this.scores });
-    for (const consumer of this.consumers) consumer.producerScoreChanged(nowMicros);
+    for (const follower of [...this.followers]) follower.producerScoreChanged(this, nowMicros);
+    for (const consumer of this.consumers) consumer.producerScoreChanged();
   }
 }
 

@@ -354,7 +354,6 @@ export class RtpSession implements Reporter {
       this.#context.port.sendReport(this.#peer, now.seconds, now.fraction, line);
     }
     for (const producer of this.producers.values()) producer.look(nowMicros);
-    for (const consumer of this.consumers.values()) consumer.look(nowMicros);
     this.#scheduleReport(nowMicros);
   }
 

@@ -85,7 +85,7 @@ function layerKey(source: SourceStream, at: number): object {
 export function consumerStat(context: MediaContext, consumer: Consumer, nowMicros: number): ConsumerStat[] {
   return consumer.streams.map((each) => {
     const { outgoing: stream } = each;
-    const { packets, octets } = consumer.counters(each);
+    const { packets, octets } = each.counters;
     return {
       type: 'outbound-rtp',
       timestamp: Math.round(unixMs(context, nowMicros)),

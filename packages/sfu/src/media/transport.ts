@@ -232,7 +232,7 @@ export abstract class Transport {
     const sum = { rtp: 0, rtx: 0 };
     for (const consumer of this.rtp.consumers.values()) {
       for (const stream of consumer.streams) {
-        const { octets, rtxOctets } = consumer.counters(stream);
+        const { octets, rtxOctets } = stream.counters;
         sum.rtp += octets;
         sum.rtx += rtxOctets;
       }

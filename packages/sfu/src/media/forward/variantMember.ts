@@ -50,14 +50,14 @@ export type OnPacket = (
 export interface MemberOptions {
   /** The first outgoing timestamp is the source's own: pipes. */
   readonly keepTimestamps?: boolean;
-  /** After it has begun to follow another variant. */
-  readonly onEntered: (variant: VariantList) => void;
 }
 
 export class VariantMember {
   readonly #port: ForwardPort;
   readonly #rng: () => number;
   readonly #options: MemberOptions;
+  /** After it has begun to follow another variant. */
+  onEntered: ((variant: VariantList) => void) | undefined;
   #onPacket: OnPacket | undefined;
   #variant: VariantList | undefined;
   #awaited: VariantList | undefined;
@@ -84,7 +84,7 @@ export class VariantMember {
     rng: () => number,
     /** undefined: nothing goes through the engine, `onPacket` gets it. */
     readonly entry: number | undefined,
-    options: MemberOptions,
+    options: MemberOptions = {},
   ) {
     this.#port = port;
     this.#rng = rng;
@@ -133,17 +133,28 @@ export class VariantMember {
   /** From the next packet on at which that is possible; the variant before goes on until then. */
   follow(variant: VariantList, entrance: Entrance): void {
     if (this.#variant === variant) {
-      this.#stopWaiting();
+      this.stopWaiting();
       return;
     }
-    if (this.#awaited !== variant) this.#stopWaiting();
+    if (this.#awaited !== variant) this.stopWaiting();
     this.#awaited = variant;
     variant.wait(this, entrance);
   }
 
+  /** Of what was followed last, the variant before goes on. */
+  stopWaiting(): void {
+    this.#awaited?.stopWaiting(this);
+    this.#awaited = undefined;
+  }
+
   /** Nothing more comes until the next `follow`. */
   leave(): void {
-    this.#stopWaiting();
+    this.stopWaiting();
+    this.leaveOld();
+  }
+
+  /** Of the variant whose packets it gets nothing more comes; it may still wait for another. */
+  leaveOld(): void {
     const variant = this.#variant;
     if (!variant) return;
     this.#endStay(variant);
@@ -200,7 +211,7 @@ export class VariantMember {
       });
     }
     variant.add(this);
-    this.#options.onEntered(variant);
+    this.onEntered?.(variant);
   }
 
   /**
@@ -242,11 +253,6 @@ export class VariantMember {
   timestampAt(captureMicros: number): number | undefined {
     const onLine = this.#source?.timestampAt(captureMicros);
     return onLine === undefined ? undefined : (onLine + this.#deltaTimestamp) >>> 0;
-  }
-
-  #stopWaiting(): void {
-    this.#awaited?.stopWaiting(this);
-    this.#awaited = undefined;
   }
 
   #outgoingNumber(before: VariantList | undefined, source: SourceStream): number {
