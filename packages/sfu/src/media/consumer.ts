@@ -19,6 +19,7 @@ import { ALL_LAYERS } from './forward/layers.js';
 import { PlayoutDelay } from './forward/playoutDelay.js';
 import type { Hop } from './forward/playoutDelay.js';
 import { VariantMember } from './forward/variantMember.js';
+import type { BandwidthTaker } from './outgoingBandwidth.js';
 import { OutgoingStream } from './outgoing.js';
 import type { OutgoingOwner, SenderReportNumbers } from './outgoing.js';
 import { CarriedKind } from './packet.js';
@@ -50,7 +51,7 @@ const MOST_PLAYOUT_DELAY_MS = 40_950;
 /** A report's loss becomes part of the score by this name. */
 const FULL_SCORE = 10;
 
-export class Consumer implements OutgoingOwner {
+export class Consumer implements OutgoingOwner, BandwidthTaker {
   readonly id: string;
   readonly producer: Producer;
   readonly transport: Transport;
@@ -187,6 +188,10 @@ export class Consumer implements OutgoingOwner {
   fixedBitrate(nowMicros: number): number {
     if (this.#follower) return this.#follower.fixedBitrate(nowMicros);
     return this.#active ? wholeBitrate(this.producer, nowMicros) : 0;
+  }
+
+  get probeEntry(): number | undefined {
+    return this.streams[0]!.member.entry;
   }
 
   /** Index into `bitrateRequest().bitrates`; undefined: not limited so far. */

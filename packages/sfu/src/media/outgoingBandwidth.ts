@@ -1,6 +1,6 @@
 /**
  * What one receiver's way holds, and who gets how much of it: feedback into the estimate, the estimate into the pacer, into
- * probes and into layers of the transport's consumers by their priority. Where nothing was agreed on, nothing is limited.
+ * probes and into layers of what the transport sends, by priority. Where nothing was agreed on, nothing is limited.
  * Elsewhere: estimate, allocation → congestion/ · layers → consumer.ts · pacing, probes, send history → engine
  */
 import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
@@ -10,7 +10,6 @@ import { allocateBitrate } from './congestion/bitrateAllocator.js';
 import type { AllocationRequest } from './congestion/bitrateAllocator.js';
 import type { TransportFeedback } from './congestion/feedback.js';
 import { SEND_SIDE, SendSideEstimator } from './congestion/sendSideEstimator.js';
-import type { Consumer } from './consumer.js';
 import { LossMeter } from './receive/lossMeter.js';
 
 export const OUTGOING_BANDWIDTH = {
@@ -29,10 +28,26 @@ export const OUTGOING_BANDWIDTH = {
   holdMicros: 1_000_000,
 } as const;
 
+/** Whatever shares the way: a consumer of video, or a video slot. */
+export interface BandwidthTaker {
+  readonly id: string;
+  /** It can be sent less. */
+  readonly isLayered: boolean;
+  /** Entry of the engine that probes may repeat; undefined: none. */
+  readonly probeEntry: number | undefined;
+  /** What it wants; undefined: it takes `fixedBitrate`, whatever there is. */
+  bitrateRequest(nowMicros: number): AllocationRequest | undefined;
+  /** bit/s of a stream that cannot be made smaller. */
+  fixedBitrate(nowMicros: number): number;
+  /** Index into the request's bitrates, -1: nothing; undefined: not limited so far. */
+  readonly allowedChoice: number | undefined;
+  setAllowedChoice(choice: number, nowMicros: number): void;
+}
+
 export interface BandwidthPort {
   setPacing(bitsPerSecond: number): void;
   /** @returns false when there is nothing to probe with */
-  probe(consumer: Consumer, probe: { clusterId: number; bitsPerSecond: number; bytes: number }): boolean;
+  probe(entry: number, probe: { clusterId: number; bitsPerSecond: number; bytes: number }): boolean;
 }
 
 export interface BandwidthEvent {
@@ -46,7 +61,8 @@ type Kind = 'transport-cc' | 'remb';
 
 export class OutgoingBandwidth {
   readonly #port: BandwidthPort;
-  readonly #consumers: ReadonlyMap<string, Consumer>;
+  /** Of equal priority, the first is served first and goes dark last. */
+  #takers: readonly BandwidthTaker[] = [];
   /** bit/s; before the first consumer. */
   startBitrate: number | undefined;
   #estimator: SendSideEstimator | undefined;
@@ -67,9 +83,8 @@ export class OutgoingBandwidth {
   onAllocated: ((event: BandwidthEvent) => void) | undefined;
   onProbe: ((probe: { clusterId: number; bitsPerSecond: number; bytes: number }) => void) | undefined;
 
-  constructor(port: BandwidthPort, consumers: ReadonlyMap<string, Consumer>) {
+  constructor(port: BandwidthPort) {
     this.#port = port;
-    this.#consumers = consumers;
   }
 
   get kind(): Kind | undefined {
@@ -102,7 +117,23 @@ export class OutgoingBandwidth {
     return this.#estimator && { ...this.#estimator.state(), kind: this.#kind };
   }
 
-  /** A consumer's parameters: the first video section that agrees on feedback begins the estimate. */
+  // ---- who shares it ----
+
+  addTaker(taker: BandwidthTaker): void {
+    if (!this.#takers.includes(taker)) this.#takers = [...this.#takers, taker];
+  }
+
+  removeTaker(taker: BandwidthTaker): void {
+    this.#takers = this.#takers.filter((other) => other !== taker);
+  }
+
+  /** These first, as they stand; the others as before. */
+  setTakerOrder(first: readonly BandwidthTaker[]): void {
+    const known = first.filter((taker) => this.#takers.includes(taker));
+    this.#takers = [...known, ...this.#takers.filter((taker) => !known.includes(taker))];
+  }
+
+  /** A consumer's or slot's parameters: the first video section that agrees on feedback begins the estimate. */
   negotiate(rtpParameters: RtpParameters, nowMicros: number): void {
     const { headerExtensions = [] } = rtpParameters;
     const has = (uri: string): boolean => headerExtensions.some((each) => each.uri === uri);
@@ -177,17 +208,16 @@ export class OutgoingBandwidth {
     const estimator = this.#estimator;
     if (!estimator) return;
     const available = Math.floor(estimator.targetBitrate);
-    const layered: { consumer: Consumer; request: AllocationRequest }[] = [];
+    const layered: { taker: BandwidthTaker; request: AllocationRequest }[] = [];
     let fixed = 0;
     this.#layered = false;
-    for (const consumer of this.#consumers.values()) {
-      if (consumer.kind !== 'video') continue;
-      if (consumer.isLayered) this.#layered = true;
-      const request = consumer.bitrateRequest(nowMicros);
+    for (const taker of this.#takers) {
+      const request = taker.bitrateRequest(nowMicros);
+      if (request || taker.isLayered) this.#layered = true;
       if (request) {
         // Nothing measured yet: nothing to decide.
-        if (request.bitrates.some((bitrate) => bitrate > 0)) layered.push({ consumer, request });
-      } else fixed += consumer.fixedBitrate(nowMicros);
+        if (request.bitrates.some((bitrate) => bitrate > 0)) layered.push({ taker, request });
+      } else fixed += taker.fixedBitrate(nowMicros);
     }
     const left = Math.max(0, available - fixed);
     const requests = layered.map(({ request }) => request);
@@ -196,15 +226,15 @@ export class OutgoingBandwidth {
     // Up only with room to spare, and not right after it went down.
     const calm = nowMicros - this.#takenMicros >= OUTGOING_BANDWIDTH.calmMicros;
     const spare = allocateBitrate(requests, left / OUTGOING_BANDWIDTH.headroom);
-    for (const { consumer, request } of layered) {
+    for (const { taker, request } of layered) {
       const most = choices.get(request.id) ?? -1;
       const safe = spare.choices.get(request.id) ?? -1;
-      const now = consumer.allowedChoice;
+      const now = taker.allowedChoice;
       // Unlimited so far: what fits, fits.
       const before = now === undefined ? most : now;
       const choice = most <= before ? most : calm ? Math.max(before, safe) : before;
       if (now !== undefined && choice < now && choice < request.wanted) this.#takenMicros = nowMicros;
-      consumer.setAllowedChoice(choice, nowMicros);
+      taker.setAllowedChoice(choice, nowMicros);
     }
     this.#allocatedMicros = nowMicros;
     this.#allocatedBitrate = available;
@@ -230,8 +260,8 @@ export class OutgoingBandwidth {
     if (fell || elapsed >= OUTGOING_BANDWIDTH.allocateMicros) this.allocate(nowMicros);
     else this.#due = true;
     for (const probe of estimator.takeProbes()) {
-      for (const consumer of this.#consumers.values()) {
-        if (consumer.kind !== 'video' || !this.#port.probe(consumer, probe)) continue;
+      for (const { probeEntry } of this.#takers) {
+        if (probeEntry === undefined || !this.#port.probe(probeEntry, probe)) continue;
         this.probesSent++;
         this.onProbe?.(probe);
         break;

@@ -120,16 +120,10 @@ export class RtpSession implements Reporter {
     this.#onDeadline = onDeadline;
     this.#schedule = ReportSchedule.of(context.timers);
     this.drops = new DropCounters(context.drops);
-    this.outgoing = new OutgoingBandwidth(
-      {
-        setPacing: (bitsPerSecond) => context.port.setPacing(peer, bitsPerSecond),
-        probe: ({ streams }, probe) => {
-          const { entry } = streams[0]!.member;
-          return entry !== undefined && context.port.probe(peer, entry, probe);
-        },
-      },
-      this.consumers,
-    );
+    this.outgoing = new OutgoingBandwidth({
+      setPacing: (bitsPerSecond) => context.port.setPacing(peer, bitsPerSecond),
+      probe: (entry, probe) => context.port.probe(peer, entry, probe),
+    });
     this.#ownSsrc = context.newSsrc();
     this.#ownCname = cnameChunk(this.#ownSsrc, context.secretText(16));
     this.#ownDescription = sourceDescription([this.#ownCname]);
@@ -184,6 +178,7 @@ export class RtpSession implements Reporter {
     for (const { outgoing } of consumer.streams) this.addOutgoing(outgoing, cname);
     if (consumer.kind === 'video') {
       const nowMicros = this.#context.engine.now();
+      this.outgoing.addTaker(consumer);
       this.outgoing.negotiate(consumer.rtpParameters, nowMicros);
       this.reallocate(nowMicros);
     }
@@ -193,7 +188,9 @@ export class RtpSession implements Reporter {
   removeConsumer(consumer: Consumer): void {
     if (!this.consumers.delete(consumer.id)) return;
     for (const { outgoing } of consumer.streams) this.removeOutgoing(outgoing);
-    if (consumer.kind === 'video') this.reallocate(this.#context.engine.now());
+    if (consumer.kind !== 'video') return;
+    this.outgoing.removeTaker(consumer);
+    this.reallocate(this.#context.engine.now());
   }
 
   /** @param id of the transport, which is not known here otherwise */
@@ -220,7 +217,7 @@ export class RtpSession implements Reporter {
       : undefined;
   }
 
-  /** Consumers want something else of the transport's bandwidth. */
+  /** Consumers or slots want something else of the transport's bandwidth. */
   reallocate(nowMicros: number): void {
     this.outgoing.allocate(nowMicros);
     this.#bandwidthDeadline();
