@@ -18,6 +18,8 @@ export const LIMITS = {
   /** Requests on one channel: burst and lasting rate. A person clicks at most some per second. */
   channelRequestBurst: 60,
   channelRequestsPerSecond: 20,
+  /** A request over the rate is read for its id only when it is this short. A layout of 16 canvases has 1,500. */
+  throttledRequestCharacters: 2_048,
   /** Request ids remembered per channel to refuse repeats. Older ones are forgotten. */
   rememberedRequestIds: 1_000,
   /** Resources in one message of a snapshot: about 250 bytes each, far below the 256 KiB of a message. */

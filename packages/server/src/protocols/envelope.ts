@@ -48,7 +48,8 @@ export class RequestReader {
   #filledAtMs: number | undefined;
 
   read(data: string | Uint8Array, nowMs: number): RequestResult {
-    if (!this.#take(nowMs)) return refuse('rate', undefined, STATUS.resourceExhausted, 'Too many requests.');
+    if (!this.#take(nowMs))
+      return refuse('rate', this.#idOf(data), STATUS.resourceExhausted, 'Too many requests.');
     if (typeof data !== 'string')
       return refuse('binary', undefined, STATUS.invalidArgument, 'Messages are text.');
     const parsed = parseJson(data, LIMITS.channelMessageBytes);
@@ -76,6 +77,17 @@ export class RequestReader {
       ok: true,
       request: { requestId, name, payload: name === undefined ? undefined : request[name] },
     };
+  }
+
+  /** Whose request is refused unread. Only small ones are looked at: reading costs, and it is the cost that is limited. */
+  #idOf(data: string | Uint8Array): number | undefined {
+    if (typeof data !== 'string' || data.length > LIMITS.throttledRequestCharacters) return undefined;
+    const parsed = parseJson(data, LIMITS.throttledRequestCharacters);
+    const requestId = parsed.ok ? member(member(parsed.value, 'request'), 'requestId') : undefined;
+    const isFresh = typeof requestId === 'number' && Number.isSafeInteger(requestId) && requestId !== 0;
+    if (!isFresh || this.#seen.has(requestId)) return undefined;
+    this.#remember(requestId);
+    return requestId;
   }
 
   #take(nowMs: number): boolean {

@@ -237,7 +237,10 @@ export class Conference {
     participant: Participant | undefined,
   ): ProtocolMachine {
     if (kind === 'meet' || !participant)
-      return new MeetSession({ snapshot: () => room.snapshot() }, { videoSlots: videoSlotsOf(plan) });
+      return new MeetSession(
+        { snapshot: () => room.snapshot() },
+        { videoSlots: videoSlotsOf(plan), extensions: this.parts.config.meet.extensions },
+      );
     return new TertuliaChannel(
       {
         snapshot: () => room.snapshot(),

@@ -6,7 +6,14 @@
  * Pure, see ../machine.ts. Elsewhere: shapes → resources.ts, mediaStats.ts · the envelope → ../envelope.ts
  */
 import { LIMITS } from '../../limits.js';
-import type { EndReason, MediaEntryView, ParticipantView, RoomNews, SlotChange } from '../../rooms/news.js';
+import type {
+  EndReason,
+  MediaEntryView,
+  ParticipantView,
+  RoomNews,
+  RoomSnapshot,
+  SlotChange,
+} from '../../rooms/news.js';
 import {
   batches,
   encode,
@@ -36,10 +43,13 @@ import {
 } from './labels.js';
 import { answerUpload, configurationResource } from './mediaStats.js';
 import { mediaEntryResource, participantResource } from './resources.js';
+import { VideoAssignment, type Output } from './videoAssignment.js';
 
 export interface MeetOptions {
   /** Video sections of the answer. Without any, an assignment cannot be made. */
   readonly videoSlots: number;
+  /** Beyond what Google's endpoint does. */
+  readonly extensions: boolean;
 }
 
 const DISCONNECT_REASON: Record<EndReason, string> = {
@@ -58,6 +68,7 @@ export class MeetSession implements ProtocolMachine {
   readonly #tally = new Tally();
   /** What each slot carries, to tell an entry into a slot from a moved loudest mark. */
   readonly #slotCsrcs = new Map<number, number>();
+  readonly #video: VideoAssignment;
   /** The client knows who is here, and may be told of their media. */
   #participantsTold = false;
   #entriesTold = false;
@@ -67,8 +78,10 @@ export class MeetSession implements ProtocolMachine {
 
   constructor(
     private readonly port: Pick<SessionPort, 'snapshot'>,
-    private readonly options: MeetOptions,
-  ) {}
+    options: MeetOptions,
+  ) {
+    this.#video = new VideoAssignment({ ...options, snapshot: () => port.snapshot() });
+  }
 
   get ended(): boolean {
     return this.#ended;
@@ -110,9 +123,13 @@ export class MeetSession implements ProtocolMachine {
       case 'end':
         this.#end(input.reason);
         break;
-      case 'videoSlots':
       case 'assignments':
+        this.#tellVideo(this.#video.assigned(input.assignments, this.#room));
+        break;
       case 'layoutAnswer':
+        this.#tellVideo(this.#video.answered(input.requestId, input.result, this.#room));
+        break;
+      case 'videoSlots':
       case 'self':
       case 'timeout':
         break;
@@ -166,10 +183,12 @@ export class MeetSession implements ProtocolMachine {
         break;
       case 'entry':
         this.#tellEntry(news.entry);
+        this.#tellVideo(this.#video.changes(this.port.snapshot()));
         break;
       case 'entryGone':
         if (this.#entriesTold)
           this.#send(MEDIA_ENTRIES, { deletedResources: [{ id: news.id, mediaEntry: true }] });
+        this.#tellVideo(this.#video.changes(this.port.snapshot()));
         break;
       case 'participantGone':
         if (this.#participantsTold)
@@ -186,6 +205,18 @@ export class MeetSession implements ProtocolMachine {
    */
   #tellParticipant(participant: ParticipantView): void {
     if (this.#participantsTold) this.#send(PARTICIPANTS, { resources: [participantResource(participant)] });
+  }
+
+  readonly #room = (): RoomSnapshot => this.port.snapshot();
+
+  #tellVideo(outputs: readonly Output[]): void {
+    for (const output of outputs) {
+      if (output.t === 'ask') this.#outputs.push(output.output);
+      else {
+        if (output.code !== STATUS.ok) this.#tally.add(`status-${output.code}`);
+        this.#send(VIDEO_ASSIGNMENT, output.message);
+      }
+    }
   }
 
   /** One reference client looks for a CSRC in its tracks only when the entry is sent: so it is, on each entry into a slot. */
@@ -235,6 +266,7 @@ export class MeetSession implements ProtocolMachine {
       this.#outputs.push({ t: 'left' });
       return;
     }
+    if (label === VIDEO_ASSIGNMENT) return this.#tellVideo(this.#video.request(request, this.#joined));
     const { answer, name } = this.#answer(label, request);
     if (answer.code !== STATUS.ok) this.#tally.add(`status-${answer.code}`);
     this.#send(label, { response: respond(request.requestId, answer, name) });
@@ -244,8 +276,6 @@ export class MeetSession implements ProtocolMachine {
     switch (label) {
       case MEDIA_STATS:
         return { answer: answerUpload(request), name: 'uploadMediaStats' };
-      case VIDEO_ASSIGNMENT:
-        return { answer: this.#answerAssignment(request), name: 'setAssignment' };
       case SESSION_CONTROL:
         return request.name === undefined
           ? { answer: status(STATUS.invalidArgument, 'The request has no payload.') }
@@ -253,13 +283,6 @@ export class MeetSession implements ProtocolMachine {
       default:
         return { answer: status(STATUS.unimplemented, 'This channel takes no requests.') };
     }
-  }
-
-  #answerAssignment({ name }: Request): Status {
-    if (name !== 'setAssignment') return status(STATUS.invalidArgument, 'The request needs setAssignment.');
-    if (this.options.videoSlots === 0)
-      return status(STATUS.failedPrecondition, 'The session has no video sections.');
-    return status(STATUS.unimplemented, 'This server does not forward video yet.');
   }
 }
 
