@@ -98,7 +98,7 @@ export class Consumer implements OutgoingOwner, BandwidthTaker {
       });
       const { preferredLayers } = settings;
       const preferred = preferredLayers ? layersOf(preferredLayers) : BEST_LAYERS;
-      this.#follower.assign(producer, nowMicros, { preferred });
+      this.#follower.assign(producer, [], nowMicros, preferred);
     }
     this.#score = this.score;
     producer.consumers.add(this);

@@ -3,8 +3,9 @@
  * Knows no engine call. Elsewhere: words of an entry → engine entries.ts
  */
 import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
-import type { MediaKind, RtpParameters } from '@tertulia/wire';
+import type { MediaKind, RtpCodecParameters, RtpParameters } from '@tertulia/wire';
 import { consumerCodecs, mediaCodecs, rtxPayloadType } from './codecs.js';
+import type { EntryCodecs } from './forward/variantMember.js';
 import type { RtpMapping } from '../types.js';
 import type { CarriedKind, EntryConstants } from './packet.js';
 import { carriedKind } from './packetReader.js';
@@ -21,11 +22,10 @@ export function consumerEntryConstants(
   position: number,
 ): EntryConstants {
   const { ssrc = 0, rtx } = rtpParameters.encodings?.[position] ?? {};
-  const codecs = consumerCodecs(producer.rtpParameters, rtpParameters, producer.rtpMapping);
-  const rtxPayloadTypes = codecs.map((codec) => codec && rtxPayloadType(rtpParameters, codec.payloadType));
+  const { payloadTypes, rtxPayloadTypes } = slotCodecs(producer, rtpParameters);
   return {
     ...entryConstants(peer, ssrc, rtpParameters),
-    payloadTypes: codecs.map((codec) => codec?.payloadType),
+    payloadTypes,
     paced: producer.kind === 'video',
     patchDeltas: [0, 0, 0, 0],
     ...(rtx === undefined ? {} : { rtxSsrc: rtx.ssrc, rtxPayloadTypes }),
@@ -62,3 +62,32 @@ export function entryConstants(peer: number, ssrc: number, rtpParameters: RtpPar
     enabled: true,
   };
 }
+
+/** Of a virtual video stream. Its payload types change with the source. */
+export function slotEntryConstants(peer: number, rtpParameters: RtpParameters): EntryConstants {
+  const { ssrc = 0, rtx } = rtpParameters.encodings?.[0] ?? {};
+  const rtxPayloadTypes = rtxTypes(mediaCodecs(rtpParameters), rtpParameters);
+  return {
+    ...entryConstants(peer, ssrc, rtpParameters),
+    paced: true,
+    patchDeltas: [0, 0, 0, 0],
+    ...(rtx === undefined ? {} : { rtxSsrc: rtx.ssrc, rtxPayloadTypes }),
+  };
+}
+
+/** What a producer's codecs are called in an outgoing stream, by its codec numbers. */
+export function slotCodecs(
+  producer: { readonly rtpParameters: RtpParameters; readonly rtpMapping: RtpMapping | undefined },
+  rtpParameters: RtpParameters,
+): Required<EntryCodecs> {
+  const codecs = consumerCodecs(producer.rtpParameters, rtpParameters, producer.rtpMapping);
+  return {
+    payloadTypes: codecs.map((codec) => codec?.payloadType),
+    rtxPayloadTypes: rtxTypes(codecs, rtpParameters),
+  };
+}
+
+const rtxTypes = (
+  codecs: readonly (RtpCodecParameters | undefined)[],
+  rtpParameters: RtpParameters,
+): (number | undefined)[] => codecs.map((codec) => codec && rtxPayloadType(rtpParameters, codec.payloadType));

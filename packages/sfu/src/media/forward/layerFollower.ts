@@ -62,6 +62,8 @@ export class LayerFollower implements ProducerFollower {
   readonly member: VariantMember;
   readonly #options: LayerFollowerOptions;
   #producer: Producer | undefined;
+  /** Which every packet of it bears: of virtual streams. */
+  #csrcs: readonly number[] = [];
   #counts: Layers = { spatial: 1, temporal: 1 };
   /** Whose packets go out. */
   #shown: Producer | undefined;
@@ -140,12 +142,17 @@ export class LayerFollower implements ProducerFollower {
    */
   assign(
     producer: Producer | undefined,
+    csrcs: readonly number[],
     nowMicros: number,
-    { preferred = this.#preferred }: { preferred?: Layers } = {},
+    preferred = this.#preferred,
   ): void {
     this.#preferred = preferred;
-    if (producer === this.#producer) return;
+    const sameCsrcs = csrcs.join() === this.#csrcs.join();
+    if (producer === this.#producer && (sameCsrcs || !producer)) return;
+    // The same source under another name: nothing of it may go out under the old one any more.
+    if (producer && producer === this.#shown && !sameCsrcs) this.#leaveOld();
     this.#producer = producer;
+    this.#csrcs = csrcs;
     this.#allowed = undefined;
     this.#target = undefined;
     this.#counts = producer ? producerLayers(producer) : { spatial: 1, temporal: 1 };
@@ -156,8 +163,13 @@ export class LayerFollower implements ProducerFollower {
     this.#listen();
   }
 
-  follow(producer: Producer | undefined, nowMicros: number, options: { preferred?: Layers } = {}): void {
-    this.assign(producer, nowMicros, options);
+  follow(
+    producer: Producer | undefined,
+    csrcs: readonly number[],
+    nowMicros: number,
+    preferred = this.#preferred,
+  ): void {
+    this.assign(producer, csrcs, nowMicros, preferred);
     this.select(nowMicros);
   }
 
@@ -255,7 +267,7 @@ export class LayerFollower implements ProducerFollower {
 
   producerClosed(producer: Producer, nowMicros: number): void {
     if (producer === this.#shown) this.#leaveOld();
-    if (producer === this.#producer) this.assign(undefined, nowMicros);
+    if (producer === this.#producer) this.assign(undefined, [], nowMicros);
   }
 
   // ---- time ----
@@ -311,7 +323,7 @@ export class LayerFollower implements ProducerFollower {
     const { member } = this;
     const encoding = producer.encodings[0]!;
     const { source } = encoding;
-    const variant = source.variant(ALL_LAYERS, this.#options.ignoresDtx ? 0 : ALL_LAYERS);
+    const variant = source.variant(ALL_LAYERS, this.#options.ignoresDtx ? 0 : ALL_LAYERS, this.#csrcs);
     if (member.variant === variant || member.awaited === variant) return;
     if (!source.hasKeyFrames) {
       member.follow(variant, 'any');
@@ -350,7 +362,7 @@ export class LayerFollower implements ProducerFollower {
     const { source } = encoding;
     const spatialLimit = isSimulcast || this.spatialLayers === 1 ? ALL_LAYERS : spatial;
     const variantOf = (limit: number): VariantList =>
-      source.variant(spatialLimit, this.temporalLayers === 1 ? ALL_LAYERS : limit);
+      source.variant(spatialLimit, this.temporalLayers === 1 ? ALL_LAYERS : limit, this.#csrcs);
     const { variant } = member;
     if (variant?.source === source && variant.spatial === spatialLimit) {
       const now = Math.min(variant.temporal, this.temporalLayers - 1);

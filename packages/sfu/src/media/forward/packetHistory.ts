@@ -49,6 +49,8 @@ export class PacketHistory {
   readonly #limits: HistoryLimits;
   readonly #kept = new Map<number, KeptPacket>();
   #keepers = 0;
+  /** Nobody keeps it any more, but somebody may ask until then. */
+  #lingerMicros: number | undefined;
 
   constructor(port: ForwardPort, limits: HistoryLimits) {
     this.#port = port;
@@ -59,17 +61,25 @@ export class PacketHistory {
     return this.#kept.size;
   }
 
-  /** Somebody may ask. */
-  get kept(): boolean {
-    return this.#keepers > 0;
+  /** Somebody may ask. Lets everything go when that is over. */
+  keepsAt(nowMicros: number): boolean {
+    if (this.#keepers > 0) return true;
+    if (this.#lingerMicros === undefined) return false;
+    if (nowMicros < this.#lingerMicros) return true;
+    this.clear();
+    return false;
   }
 
   addKeeper(): void {
     this.#keepers++;
   }
 
-  removeKeeper(): void {
-    if (--this.#keepers === 0) this.clear();
+  /** @param lingerMicros until then it may still ask for what it was sent */
+  removeKeeper(lingerMicros?: number): void {
+    this.#keepers--;
+    if (lingerMicros !== undefined)
+      this.#lingerMicros = Math.max(this.#lingerMicros ?? -Infinity, lingerMicros);
+    if (this.#keepers === 0 && this.#lingerMicros === undefined) this.clear();
   }
 
   keep(
@@ -108,5 +118,6 @@ export class PacketHistory {
   clear(): void {
     for (const { packet } of this.#kept.values()) this.#port.release(packet);
     this.#kept.clear();
+    this.#lingerMicros = undefined;
   }
 }

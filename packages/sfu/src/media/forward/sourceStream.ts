@@ -14,10 +14,13 @@ import type { PayloadReader } from './payloadReaders.js';
 import { LayerRates } from './layerRates.js';
 import { LAYERS_MAX } from './layers.js';
 import type { SpatialLayering } from './layers.js';
+import { ServerLine } from './serverLine.js';
 import { VariantList } from './variantList.js';
 
 /** How long a variant that nobody follows any more is numbered: a lost packet comes again within a few round trips. */
 const IDLE_MICROS = 1_000_000;
+
+const NO_CSRCS: readonly number[] = [];
 
 export interface SourceStreamOptions {
   readonly port: ForwardPort;
@@ -65,7 +68,9 @@ export class SourceStream {
   readonly layering: SpatialLayering;
   readonly port: ForwardPort;
   readonly #options: SourceStreamOptions;
-  readonly #variants = new Map<number, VariantList>();
+  readonly #variants = new Map<string, VariantList>();
+  /** Its timestamps on the line of virtual streams; of video only. */
+  readonly line = new ServerLine();
   #active: readonly VariantList[] = [];
   #clock: StreamClock;
   #ticks = 0;
@@ -81,6 +86,8 @@ export class SourceStream {
   #lastTl0 = -1;
   #lastFrameNumber = -1;
   #startsAnew = false;
+  /** Of the packet at hand. */
+  #reader: PayloadReader | undefined;
 
   constructor(options: SourceStreamOptions) {
     this.#options = options;
@@ -89,6 +96,7 @@ export class SourceStream {
     this.clockRate = options.clockRates[0] ?? 48_000;
     this.#clock = options.clock.createStream(this.clockRate);
     this.history = new PacketHistory(options.port, options.history);
+    this.#reader = options.readers[0];
   }
 
   /** Its payload says what a receiver can begin with. */
@@ -98,12 +106,12 @@ export class SourceStream {
 
   /** Leaving out the upper temporal layers must leave no hole in the picture ids. */
   get compactsPictures(): boolean {
-    return this.#options.readers[0]?.compactsPictures ?? false;
+    return this.#reader?.compactsPictures ?? false;
   }
 
   /** @returns the number of the decode target that its dependency descriptors have for these layers, -1 = unknown */
   decodeTarget(spatial: number, temporal: number): number {
-    return this.#options.readers[0]?.decodeTarget?.(spatial, temporal) ?? -1;
+    return this.#reader?.decodeTarget?.(spatial, temporal) ?? -1;
   }
 
   /** Somebody has nothing to show until one comes. */
@@ -111,12 +119,15 @@ export class SourceStream {
     return this.#active.some((variant) => variant.awaitsKeyFrame);
   }
 
-  /** @param spatial ALL_LAYERS where one SSRC has one spatial layer @param temporal ALL_LAYERS for no limit */
-  variant(spatial: number, temporal: number): VariantList {
-    const key = spatial * 16 + temporal;
+  /**
+   * @param spatial ALL_LAYERS where one SSRC has one spatial layer @param temporal ALL_LAYERS for no limit
+   * @param csrcs for virtual streams, at most two: every packet bears them, and its timestamp is on the server's line
+   */
+  variant(spatial: number, temporal: number, csrcs = NO_CSRCS): VariantList {
+    const key = `${spatial}/${temporal}/${csrcs.join('/')}`;
     let variant = this.#variants.get(key);
     if (!variant) {
-      variant = new VariantList(this, spatial, temporal);
+      variant = new VariantList(this, spatial, temporal, csrcs);
       this.#variants.set(key, variant);
     }
     return variant;
@@ -141,11 +152,13 @@ export class SourceStream {
     const lastIndex = this.#lastIndex;
     let index = packet.extendedSequence + this.#indexShift;
     const newest = lastIndex === undefined || anew || index > lastIndex;
-    const newPicture = newest && (anew || packet.timestamp + this.#timestampShift !== this.#lastTimestamp);
+    const isNewTime = (packet.timestamp + this.#timestampShift) >>> 0 !== this.#lastTimestamp;
+    const newPicture = newest && (anew || lastIndex === undefined || isNewTime);
     const reader = this.#options.readers[codec];
     const { frame } = this;
     const why = reader?.read(slab, packet, newPicture, frame);
     if (why !== undefined) return why;
+    this.#reader = reader;
     if (anew) {
       this.#shift(packet, lastIndex!, frame);
       index = packet.extendedSequence + this.#indexShift;
@@ -158,6 +171,8 @@ export class SourceStream {
     this.newest = newest;
     this.#number(frame, newest);
     this.#time(packet, codec, newest, anew);
+    if (newPicture && this.hasKeyFrames)
+      this.line.take(this.timestamp, this.captureMicros, this.clockRate, packet.arrivalMicros);
     if (newest) {
       if (lastIndex === undefined) this.firstMicros = packet.arrivalMicros;
       this.#lastIndex = index;
@@ -166,14 +181,22 @@ export class SourceStream {
     }
     if (reader?.hasKeyFrames) this.#count(packet, frame);
     const active = this.#active;
-    if (active.length === 0) return undefined;
+    if (active.length === 0) {
+      this.history.keepsAt(packet.arrivalMicros);
+      return undefined;
+    }
     if (newest) for (const variant of active) variant.admit();
     for (const variant of active) {
       variant.forward(packet);
-      if (packet.arrivalMicros - variant.idleSinceMicros > IDLE_MICROS) this.setActive(variant, false);
+      if (packet.arrivalMicros - variant.idleSinceMicros > IDLE_MICROS) this.#forget(variant);
     }
-    if (this.history.kept) this.history.keep(packet, this);
+    if (this.history.keepsAt(packet.arrivalMicros)) this.history.keep(packet, this);
     return undefined;
+  }
+
+  /** Of the newest packet. */
+  get newestCaptureMicros(): number {
+    return this.#lastCapture;
   }
 
   handleSenderReport(ntpMicros: number, rtpTimestamp: number, nowMicros: number): void {
@@ -200,6 +223,12 @@ export class SourceStream {
       historyPackets: this.history.size,
       variants: [...this.#variants.values()].map((variant) => variant.dump()),
     };
+  }
+
+  /** What it knows of the numbers is of no use to anybody; whoever comes begins anew. */
+  #forget(variant: VariantList): void {
+    this.setActive(variant, false);
+    for (const [key, each] of this.#variants) if (each === variant) this.#variants.delete(key);
   }
 
   #shift(packet: ReceivedPacket, lastIndex: number, frame: Frame): void {

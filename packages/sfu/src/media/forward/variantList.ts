@@ -28,7 +28,6 @@ const VARIANT_LIMITS = {
   rememberedAudio: 256,
 } as const;
 
-const NO_CSRCS: readonly number[] = [];
 /** Fields of a patch, as the engine has them. */
 const FIELD = { byte: 0, lowSevenBits: 1, lowFifteenBits: 2, word: 3 } as const;
 const PAYLOAD_TARGET = 0;
@@ -82,6 +81,8 @@ export interface SentPacket {
   readonly empty: boolean;
   readonly marker: boolean;
   readonly picture: number;
+  /** As the list was given it, u32. */
+  readonly timestamp: number;
 }
 
 export class VariantList {
@@ -90,9 +91,13 @@ export class VariantList {
   /** Of what was sent last in the order of numbers, not of time: the next stream goes on behind it. */
   lastIndex = 0;
   lastTimestamp = 0;
-  lastPicture = 0;
-  lastTl0PictureIndex = 0;
-  lastFrameNumber = 0;
+  /** undefined: not carried so far. */
+  lastPicture: number | undefined;
+  lastTl0PictureIndex: number | undefined;
+  lastFrameNumber: number | undefined;
+  /** On the server's line, not wrapped; and the step to there from the picture before, 0 = there was none. */
+  lastLineTicks = 0;
+  lastStepTicks = 0;
   readonly #members = new Set<VariantMember>();
   readonly #waiting: Readonly<Record<Entrance, Set<VariantMember>>> = {
     any: new Set(),
@@ -102,6 +107,8 @@ export class VariantList {
   };
   #waitingCount = 0;
   readonly #watched = new Set<VariantMember>();
+  /** They are ahead of the line. */
+  readonly #leading = new Set<VariantMember>();
   #list: number | undefined;
   /** Of the last packet that was wanted. */
   #pictureTimestamp = -1;
@@ -123,6 +130,8 @@ export class VariantList {
     readonly source: SourceStream,
     readonly spatial: number,
     readonly temporal: number,
+    /** Of virtual streams: in every packet, and timestamps are on the server's line. Others have none. */
+    readonly csrcs: readonly number[],
   ) {
     const filters = spatial !== ALL_LAYERS || temporal !== ALL_LAYERS;
     this.#indexes = filters ? new NumberLine(VARIANT_LIMITS.latePackets) : undefined;
@@ -135,6 +144,11 @@ export class VariantList {
 
   get size(): number {
     return this.#members.size;
+  }
+
+  /** Its timestamps are on the server's line. */
+  get isOnLine(): boolean {
+    return this.csrcs.length > 0;
   }
 
   // ---- followers ----
@@ -161,6 +175,7 @@ export class VariantList {
     this.#members.add(member);
     this.#wake();
     this.watch(member);
+    this.lead(member);
     if (member.entry === undefined) return;
     this.#list ??= this.source.port.createList();
     this.source.port.listAdd(this.#list, member.entry);
@@ -169,6 +184,7 @@ export class VariantList {
   remove(member: VariantMember): void {
     if (!this.#members.delete(member)) return;
     this.#watched.delete(member);
+    this.#leading.delete(member);
     if (member.entry !== undefined) this.source.port.listRemove(member.entry);
     this.#settle();
   }
@@ -179,13 +195,17 @@ export class VariantList {
     else this.#watched.delete(member);
   }
 
-  /** Gone with its source. */
+  /** Whether this follower is ahead of the line has changed: at each picture it repays some of it. */
+  lead(member: VariantMember): void {
+    if (member.lead > 0) this.#leading.add(member);
+    else this.#leading.delete(member);
+  }
+
+  /** Gone with its source: whoever is here goes on elsewhere. */
   close(): void {
+    const waiting = Object.values(this.#waiting).flatMap((set) => [...set]);
+    for (const member of [...this.#members, ...waiting]) member.variantClosed(this);
     this.#free();
-    this.#members.clear();
-    this.#watched.clear();
-    for (const set of Object.values(this.#waiting)) set.clear();
-    this.#waitingCount = 0;
   }
 
   // ---- packets ----
@@ -209,6 +229,11 @@ export class VariantList {
     return this.#indexes ? this.#indexes.ahead(index) : index;
   }
 
+  /** Of the picture at hand, as the list is given it. */
+  get timestampAhead(): number {
+    return this.#timestampOf(this.source.timestamp);
+  }
+
   get pictureAhead(): number {
     return this.#pictures.ahead(this.source.picture);
   }
@@ -226,21 +251,24 @@ export class VariantList {
       return;
     }
     const marker = source.marker || this.#endsPicture(frame);
+    const timestamp = this.#timestampOf(source.timestamp);
+    if (source.newest && this.isOnLine && source.timestamp !== this.#pictureTimestamp)
+      this.#stepOn(source.line.ticks, index >>> 0, timestamp);
     // What comes late may still be the last one: all that came since was not wanted.
     if (source.newest || index > this.lastIndex) {
       this.lastIndex = index;
-      this.lastTimestamp = source.timestamp;
+      this.lastTimestamp = timestamp;
       this.#pictureTimestamp = source.timestamp;
-      if (picture >= 0) this.lastPicture = picture;
-      this.lastTl0PictureIndex = source.tl0PictureIndex;
-      this.lastFrameNumber = source.frameNumber;
+      if (frame.pictureId >= 0) this.lastPicture = picture;
+      if (frame.tl0PictureIndex >= 0) this.lastTl0PictureIndex = source.tl0PictureIndex;
+      if (frame.frameNumber >= 0) this.lastFrameNumber = source.frameNumber;
     }
     this.#remember(index, marker ? SENT.withMarker : SENT.plain, picture);
     if (this.#members.size === 0) return;
     const patches = this.#fill(frame, picture, source.tl0PictureIndex, source.frameNumber);
     if (this.#list !== undefined)
-      source.port.forward(this.#list, packet, index >>> 0, source.timestamp, marker, NO_CSRCS, patches);
-    for (const member of this.#watched) member.show(packet, index >>> 0, source.timestamp, marker, patches);
+      source.port.forward(this.#list, packet, index >>> 0, timestamp, marker, this.csrcs, patches);
+    for (const member of this.#watched) member.show(packet, index >>> 0, timestamp, marker, patches);
   }
 
   /** @param index u32. What went out under it, when it is still kept. */
@@ -250,8 +278,13 @@ export class VariantList {
     const kept = this.source.history.find(this.#sourceIndexes[at]!);
     if (!kept) return undefined;
     const manner = this.#manners[at];
-    const picture = this.#sentPictures[at]!;
-    return { kept, empty: manner === SENT.empty, marker: manner === SENT.withMarker, picture };
+    return {
+      kept,
+      empty: manner === SENT.empty,
+      marker: manner === SENT.withMarker,
+      picture: this.#sentPictures[at]!,
+      timestamp: this.#timestampOf(kept.timestamp),
+    };
   }
 
   /** Good until the next packet. */
@@ -263,6 +296,7 @@ export class VariantList {
     return {
       ...(this.spatial === ALL_LAYERS ? {} : { spatialLayer: this.spatial }),
       ...(this.temporal === ALL_LAYERS ? {} : { temporalLayer: this.temporal }),
+      ...(this.csrcs.length === 0 ? {} : { csrcs: this.csrcs }),
       followers: this.#members.size,
       waiting: this.#waitingCount,
     };
@@ -324,11 +358,25 @@ export class VariantList {
     if (!source.hasKeyFrames) return;
     this.#remember(index, SENT.empty, -1);
     if (this.#list === undefined) return;
+    const timestamp = this.#timestampOf(source.timestamp);
     if (index > this.lastIndex) {
       this.lastIndex = index;
-      this.lastTimestamp = source.timestamp;
+      this.lastTimestamp = timestamp;
     }
-    source.port.forward(this.#list, emptied(packet), index >>> 0, source.timestamp, false, NO_CSRCS);
+    source.port.forward(this.#list, emptied(packet), index >>> 0, timestamp, false, this.csrcs);
+  }
+
+  /** @param timestamp on the stream's own line */
+  #timestampOf(timestamp: number): number {
+    return this.isOnLine ? this.source.line.at(timestamp) : timestamp;
+  }
+
+  /** A new picture, as far along the line as `ticks`. */
+  #stepOn(ticks: number, index: number, timestamp: number): void {
+    const step = this.#pictureTimestamp < 0 ? 0 : Math.max(0, ticks - this.lastLineTicks);
+    for (const member of this.#leading) member.repay(step, index, timestamp);
+    this.lastStepTicks = step;
+    this.lastLineTicks = ticks;
   }
 
   #remember(index: number, manner: number, picture: number): void {

@@ -2,10 +2,15 @@
  * One outgoing stream: an entry of the engine, the variant whose packets it gets, and what it got before. Moving to
  * another variant is one operation, the source switch, whatever the reason: numbers go on with the next one, timestamps go
  * on with the time of capture and never back, picture ids have no hole. What was sent before can still be asked for.
+ * A virtual stream's timestamps are on the server's line, or ahead of it for some pictures after a switch.
+ * Spec: virtual streams R1, R2, R4, R7, R9.
  * Elsewhere: which variant and why → ../consumer.ts, layerSelection.ts · the packets → variantList.ts
  */
-import type { ForwardPort, PacketPatches, ReceivedPacket } from '../packet.js';
+import type { EntryConstants, ForwardPort, PacketPatches, ReceivedPacket } from '../packet.js';
 import { PATCH_SLOT } from './frame.js';
+import { HISTORY_LIMITS } from './packetHistory.js';
+import { deltaAt } from './serverLine.js';
+import type { TimestampStep } from './serverLine.js';
 import type { SourceStream } from './sourceStream.js';
 import { emptied } from './variantList.js';
 import type { Entrance, VariantList } from './variantList.js';
@@ -21,7 +26,24 @@ export const MEMBER_LIMITS = {
 /** The least step to a new picture: the receiver must see another timestamp. */
 const LEAST_STEP_TICKS = 1;
 
-const NO_CSRCS: readonly number[] = [];
+/** Of a virtual stream's picture after a switch. */
+export const LINE_LIMITS = {
+  /** Of video, RFC 3551 §5. */
+  clockRate: 90_000,
+  /** The step to the next source's first picture while the last one's is not known: 30 pictures a second. */
+  usualStepMicros: 33_333,
+  /** A slower source's step would be a lead that no decoder needs. */
+  mostStepMicros: 66_667,
+  /** By which steps are shortened while the stream is ahead of the line. The receiver plays somewhat faster for a moment; nothing
+   *  stands still, and the difference to the sound is gone within some pictures. */
+  repaidShareOfStep: 0.5,
+} as const;
+
+/** How a source's codecs are called in one outgoing stream, by the source's codec numbers; undefined: it has no such codec. */
+export interface EntryCodecs {
+  readonly payloadTypes: readonly (number | undefined)[];
+  readonly rtxPayloadTypes?: readonly (number | undefined)[];
+}
 
 /** What an outgoing number means: while it was in this variant, with these constants. */
 interface Stay {
@@ -30,8 +52,11 @@ interface Stay {
   readonly first: number;
   readonly last: number;
   readonly deltaIndex: number;
-  readonly deltaTimestamp: number;
+  /** By timestamp of the variant. */
+  readonly timestampSteps: readonly TimestampStep[];
   readonly patchDeltas: readonly number[];
+  /** undefined: what the entry was made with. */
+  readonly codecs: EntryCodecs | undefined;
 }
 
 /** Sees each packet as it goes out. The object is used again for the next. */
@@ -50,6 +75,12 @@ export type OnPacket = (
 export interface MemberOptions {
   /** The first outgoing timestamp is the source's own: pipes. */
   readonly keepTimestamps?: boolean;
+  /** A virtual stream's: timestamps are base + clock rate × the server's time of capture. All its variants have CSRCs. */
+  readonly line?: { readonly base: number };
+  /** Of streams whose source may have other codecs, or other numbers for them, than the one before. */
+  readonly codecsOf?: (source: SourceStream) => EntryCodecs;
+  /** The sources that it follows keep their packets for it, and a while longer. Consumers do that for theirs. */
+  readonly keepsHistory?: boolean;
 }
 
 export class VariantMember {
@@ -65,7 +96,13 @@ export class VariantMember {
   #first = 0;
   #deltaIndex = 0;
   #deltaTimestamp = 0;
+  #timestampSteps: TimestampStep[] = [];
   readonly #patchDeltas = [0, 0, 0, 0];
+  #codecs: EntryCodecs | undefined;
+  /** In the variant's numbering: the engine sends nothing before it. */
+  #firstIndex = 0;
+  /** Ticks ahead of the server's line. */
+  #lead = 0;
   /** Ticks by which the line was pushed on, so that it never went back. */
   #excess = 0;
   /** Whose timestamps `deltaTimestamp` is for. */
@@ -75,7 +112,12 @@ export class VariantMember {
   /** From here on nothing needs what was before: another stream began with a key frame. */
   #anewFrom: number | undefined;
   #lastTimestamp = 0;
-  readonly #lastPatched = [0, 0, 0, 0];
+  /** On the server's line, not wrapped, with the lead of then. */
+  #lastTicks: number | undefined;
+  #lastStepTicks = 0;
+  /** By slot; undefined: nothing of the kind was sent yet. */
+  readonly #lastPatched: (number | undefined)[] = [];
+  #keptBy: SourceStream | undefined;
   readonly #stays: Stay[] = [];
   readonly #repeatedMicros = new Map<number, number>();
 
@@ -120,6 +162,11 @@ export class VariantMember {
     this.#onPacket(packet, numbers, patches, this.#variant.source);
   }
 
+  /** Ticks by which it is ahead of the server's line. */
+  get lead(): number {
+    return this.#lead;
+  }
+
   /** Whose packets it gets. */
   get variant(): VariantList | undefined {
     return this.#variant;
@@ -160,6 +207,32 @@ export class VariantMember {
     this.#endStay(variant);
     this.#variant = undefined;
     variant.remove(this);
+    this.#keep(undefined);
+  }
+
+  /** Called by the variant, which is no more. */
+  variantClosed(variant: VariantList): void {
+    if (this.#awaited === variant) this.stopWaiting();
+    if (this.#variant === variant) this.leaveOld();
+  }
+
+  /** Called by the variant: a picture so many ticks behind the one before begins with this index. */
+  repay(stepTicks: number, index: number, timestamp: number): void {
+    const { variant } = this;
+    // Its first picture here has the lead for a reason.
+    if (!variant || index === (this.#first + this.#deltaIndex) >>> 0) return;
+    const paid = Math.min(this.#lead, Math.floor(stepTicks * LINE_LIMITS.repaidShareOfStep));
+    if (paid <= 0) return;
+    this.#lead -= paid;
+    this.#deltaTimestamp = (this.#deltaTimestamp - paid) >>> 0;
+    this.#timestampSteps.push({ from: timestamp, delta: this.#deltaTimestamp });
+    // What comes late now was captured before: as it is asked for, it gets the timestamp of then.
+    this.#firstIndex = index;
+    if (this.entry !== undefined) {
+      const change = { deltaTimestamp: this.#deltaTimestamp, firstIndex: index };
+      this.#port.updateEntry(this.entry, change);
+    }
+    variant.lead(this);
   }
 
   /** Called by the variant: its newest packet, which is the first one for this member, is at hand and not forwarded yet. */
@@ -189,10 +262,16 @@ export class VariantMember {
     if (before) this.#endStay(before, sameLine ? (out - 1) >>> 0 : undefined);
     // Another limit of the same stream: the same line, maybe within a picture.
     if (!sameLine) this.#deltaTimestamp = this.#timestampDelta(source);
+    this.#timestampSteps = [{ from: variant.timestampAhead, delta: this.#deltaTimestamp }];
     if (!sameLine && source.hasKeyFrames) this.#anewFrom = out;
     this.#source = source;
+    this.#keep(source);
     this.#deltaIndex = (variant.indexAhead - out) >>> 0;
     this.#first = out;
+    this.#firstIndex = variant.indexAhead >>> 0;
+    const codecs = this.#options.codecsOf?.(source);
+    const otherCodecs = codecs && !sameCodecs(codecs, this.#codecs) ? codecs : undefined;
+    if (otherCodecs) this.#codecs = otherCodecs;
     if (frame.pictureId >= 0)
       this.#patchDeltas[PATCH_SLOT.pictureId] = (pictureOut - variant.pictureAhead) & 0xffff;
     if (!sameLine) {
@@ -205,9 +284,10 @@ export class VariantMember {
     if (this.entry !== undefined) {
       this.#port.updateEntry(this.entry, {
         deltaIndex: this.#deltaIndex,
-        firstIndex: variant.indexAhead >>> 0,
+        firstIndex: this.#firstIndex,
         deltaTimestamp: this.#deltaTimestamp,
         patchDeltas: this.#patchDeltas,
+        ...otherCodecs,
       });
     }
     variant.add(this);
@@ -243,14 +323,47 @@ export class VariantMember {
       }
     }
     const index = (out + this.#deltaIndex) >>> 0;
-    const timestamp = (kept.timestamp + stay.deltaTimestamp - this.#deltaTimestamp) >>> 0;
+    const deltaTimestamp = deltaAt(stay.timestampSteps, sent.timestamp);
+    const timestamp = (sent.timestamp + deltaTimestamp - this.#deltaTimestamp) >>> 0;
     const packet = sent.empty ? { ...emptied(kept.packet), cached: true as const } : kept.packet;
-    this.#port.resend(this.entry, packet, index, timestamp, sent.marker, NO_CSRCS, patches);
+    const now = this.#becomeAsThen(this.entry, stay, index);
+    this.#port.resend(this.entry, packet, index, timestamp, sent.marker, stay.variant.csrcs, patches);
+    if (now) this.#port.updateEntry(this.entry, now);
     return true;
   }
 
-  /** Outgoing timestamp of what is captured at this time; undefined while nothing was sent. */
+  /** What has to be other in the entry for one repetition. @returns how it has to be afterwards, undefined: it is as it was */
+  #becomeAsThen(entry: number, stay: Stay, index: number): Partial<EntryConstants> | undefined {
+    const then: { -readonly [K in keyof EntryConstants]?: EntryConstants[K] } = {};
+    const now: typeof then = {};
+    if (stay.codecs && this.#codecs && stay.codecs !== this.#codecs) {
+      Object.assign(then, stay.codecs);
+      Object.assign(now, this.#codecs);
+    }
+    if (((index - this.#firstIndex) | 0) < 0) {
+      then.firstIndex = index;
+      now.firstIndex = this.#firstIndex;
+    }
+    if (Object.keys(then).length === 0) return undefined;
+    this.#port.updateEntry(entry, then);
+    return now;
+  }
+
+  /** What a virtual stream's newest packet says: its timestamp, and when that was captured. */
+  get anchor(): { readonly rtpTimestamp: number; readonly captureMicros: number } | undefined {
+    const variant = this.#variant;
+    if (!variant) return undefined;
+    const { timestampAhead, source } = variant;
+    return {
+      rtpTimestamp: (timestampAhead + this.#deltaTimestamp) >>> 0,
+      captureMicros: source.newestCaptureMicros,
+    };
+  }
+
+  /** Outgoing timestamp of what is captured at this time; undefined while nothing was sent, but of virtual streams. */
   timestampAt(captureMicros: number): number | undefined {
+    const { line } = this.#options;
+    if (line) return (line.base + Math.round((captureMicros * LINE_LIMITS.clockRate) / 1e6)) >>> 0;
     const onLine = this.#source?.timestampAt(captureMicros);
     return onLine === undefined ? undefined : (onLine + this.#deltaTimestamp) >>> 0;
   }
@@ -269,10 +382,16 @@ export class VariantMember {
   /** The number after the last one that was sent. */
   #next(slot: number, first: number, before: VariantList | undefined, lastValue: number | undefined): number {
     if (before && lastValue !== undefined) return lastValue + this.#patchDeltas[slot]! + 1;
-    return this.#lastOut === undefined ? first : this.#lastPatched[slot]! + 1;
+    const last = this.#lastPatched[slot];
+    return last === undefined ? first : last + 1;
   }
 
   #timestampDelta(source: SourceStream): number {
+    const { line } = this.#options;
+    if (line) {
+      this.#lead = this.#leadAt(source.line.ticks);
+      return (line.base + this.#lead) >>> 0;
+    }
     const delta = this.#deltaTimestamp;
     const before = this.#source;
     if (before === undefined)
@@ -293,42 +412,76 @@ export class VariantMember {
     return (wanted - source.timestamp) >>> 0;
   }
 
+  /** By how much a picture at these ticks of the line must be ahead of it: one step behind the last one that was sent. */
+  #leadAt(ticks: number): number {
+    if (this.#lastTicks === undefined) return 0;
+    const { clockRate, usualStepMicros, mostStepMicros } = LINE_LIMITS;
+    const usual = Math.round((usualStepMicros * clockRate) / 1e6);
+    const most = Math.round((mostStepMicros * clockRate) / 1e6);
+    const step = this.#lastStepTicks > 0 ? Math.min(this.#lastStepTicks, most) : usual;
+    return Math.max(0, this.#lastTicks + step - ticks);
+  }
+
+  /** What is sent can be asked for; of the source before, for as long as it keeps anything. */
+  #keep(source: SourceStream | undefined): void {
+    if (!this.#options.keepsHistory || source === this.#keptBy) return;
+    source?.history.addKeeper();
+    this.#keptBy?.history.removeKeeper(this.#keptBy.lastMicros + HISTORY_LIMITS.video.micros);
+    this.#keptBy = source;
+  }
+
   /** @param last outgoing number; default: the last one that was sent */
   #endStay(variant: VariantList, last = (variant.lastIndex - this.#deltaIndex) >>> 0): void {
-    const patched = this.#lastPatched;
+    if (((last - this.#first) | 0) < 0) {
+      // It has come and gone at one packet: nothing was sent.
+      this.#lastOut = (this.#first - 1) >>> 0;
+      return;
+    }
     this.#lastOut = last;
     this.#lastTimestamp = (variant.lastTimestamp + this.#deltaTimestamp) >>> 0;
-    patched[PATCH_SLOT.pictureId] = variant.lastPicture + this.#patchDeltas[PATCH_SLOT.pictureId]!;
-    patched[PATCH_SLOT.tl0PictureIndex] =
-      variant.lastTl0PictureIndex + this.#patchDeltas[PATCH_SLOT.tl0PictureIndex]!;
-    patched[PATCH_SLOT.frameNumber] = variant.lastFrameNumber + this.#patchDeltas[PATCH_SLOT.frameNumber]!;
-    this.#stays.push({
+    this.#lastTicks = variant.lastLineTicks + this.#lead;
+    this.#lastStepTicks = variant.lastStepTicks;
+    this.#notePatched(PATCH_SLOT.pictureId, variant.lastPicture);
+    this.#notePatched(PATCH_SLOT.tl0PictureIndex, variant.lastTl0PictureIndex);
+    this.#notePatched(PATCH_SLOT.frameNumber, variant.lastFrameNumber);
+    this.#stays.push({ ...this.#stay(variant, last), patchDeltas: [...this.#patchDeltas] });
+    if (this.#stays.length > MEMBER_LIMITS.stays) this.#stays.shift();
+  }
+
+  /** What the codec does not have stays what it was. */
+  #notePatched(slot: number, value: number | undefined): void {
+    if (value !== undefined) this.#lastPatched[slot] = value + this.#patchDeltas[slot]!;
+  }
+
+  /** The present one. */
+  #stay(variant: VariantList, last: number): Stay {
+    return {
       variant,
       first: this.#first,
       last,
       deltaIndex: this.#deltaIndex,
-      deltaTimestamp: this.#deltaTimestamp,
-      patchDeltas: [...this.#patchDeltas],
-    });
-    if (this.#stays.length > MEMBER_LIMITS.stays) this.#stays.shift();
+      timestampSteps: this.#timestampSteps,
+      patchDeltas: this.#patchDeltas,
+      codecs: this.#codecs,
+    };
   }
 
   #stayOf(out: number): Stay | undefined {
     const variant = this.#variant;
-    if (variant && ((out - this.#first) | 0) >= 0) {
-      return {
-        variant,
-        first: this.#first,
-        last: out,
-        deltaIndex: this.#deltaIndex,
-        deltaTimestamp: this.#deltaTimestamp,
-        patchDeltas: this.#patchDeltas,
-      };
-    }
+    if (variant && ((out - this.#first) | 0) >= 0) return this.#stay(variant, out);
     for (let i = this.#stays.length - 1; i >= 0; i--) {
       const stay = this.#stays[i]!;
       if (((out - stay.first) | 0) >= 0) return ((stay.last - out) | 0) >= 0 ? stay : undefined;
     }
     return undefined;
   }
+}
+
+function sameCodecs(a: EntryCodecs, b: EntryCodecs | undefined): boolean {
+  if (a === b) return true;
+  const same = (x: readonly unknown[] = [], y: readonly unknown[] = []): boolean =>
+    x.length === y.length && x.every((each, i) => each === y[i]);
+  return (
+    b !== undefined && same(a.payloadTypes, b.payloadTypes) && same(a.rtxPayloadTypes, b.rtxPayloadTypes)
+  );
 }

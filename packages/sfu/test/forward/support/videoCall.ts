@@ -35,7 +35,7 @@ export interface FilmOptions {
 }
 
 /** Which numbers of a stream did not come, neither themselves nor as repetitions. */
-class Asker {
+export class Asker {
   #seen = 0;
   #highest: number | undefined;
   readonly #missing = new Set<number>();
