@@ -110,7 +110,9 @@ export const ConfigSchema = z.strictObject({
       extensions: z
         .boolean()
         .default(false)
-        .describe('Meet endpoint: several clients per room and other numbers of sections than 0 or 3 audio.'),
+        .describe(
+          'Meet endpoint: several clients per room, other numbers of sections, direct layouts, sections that send.',
+        ),
     })
     .prefault({}),
 });

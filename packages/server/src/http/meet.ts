@@ -20,9 +20,9 @@ export function meetRoutes(app: FastifyInstance, context: AppContext): void {
   define(app, API.connectActiveConference, async (request) => {
     const room = spaceName(request);
     limitJoins(context, request);
-    await authorize(context, request, room, ['subscribe']);
+    const grants = await authorize(context, request, room, ['subscribe']);
     const { extensions } = context.config.meet;
-    const record = await context.conference.joinMeet(room, () =>
+    const record = await context.conference.joinMeet(room, grants, () =>
       planMeetSession(readOfferText(readOffer(request)), { extensions }),
     );
     return {

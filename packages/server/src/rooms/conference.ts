@@ -15,7 +15,7 @@ import { STATUS, type CommandResult, type ProtocolMachine } from '../protocols/m
 import { TertuliaChannel } from '../protocols/tertulia/channel.js';
 import type { Scheduler } from '../scheduler.js';
 import { receiverRequest, sourceRequests } from '../sdp/mediaRequest.js';
-import { hasChannel, slotsOf, videoSlotsOf, type SessionPlan } from '../sdp/sessionPlan.js';
+import { hasChannel, slotsOf, sourcesOf, videoSlotsOf, type SessionPlan } from '../sdp/sessionPlan.js';
 import type { SourceName } from './news.js';
 import type { Participant } from './participant.js';
 import { Room } from './room.js';
@@ -60,6 +60,7 @@ export const PARTICIPANT_ROLES = ['listener', 'speaker', 'moderator'] as const;
 export type ParticipantRole = (typeof PARTICIPANT_ROLES)[number];
 
 const DEFAULT_DISPLAY_NAME = 'Guest';
+const BOT_DISPLAY_NAME = 'Bot';
 
 export class Conference {
   readonly rooms: RoomRegistry;
@@ -126,8 +127,8 @@ export class Conference {
     }
   }
 
-  /** @throws MeetError NO_ACTIVE_CONFERENCE, CONNECTIONS_EXHAUSTED; ServerError ROOM_NOT_FOUND */
-  async joinMeet(roomName: string, makePlan: () => SessionPlan): Promise<SessionRecord> {
+  /** @throws MeetError NO_ACTIVE_CONFERENCE, CONNECTIONS_EXHAUSTED; ServerError ROOM_NOT_FOUND, TOKEN_FORBIDDEN, ROOM_FULL */
+  async joinMeet(roomName: string, grants: Grants, makePlan: () => SessionPlan): Promise<SessionRecord> {
     this.#refuseWhenNotReady();
     const room = this.rooms.find(roomName);
     if (!room && !this.rooms.isConfigured(roomName))
@@ -137,11 +138,21 @@ export class Conference {
     const { meet, maxParticipants } = this.parts.config;
     if (room.meetClients >= (meet.extensions ? maxParticipants : 1))
       throw new MeetError('CONNECTIONS_EXHAUSTED', 'Another client is connected to the conference.');
+    const speaks = sourcesOf(plan).length > 0;
+    if (speaks && !grants.roles.has('publish'))
+      throw new ServerError('TOKEN_FORBIDDEN', 'The token lacks the role "publish".');
+    if (speaks && room.participants.size >= maxParticipants)
+      throw new ServerError('ROOM_FULL', `The room holds ${maxParticipants} participants.`);
+    // Who only receives is nobody in the room; who speaks is seen.
+    const bot = speaks
+      ? room.addParticipant(grants.identity, grants.displayName ?? BOT_DISPLAY_NAME, grants.roles, true)
+      : undefined;
     room.meetClients++;
     room.pending++;
     try {
-      const record = await this.#start(room, 'meet', plan, undefined).catch((error: unknown) => {
+      const record = await this.#start(room, 'meet', plan, bot).catch((error: unknown) => {
         room.meetClients--;
+        if (bot) room.removeParticipant(bot);
         throw error;
       });
       if (room.isEmpty) {

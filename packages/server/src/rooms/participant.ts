@@ -28,9 +28,6 @@ export const ENTRY_SOURCES = {
 } as const;
 export type EntryName = keyof typeof ENTRY_SOURCES;
 
-/** A microphone is heard from the start; whoever shows something says so. */
-export const startsMuted = (name: SourceName): boolean => name !== 'microphone';
-
 export class Participant {
   readonly sources = new Map<SourceName, Source>();
   readonly mediaEntries = new Map<EntryName, MediaEntry>();
@@ -45,7 +42,14 @@ export class Participant {
     readonly joinedAtMs: number,
     public displayName: string,
     public roles: ReadonlySet<Role>,
+    /** A program that speaks. A conference of bots alone is over. */
+    readonly isBot = false,
   ) {}
+
+  /** A microphone is heard from the start; whoever shows something says so. A bot's protocol has no words to say it. */
+  startsMuted(name: SourceName): boolean {
+    return !this.isBot && name !== 'microphone';
+  }
 
   view(): ParticipantView {
     const { id, participantId, displayName, joinedAtMs, identity } = this;

@@ -8,7 +8,7 @@ import type { MediaRoom } from '../media/mediaPort.js';
 import { newParticipantId } from '../ids.js';
 import type { Scheduler } from '../scheduler.js';
 import type { ChatMessage, RoomNews, RoomSnapshot, SourceName } from './news.js';
-import { ENTRY_SOURCES, Participant, startsMuted, type EntryName, type Source } from './participant.js';
+import { ENTRY_SOURCES, Participant, type EntryName, type Source } from './participant.js';
 import type { Session } from './session.js';
 
 type Entries = [EntryName, (typeof ENTRY_SOURCES)[EntryName]][];
@@ -49,7 +49,8 @@ export class Room {
   }
 
   get isEmpty(): boolean {
-    return this.participants.size === 0;
+    for (const { isBot } of this.participants.values()) if (!isBot) return false;
+    return true;
   }
 
   snapshot(): RoomSnapshot {
@@ -60,7 +61,12 @@ export class Room {
     };
   }
 
-  addParticipant(identity: string | undefined, displayName: string, roles: ReadonlySet<Role>): Participant {
+  addParticipant(
+    identity: string | undefined,
+    displayName: string,
+    roles: ReadonlySet<Role>,
+    isBot = false,
+  ): Participant {
     const participant = new Participant(
       ++this.#lastId,
       newParticipantId(),
@@ -68,6 +74,7 @@ export class Room {
       this.scheduler.nowMs(),
       displayName,
       roles,
+      isBot,
     );
     this.participants.set(participant.participantId, participant);
     return participant;
@@ -78,7 +85,10 @@ export class Room {
     const before = new Map(participant.sources);
     participant.sources.clear();
     for (const { name, csrc } of sources) {
-      const { muted, mutedBy } = before.get(name) ?? { muted: startsMuted(name), mutedBy: undefined };
+      const { muted, mutedBy } = before.get(name) ?? {
+        muted: participant.startsMuted(name),
+        mutedBy: undefined,
+      };
       participant.sources.set(name, { name, csrc, muted, mutedBy });
     }
     this.#renewEntries(participant);

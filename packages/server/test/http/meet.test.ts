@@ -1,5 +1,6 @@
 /** The Meet endpoint over HTTP. Names bear the ids of docs/meet.md. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OPEN_GRANTS } from '../../src/auth/grants.js';
 import { planMeetSession } from '../../src/sdp/meetPlan.js';
 import { readOfferText } from '../../src/sdp/offerReader.js';
 import { errorOf, expectReason } from '../support/googleErrors.js';
@@ -314,7 +315,7 @@ describe('in the room', () => {
 
   test('a client that comes while the last person leaves is refused, and leaves nothing behind', async () => {
     const ada = await server.enter(CODE, 'Ada');
-    const coming = server.conference.joinMeet(CODE, () => {
+    const coming = server.conference.joinMeet(CODE, OPEN_GRANTS, () => {
       void Promise.resolve().then(() => server.conference.session(CODE, ada.sessionId).session.end('left'));
       return planMeetSession(readOfferText(meetOffer()), { extensions: false });
     });
