@@ -1,9 +1,9 @@
 /** The real platform: a browser's clock, timers, network, microphone and sound. */
 import { createAudioSink } from './audioSink.js';
 import { createBrowserPeer } from './browserPeer.js';
-import { CallError, microphoneError } from './errors.js';
+import { CallError, cameraError, microphoneError, screenError } from './errors.js';
 import { createLevelMeter } from './levelMeter.js';
-import type { Platform, ServerEventHandlers } from './platform.js';
+import type { Platform, ScreenTracks, ServerEventHandlers } from './platform.js';
 
 /** One field of an event's JSON data, or empty: what a server sends here is never worth an exception. */
 function field(event: Event, name: string): string {
@@ -43,6 +43,47 @@ export async function openMicrophone(constraints: MediaTrackConstraints): Promis
   }
 }
 
+/**
+ * Opens a camera.
+ * @throws CallError `INSECURE_ORIGIN`, `CAMERA_DENIED`, `CAMERA_MISSING`, `CAMERA_FAILED`
+ */
+export async function openCamera(constraints: MediaTrackConstraints): Promise<MediaStreamTrack> {
+  if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia)
+    throw new CallError('INSECURE_ORIGIN');
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({ video: constraints });
+    const track = stream.getVideoTracks()[0];
+    if (!track) throw new CallError('CAMERA_MISSING');
+    return track;
+  } catch (error) {
+    throw cameraError(error);
+  }
+}
+
+/** A screen is for reading: no more than 30 pictures a second, none of them made smaller. */
+const SCREEN_CONSTRAINTS: MediaTrackConstraints = { frameRate: { ideal: 30, max: 30 } };
+/** What plays on the screen is not speech: nothing in it is echo or noise. */
+const SCREEN_SOUND_CONSTRAINTS: MediaTrackConstraints = {
+  echoCancellation: false,
+  noiseSuppression: false,
+  autoGainControl: false,
+};
+
+async function openScreen({ sound }: { sound: boolean }): Promise<ScreenTracks> {
+  if (!globalThis.isSecureContext) throw new CallError('INSECURE_ORIGIN');
+  // Phones have no getDisplayMedia.
+  if (!navigator.mediaDevices?.getDisplayMedia) throw new CallError('NOT_SUPPORTED');
+  try {
+    const audio = sound && SCREEN_SOUND_CONSTRAINTS;
+    const stream = await navigator.mediaDevices.getDisplayMedia({ video: SCREEN_CONSTRAINTS, audio });
+    const video = stream.getVideoTracks()[0];
+    if (!video) throw new CallError('SCREEN_FAILED');
+    return { video, sound: stream.getAudioTracks()[0] };
+  } catch (error) {
+    throw screenError(error);
+  }
+}
+
 export function browserPlatform(): Platform {
   if (typeof RTCPeerConnection === 'undefined') throw new CallError('WEBRTC_MISSING');
   return {
@@ -60,6 +101,8 @@ export function browserPlatform(): Platform {
     createPeer: createBrowserPeer,
     openEvents,
     openMicrophone,
+    openCamera,
+    openScreen,
     createLevelMeter,
     createAudioSink,
     watch({ online, offline, pageHide }) {

@@ -3,7 +3,18 @@
  * nothing about time itself: the reconnector, the speaker tracker and the mute state are asked ten times a second.
  * Elsewhere: one session → session.ts · what to do when it is lost → reconnector.ts · who is heard → speakers.ts
  */
-import type { AudioSlot, CallEvents, CallOptions, CallState, EndReason } from './callTypes.js';
+import type {
+  AudioSlot,
+  CallEvents,
+  CallOptions,
+  CallState,
+  Canvas,
+  EndReason,
+  LayoutOptions,
+  LipSyncReading,
+  VideoAssignment,
+  VideoSlot,
+} from './callTypes.js';
 import { Emitter } from './emitter.js';
 import { CallError } from './errors.js';
 import { LIMITS, type ServerMessage } from './messages.js';
@@ -178,10 +189,37 @@ export class Call extends Emitter<CallEvents> {
     return this.#session.peer.getStats();
   }
 
-  setLayout(_canvases: unknown): Promise<never> {
+  get videoSlots(): readonly VideoSlot[] {
+    return [];
+  }
+  get assignments(): readonly VideoAssignment[] {
+    return [];
+  }
+  get cameraOn(): boolean {
+    return false;
+  }
+  get cameraTrack(): MediaStreamTrack | undefined {
+    return undefined;
+  }
+  get screenOn(): boolean {
+    return false;
+  }
+  get screenTrack(): MediaStreamTrack | undefined {
+    return undefined;
+  }
+  get lipSync(): readonly LipSyncReading[] {
+    return [];
+  }
+  setLayout(_canvases: readonly Canvas[], _options: LayoutOptions = {}): Promise<void> {
     return Promise.reject(new CallError('NOT_SUPPORTED'));
   }
-  shareScreen(): Promise<never> {
+  setCamera(_camera: boolean | string | MediaStreamTrack): Promise<void> {
+    return Promise.reject(new CallError('NOT_SUPPORTED'));
+  }
+  shareScreen(_options: { sound?: boolean } = {}): Promise<void> {
+    return Promise.reject(new CallError('NOT_SUPPORTED'));
+  }
+  stopScreen(): Promise<void> {
     return Promise.reject(new CallError('NOT_SUPPORTED'));
   }
   send(_data: unknown): Promise<never> {
@@ -331,7 +369,7 @@ export class Call extends Emitter<CallEvents> {
           if (
             resource.t === 'mediaEntry' &&
             resource.participantId === this.#participantId &&
-            resource.source === 'microphone'
+            !resource.screenshare
           )
             this.#mute.serverSays(resource.audioMuted);
           break;
@@ -344,6 +382,9 @@ export class Call extends Emitter<CallEvents> {
           this.emit('message', { from, displayName, text, sentAtMs, self: from === this.#participantId });
           break;
         }
+        case 'videoSlots':
+        case 'videoAssignment':
+          break;
         case 'sessionStatus':
           break; // the session has read it
       }

@@ -8,7 +8,12 @@ export const CLIENT_ERRORS = {
   MICROPHONE_DENIED: 'The browser or the person refused the microphone.',
   MICROPHONE_MISSING: 'There is no microphone, or the one that was used is gone.',
   MICROPHONE_FAILED: 'The microphone is there but could not be started.',
-  INSECURE_ORIGIN: 'Browsers give no microphone over plain http except on localhost.',
+  CAMERA_DENIED: 'The browser or the person refused the camera.',
+  CAMERA_MISSING: 'There is no camera, or the one that was used is gone.',
+  CAMERA_FAILED: 'The camera is there but could not be started; another program may be using it.',
+  SCREEN_DENIED: 'The person chose no screen, or the browser may not show one.',
+  SCREEN_FAILED: 'The screen could not be captured.',
+  INSECURE_ORIGIN: 'Browsers give no microphone or camera over plain http except on localhost.',
   WEBRTC_MISSING: 'This browser has no WebRTC.',
   SERVER_UNREACHABLE: 'The server did not answer over HTTP.',
   ANSWER_MALFORMED: 'The server answered with something that is not a session.',
@@ -41,13 +46,21 @@ export class CallError extends Error {
   }
 }
 
-/** What `getUserMedia` threw, as one of our codes. Names: W3C mediacapture-main, "getUserMedia()". */
-export function microphoneError(cause: unknown): CallError {
-  if (cause instanceof CallError) return cause;
-  const name = typeof cause === 'object' && cause !== null && 'name' in cause ? String(cause.name) : '';
-  if (name === 'NotAllowedError' || name === 'SecurityError')
-    return new CallError('MICROPHONE_DENIED', undefined, { cause });
-  if (name === 'NotFoundError' || name === 'OverconstrainedError')
-    return new CallError('MICROPHONE_MISSING', undefined, { cause });
-  return new CallError('MICROPHONE_FAILED', undefined, { cause });
-}
+/** What `getUserMedia` or `getDisplayMedia` threw, as one of our codes. Names: W3C mediacapture-main, "getUserMedia()". */
+const mediaError =
+  (device: 'MICROPHONE' | 'CAMERA' | 'SCREEN') =>
+  (cause: unknown): CallError => {
+    if (cause instanceof CallError) return cause;
+    const name = typeof cause === 'object' && cause !== null && 'name' in cause ? String(cause.name) : '';
+    const code = (): ClientErrorCode => {
+      if (name === 'NotAllowedError' || name === 'SecurityError') return `${device}_DENIED`;
+      if (device !== 'SCREEN' && (name === 'NotFoundError' || name === 'OverconstrainedError'))
+        return `${device}_MISSING`;
+      return `${device}_FAILED`;
+    };
+    return new CallError(code(), undefined, { cause });
+  };
+
+export const microphoneError = mediaError('MICROPHONE');
+export const cameraError = mediaError('CAMERA');
+export const screenError = mediaError('SCREEN');

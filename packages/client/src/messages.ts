@@ -6,13 +6,14 @@
  */
 export type Parsed<T> = { ok: true; value: T } | { ok: false; why: string };
 
-export type Source = 'microphone' | 'screenSound';
+export type Source = 'microphone' | 'screenSound' | 'camera' | 'screen';
 
 export type SessionResource = {
   t: 'session';
   participantId: string;
   room: string;
   audioSlots: number;
+  videoSlots: number;
   serverTimeMs: number | undefined;
   canPublish: boolean;
   roles: string[];
@@ -29,9 +30,12 @@ export type MediaEntryResource = {
   t: 'mediaEntry';
   id: number;
   participantId: string;
-  source: string;
+  /** The shared screen and its sound; otherwise camera and microphone. */
+  screenshare: boolean;
   audioCsrc: number | undefined;
+  videoCsrc: number | undefined;
   audioMuted: boolean;
+  videoMuted: boolean;
 };
 export type SlotReport = {
   slot: number;
@@ -43,6 +47,19 @@ export type SlotReport = {
   captureTimeMs: number | undefined;
 };
 export type SpeakersResource = { t: 'speakers'; slots: SlotReport[] };
+export type VideoSlotReport = Omit<SlotReport, 'loudest'>;
+export type VideoSlotsResource = { t: 'videoSlots'; slots: VideoSlotReport[] };
+export type CanvasReport = {
+  canvasId: number;
+  slot: number | undefined;
+  /** Media entry whose picture it is. */
+  entryId: number;
+  participantId: string;
+  csrc: number;
+  active: boolean;
+};
+/** All canvases that have something to show; those of before that are not listed have nothing any more. */
+export type VideoAssignmentResource = { t: 'videoAssignment'; canvases: CanvasReport[] };
 export type ChatResource = {
   t: 'message';
   from: string;
@@ -56,6 +73,8 @@ export type Resource =
   | ParticipantResource
   | MediaEntryResource
   | SpeakersResource
+  | VideoSlotsResource
+  | VideoAssignmentResource
   | ChatResource
   | SessionStatusResource;
 
@@ -67,7 +86,16 @@ export type ServerMessage = {
   resources: Resource[];
 };
 
+export type CanvasRequest = { id: number; width: number; height: number } & (
+  { relevant: Record<string, never> } | { direct: { entryId: number } }
+);
+export type LayoutRequest = {
+  canvases: CanvasRequest[];
+  maxResolution?: { width: number; height: number; frameRate?: number };
+};
+
 export type RequestPayload =
+  | { setLayout: LayoutRequest }
   | { setMuted: { source: Source; muted: boolean } }
   | { rename: { displayName: string } }
   | { sendMessage: { text: string } };
@@ -75,7 +103,8 @@ export type RequestPayload =
 export const LIMITS = {
   messageBytes: 262_144, // one channel message; the server's own bound for what it sends and takes
   chatBytes: 4_096, // UTF-8 bytes of one chat text; the server refuses more
-  slots: 16, // audio slots of one session; virtual streams A1
+  slots: 16, // audio slots of one session, and video slots likewise; virtual streams A1, V1
+  canvases: 16, // no more than video slots
 } as const;
 
 type Fields = Record<string, unknown>;
@@ -111,6 +140,17 @@ const flag = (from: Fields, key: string, absent: boolean): boolean => {
   return value;
 };
 
+const slotReport = (value: unknown): VideoSlotReport => {
+  const slot = fields(value, 'slot');
+  return {
+    slot: number(slot, 'slot'),
+    csrc: number(slot, 'csrc'),
+    epoch: optionalNumber(slot, 'epoch') ?? 0,
+    rtpTimestamp: optionalNumber(slot, 'rtpTimestamp'),
+    captureTimeMs: optionalNumber(slot, 'captureTimeMs'),
+  };
+};
+
 const READERS: Record<string, (body: unknown, id: unknown) => Resource> = {
   session: (body) => {
     const session = fields(body, 'session');
@@ -119,6 +159,7 @@ const READERS: Record<string, (body: unknown, id: unknown) => Resource> = {
       participantId: text(session, 'participantId'),
       room: text(session, 'room'),
       audioSlots: Math.min(number(session, 'audioSlots'), LIMITS.slots),
+      videoSlots: Math.min(optionalNumber(session, 'videoSlots') ?? 0, LIMITS.slots),
       serverTimeMs: optionalNumber(session, 'serverTimeMs'),
       canPublish: flag(session, 'canPublish', true),
       roles: list(session.roles, 'roles').filter((role): role is string => typeof role === 'string'),
@@ -141,24 +182,39 @@ const READERS: Record<string, (body: unknown, id: unknown) => Resource> = {
       t: 'mediaEntry',
       id: number({ id }, 'id'),
       participantId: text(entry, 'participantId'),
-      source: text(entry, 'source'),
+      screenshare: flag(entry, 'screenshare', false),
       audioCsrc: optionalNumber(entry, 'audioCsrc'),
+      videoCsrc: optionalNumber(entry, 'videoCsrc'),
       audioMuted: flag(entry, 'audioMuted', false),
+      videoMuted: flag(entry, 'videoMuted', true),
     };
   },
   speakers: (body) => ({
     t: 'speakers',
-    slots: list(fields(body, 'speakers').slots, 'slots').map((value) => {
-      const slot = fields(value, 'slot');
-      return {
-        slot: number(slot, 'slot'),
-        csrc: number(slot, 'csrc'),
-        loudest: flag(slot, 'loudest', false),
-        epoch: optionalNumber(slot, 'epoch') ?? 0,
-        rtpTimestamp: optionalNumber(slot, 'rtpTimestamp'),
-        captureTimeMs: optionalNumber(slot, 'captureTimeMs'),
-      };
-    }),
+    slots: list(fields(body, 'speakers').slots, 'slots').map((value) => ({
+      ...slotReport(value),
+      loudest: flag(fields(value, 'slot'), 'loudest', false),
+    })),
+  }),
+  videoSlots: (body) => ({
+    t: 'videoSlots',
+    slots: list(fields(body, 'videoSlots').slots, 'slots').map(slotReport),
+  }),
+  videoAssignment: (body) => ({
+    t: 'videoAssignment',
+    canvases: list(fields(body, 'videoAssignment').canvases, 'canvases')
+      .slice(0, LIMITS.canvases)
+      .map((value) => {
+        const canvas = fields(value, 'canvas');
+        return {
+          canvasId: number(canvas, 'canvasId'),
+          slot: optionalNumber(canvas, 'slot'),
+          entryId: number(canvas, 'entryId'),
+          participantId: text(canvas, 'participantId'),
+          csrc: number(canvas, 'csrc'),
+          active: flag(canvas, 'active', false),
+        };
+      }),
   }),
   message: (body) => {
     const message = fields(body, 'message');

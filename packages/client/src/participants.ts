@@ -13,6 +13,13 @@ export interface Participant {
   readonly muted: boolean;
   /** Names this person's microphone in the packets of the audio slots. */
   readonly csrc: number | undefined;
+  readonly cameraOn: boolean;
+  /** Shares a screen now. */
+  readonly screenOn: boolean;
+  /** Names this person's camera in the packets of the video slots, on or off; undefined: the server tells none. */
+  readonly videoCsrc: number | undefined;
+  /** The same for a shared screen; undefined when none is shared. */
+  readonly screenCsrc: number | undefined;
   readonly joinedAtMs: number;
 }
 
@@ -22,15 +29,21 @@ export interface ParticipantsChange {
   changed: Participant[];
 }
 
-type Entry = Pick<MediaEntryResource, 'participantId' | 'source' | 'audioCsrc' | 'audioMuted'>;
+type Entry = Omit<MediaEntryResource, 't'>;
 type Person = { participantId: string; displayName: string; self: boolean; joinedAtMs: number };
 
-const same = (a: Participant, b: Participant): boolean =>
-  a.displayName === b.displayName &&
-  a.self === b.self &&
-  a.muted === b.muted &&
-  a.csrc === b.csrc &&
-  a.joinedAtMs === b.joinedAtMs;
+const KEYS = [
+  'displayName',
+  'self',
+  'muted',
+  'csrc',
+  'cameraOn',
+  'screenOn',
+  'videoCsrc',
+  'screenCsrc',
+  'joinedAtMs',
+] as const satisfies (keyof Participant)[];
+const same = (a: Participant, b: Participant): boolean => KEYS.every((key) => a[key] === b[key]);
 
 export class ParticipantsStore {
   /** Resource id → its thing; ids are of one session. */
@@ -49,11 +62,18 @@ export class ParticipantsStore {
     return this.#listed.find((participant) => participant.participantId === participantId);
   }
 
-  /** Whose source it is; screen sound counts as its owner's. */
+  /** Whose source it is, sound or picture; what belongs to a screen counts as its owner's. */
   byCsrc(csrc: number): Participant | undefined {
     for (const entry of this.#entries.values())
-      if (entry.audioCsrc === csrc) return this.get(entry.participantId);
-    return this.#listed.find((participant) => participant.csrc === csrc);
+      if (entry.audioCsrc === csrc || entry.videoCsrc === csrc) return this.get(entry.participantId);
+    return this.#listed.find((one) => one.csrc === csrc || one.videoCsrc === csrc || one.screenCsrc === csrc);
+  }
+
+  /** The resource id of somebody's camera or screen on this session. */
+  entryId(participantId: string, screenshare: boolean): number | undefined {
+    for (const entry of this.#entries.values())
+      if (entry.participantId === participantId && entry.screenshare === screenshare) return entry.id;
+    return undefined;
   }
 
   /** A new session begins: forget the ids, keep the people until `endSnapshot`. */
@@ -81,22 +101,29 @@ export class ParticipantsStore {
   }
 
   #update(): ParticipantsChange | undefined {
-    const microphones = new Map<string, Entry>();
+    const mains = new Map<string, Entry>();
+    const screens = new Map<string, Entry>();
     for (const entry of this.#entries.values())
-      if (entry.source === 'microphone') microphones.set(entry.participantId, entry);
+      (entry.screenshare ? screens : mains).set(entry.participantId, entry);
 
     const now = new Map<string, Participant>();
     for (const { participantId, displayName, self, joinedAtMs } of this.#people.values()) {
-      const microphone = microphones.get(participantId);
-      // In a snapshot the person comes before the entry: what was known of them before holds until then.
-      const before = microphone ? undefined : this.#before.get(participantId);
+      const main = mains.get(participantId);
+      const screen = screens.get(participantId);
+      // In a snapshot the person comes before the entries: what was known of them before holds until then.
+      const before = main ? undefined : this.#before.get(participantId);
+      const screenBefore = screen ? undefined : this.#before.get(participantId);
       now.set(participantId, {
         participantId,
         displayName,
         self,
         joinedAtMs,
-        muted: microphone?.audioMuted ?? before?.muted ?? true,
-        csrc: microphone?.audioCsrc ?? before?.csrc,
+        muted: main?.audioMuted ?? before?.muted ?? true,
+        csrc: main?.audioCsrc ?? before?.csrc,
+        cameraOn: main ? !main.videoMuted : (before?.cameraOn ?? false),
+        videoCsrc: main?.videoCsrc ?? before?.videoCsrc,
+        screenOn: screen ? !screen.videoMuted : (screenBefore?.screenOn ?? false),
+        screenCsrc: screen?.videoCsrc ?? screenBefore?.screenCsrc,
       });
     }
     const self = [...now.values()].some((participant) => participant.self);

@@ -54,6 +54,11 @@ export interface LevelMeter {
   close(): void;
 }
 
+export interface ScreenTracks {
+  readonly video: MediaStreamTrack;
+  readonly sound: MediaStreamTrack | undefined;
+}
+
 export interface Platform {
   nowMs(): number;
   /** @returns cancels it */
@@ -66,6 +71,10 @@ export interface Platform {
   openEvents(url: string, handlers: ServerEventHandlers): () => void;
   /** Rejects with a CallError. */
   openMicrophone(constraints: MediaTrackConstraints): Promise<MediaStreamTrack>;
+  /** Rejects with a CallError. */
+  openCamera(constraints: MediaTrackConstraints): Promise<MediaStreamTrack>;
+  /** Lets the person choose. Rejects with a CallError. No sound where the browser or the person gives none. */
+  openScreen(options: { sound: boolean }): Promise<ScreenTracks>;
   createLevelMeter(track: MediaStreamTrack): LevelMeter;
   createAudioSink(onBlocked: () => void): AudioSink;
   /** `pageHide`: the page is being closed. @returns stops watching */

@@ -149,7 +149,7 @@ describe('mute', () => {
       resources: [
         {
           id: 4,
-          mediaEntry: { participantId: 'p_me', source: 'microphone', audioCsrc: 1002, audioMuted: true },
+          mediaEntry: { participantId: 'p_me', screenshare: false, audioCsrc: 1002, audioMuted: true },
         },
       ],
     });

@@ -10,6 +10,7 @@ import type {
   PeerHandlers,
   PeerSlot,
   Platform,
+  ScreenTracks,
   ServerEventHandlers,
 } from '../src/platform.js';
 import type { SlotReading } from '../src/speakers.js';
@@ -24,10 +25,13 @@ const response = (status: number, body: object): Response =>
   ({ status, ok: status < 300, json: async () => body }) as unknown as Response;
 
 export class FakeTrack extends EventTarget {
-  readonly kind = 'audio';
   enabled = true;
   stopped = false;
-  constructor(readonly label: string) {
+  contentHint = '';
+  constructor(
+    readonly label: string,
+    readonly kind: 'audio' | 'video' = 'audio',
+  ) {
     super();
   }
   stop(): void {
@@ -118,6 +122,10 @@ export class FakePlatform implements Platform {
   readonly microphones: { track: FakeTrack; constraints: MediaTrackConstraints }[] = [];
   watchers: { online(): void; offline(): void; pageHide(): void } | undefined;
   microphoneProblem: Error | undefined;
+  readonly cameras: { track: FakeTrack; constraints: MediaTrackConstraints }[] = [];
+  cameraProblem: Error | undefined;
+  readonly screens: { video: FakeTrack; sound: FakeTrack | undefined }[] = [];
+  screenProblem: Error | undefined;
   sinkClosed = false;
   readonly played: (readonly MediaStream[])[] = [];
 
@@ -138,11 +146,25 @@ export class FakePlatform implements Platform {
     { id: 2, participant: { participantId: 'p_ada', displayName: 'Ada', joinedAtMs: 1 } },
     {
       id: 3,
-      mediaEntry: { participantId: 'p_ada', source: 'microphone', audioCsrc: 1001, audioMuted: false },
+      mediaEntry: {
+        participantId: 'p_ada',
+        screenshare: false,
+        audioCsrc: 1001,
+        videoCsrc: 2001,
+        audioMuted: false,
+        videoMuted: true,
+      },
     },
     {
       id: 4,
-      mediaEntry: { participantId: 'p_me', source: 'microphone', audioCsrc: 1002, audioMuted: false },
+      mediaEntry: {
+        participantId: 'p_me',
+        screenshare: false,
+        audioCsrc: 1002,
+        videoCsrc: 2002,
+        audioMuted: false,
+        videoMuted: true,
+      },
     },
   ];
   #sessions = 0;
@@ -269,6 +291,21 @@ export class FakePlatform implements Platform {
     const track = new FakeTrack(`microphone ${this.microphones.length}`);
     this.microphones.push({ track, constraints });
     return track.asTrack();
+  }
+  async openCamera(constraints: MediaTrackConstraints): Promise<MediaStreamTrack> {
+    if (this.cameraProblem) throw this.cameraProblem;
+    const track = new FakeTrack(`camera ${this.cameras.length}`, 'video');
+    this.cameras.push({ track, constraints });
+    return track.asTrack();
+  }
+  async openScreen({ sound }: { sound: boolean }): Promise<ScreenTracks> {
+    if (this.screenProblem) throw this.screenProblem;
+    const screen = {
+      video: new FakeTrack(`screen ${this.screens.length}`, 'video'),
+      sound: sound ? new FakeTrack(`screen sound ${this.screens.length}`) : undefined,
+    };
+    this.screens.push(screen);
+    return { video: screen.video.asTrack(), sound: screen.sound?.asTrack() };
   }
   createLevelMeter(): LevelMeter {
     return { level: () => 0.25, close: () => {} };

@@ -5,13 +5,14 @@ import { parseServerMessage, requestText } from '../src/messages.js';
 const VECTORS = [
   {
     name: 'session, first message',
-    json: '{"resources":[{"session":{"participantId":"p_1","room":"tea","audioSlots":3,"serverTimeMs":5.5,"canPublish":true,"roles":["join","publish"]}}]}',
+    json: '{"resources":[{"session":{"participantId":"p_1","room":"tea","audioSlots":3,"videoSlots":9,"serverTimeMs":5.5,"canPublish":true,"roles":["join","publish"]}}]}',
     want: [
       {
         t: 'session',
         participantId: 'p_1',
         room: 'tea',
         audioSlots: 3,
+        videoSlots: 9,
         serverTimeMs: 5.5,
         canPublish: true,
         roles: ['join', 'publish'],
@@ -20,16 +21,18 @@ const VECTORS = [
   },
   {
     name: 'participant and media entry in one message',
-    json: '{"resources":[{"id":7,"participant":{"participantId":"p_2","displayName":"Ada","joinedAtMs":3,"self":true}},{"id":12,"mediaEntry":{"participantId":"p_2","source":"microphone","audioCsrc":1001,"audioMuted":true,"screenshare":false}}]}',
+    json: '{"resources":[{"id":7,"participant":{"participantId":"p_2","displayName":"Ada","joinedAtMs":3,"self":true}},{"id":12,"mediaEntry":{"participantId":"p_2","screenshare":false,"audioCsrc":1001,"videoCsrc":1002,"audioMuted":true,"videoMuted":false}}]}',
     want: [
       { t: 'participant', id: 7, participantId: 'p_2', displayName: 'Ada', joinedAtMs: 3, self: true },
       {
         t: 'mediaEntry',
         id: 12,
         participantId: 'p_2',
-        source: 'microphone',
+        screenshare: false,
         audioCsrc: 1001,
+        videoCsrc: 1002,
         audioMuted: true,
+        videoMuted: false,
       },
     ],
   },
@@ -42,6 +45,32 @@ const VECTORS = [
         slots: [
           { slot: 0, csrc: 1001, loudest: true, epoch: 4, rtpTimestamp: 123, captureTimeMs: 1.5 },
           { slot: 1, csrc: 0, loudest: false, epoch: 2, rtpTimestamp: undefined, captureTimeMs: undefined },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'video slots: the anchors of each switch, an empty slot without',
+    json: '{"resources":[{"videoSlots":{"slots":[{"slot":2,"csrc":1002,"epoch":1,"rtpTimestamp":4294967295,"captureTimeMs":7.25},{"slot":0,"csrc":0,"epoch":3}]}}]}',
+    want: [
+      {
+        t: 'videoSlots',
+        slots: [
+          { slot: 2, csrc: 1002, epoch: 1, rtpTimestamp: 4294967295, captureTimeMs: 7.25 },
+          { slot: 0, csrc: 0, epoch: 3, rtpTimestamp: undefined, captureTimeMs: undefined },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'assignment: a picture, and a canvas whose person sends none',
+    json: '{"resources":[{"videoAssignment":{"canvases":[{"canvasId":1,"slot":2,"entryId":12,"participantId":"p_2","csrc":1002,"active":true},{"canvasId":3,"entryId":14,"participantId":"p_3","csrc":1006,"active":false}]}}]}',
+    want: [
+      {
+        t: 'videoAssignment',
+        canvases: [
+          { canvasId: 1, slot: 2, entryId: 12, participantId: 'p_2', csrc: 1002, active: true },
+          { canvasId: 3, slot: undefined, entryId: 14, participantId: 'p_3', csrc: 1006, active: false },
         ],
       },
     ],
@@ -102,8 +131,13 @@ test.each([
   ],
   [
     'a CSRC as text',
-    '{"resources":[{"id":1,"mediaEntry":{"participantId":"p","source":"microphone","audioCsrc":"7"}}]}',
+    '{"resources":[{"id":1,"mediaEntry":{"participantId":"p","audioCsrc":"7"}}]}',
     'audioCsrc-not-number',
+  ],
+  [
+    'a canvas without its entry',
+    '{"resources":[{"videoAssignment":{"canvases":[{"canvasId":1,"csrc":5,"participantId":"p"}]}}]}',
+    'entryId-not-number',
   ],
   ['a slot of null', '{"resources":[{"speakers":{"slots":[null]}}]}', 'slot-not-object'],
 ])('%s is refused with a reason', (_, json, why) => {

@@ -14,9 +14,18 @@ const entry = (
   id: number,
   participantId: string,
   audioCsrc: number,
-  audioMuted = false,
-  source = 'microphone',
-): MediaEntryResource => ({ t: 'mediaEntry', id, participantId, source, audioCsrc, audioMuted });
+  given: Partial<MediaEntryResource> = {},
+): MediaEntryResource => ({
+  t: 'mediaEntry',
+  id,
+  participantId,
+  screenshare: false,
+  audioCsrc,
+  videoCsrc: audioCsrc + 500,
+  audioMuted: false,
+  videoMuted: true,
+  ...given,
+});
 const names = (people: readonly { participantId: string }[]): string[] =>
   people.map((one) => one.participantId);
 
@@ -58,13 +67,31 @@ test('the same news twice is no change, and unchanged people stay the same objec
   expect(store.participants[0]).toBe(ada);
 });
 
-test('a CSRC leads to its person, screen sound to its owner', () => {
+test('a CSRC leads to its person, sound or picture, screen or not', () => {
   const store = new ParticipantsStore();
-  store.apply([person(1, 'ada'), entry(2, 'ada', 1001), entry(3, 'ada', 1002, false, 'screenSound')], []);
-  expect(store.byCsrc(1001)?.participantId).toBe('ada');
-  expect(store.byCsrc(1002)?.participantId).toBe('ada');
-  expect(store.get('ada')?.csrc).toBe(1001);
+  const screen = entry(3, 'ada', 1002, { screenshare: true, videoMuted: false });
+  store.apply([person(1, 'ada'), entry(2, 'ada', 1001), screen], []);
+  for (const csrc of [1001, 1501, 1002, 1502]) expect(store.byCsrc(csrc)?.participantId).toBe('ada');
+  expect(store.get('ada')).toMatchObject({ csrc: 1001, videoCsrc: 1501, screenCsrc: 1502 });
   expect(store.byCsrc(7)).toBeUndefined();
+  expect([store.entryId('ada', false), store.entryId('ada', true)]).toEqual([2, 3]);
+});
+
+test('camera and screen come and go, each seen as a change of the person', () => {
+  const store = new ParticipantsStore();
+  store.apply([person(1, 'ada'), entry(2, 'ada', 1001)], []);
+  expect(store.get('ada')).toMatchObject({ cameraOn: false, screenOn: false, screenCsrc: undefined });
+  expect(store.apply([entry(2, 'ada', 1001, { videoMuted: false })], [])!.changed).toMatchObject([
+    { cameraOn: true, screenOn: false, muted: false },
+  ]);
+  const screen = entry(9, 'ada', 1002, { screenshare: true, videoMuted: false });
+  expect(store.apply([screen], [])!.changed).toMatchObject([{ cameraOn: true, screenOn: true }]);
+  // Only the sound of the screen is left: nothing to see.
+  expect(store.apply([{ ...screen, videoMuted: true }], [])!.changed).toMatchObject([{ screenOn: false }]);
+  expect(store.apply([], [{ id: 9, kind: 'mediaEntry' }])!.changed).toMatchObject([
+    { screenCsrc: undefined },
+  ]);
+  expect(store.entryId('ada', true)).toBeUndefined();
 });
 
 test('an entry before its person waits for it', () => {

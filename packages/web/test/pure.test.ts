@@ -104,6 +104,10 @@ describe('announcements', () => {
     self: false,
     muted: false,
     csrc: 1,
+    cameraOn: false,
+    screenOn: false,
+    videoCsrc: undefined,
+    screenCsrc: undefined,
     joinedAtMs: 1,
     ...given,
   });
@@ -137,6 +141,12 @@ describe('announcements', () => {
 
 test('every error of the SDK that joining can end with has its own text', () => {
   const later = [
+    'CAMERA_DENIED',
+    'CAMERA_MISSING',
+    'CAMERA_FAILED',
+    'SCREEN_DENIED',
+    'SCREEN_FAILED',
+
     'CONNECTION_LOST',
     'NOT_CONNECTED',
     'CALL_ENDED',

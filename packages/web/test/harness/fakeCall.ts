@@ -33,6 +33,13 @@ class Fake extends Emitter<CallEvents> implements CallHandle {
   participants: readonly Participant[] = [];
   audioSlots: readonly AudioSlot[] = [];
   microphoneTrack: MediaStreamTrack | undefined;
+  videoSlots = [];
+  assignments = [];
+  cameraOn = false;
+  cameraTrack: MediaStreamTrack | undefined;
+  screenOn = false;
+  screenTrack: MediaStreamTrack | undefined;
+  lipSync = [];
   level = 0;
   unmuteProblem: string | undefined;
   readonly sent: string[] = [];
@@ -73,6 +80,10 @@ class Fake extends Emitter<CallEvents> implements CallHandle {
       self: false,
       muted: false,
       csrc: 1_000 + number,
+      cameraOn: false,
+      screenOn: false,
+      videoCsrc: undefined,
+      screenCsrc: undefined,
       joinedAtMs: number,
       ...given,
     };
@@ -168,6 +179,12 @@ class Fake extends Emitter<CallEvents> implements CallHandle {
     return Promise.reject(new CallError('NOT_SUPPORTED'));
   }
   shareScreen(): Promise<never> {
+    return Promise.reject(new CallError('NOT_SUPPORTED'));
+  }
+  setCamera(): Promise<never> {
+    return Promise.reject(new CallError('NOT_SUPPORTED'));
+  }
+  stopScreen(): Promise<never> {
     return Promise.reject(new CallError('NOT_SUPPORTED'));
   }
   send(): Promise<never> {
