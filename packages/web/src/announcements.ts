@@ -26,11 +26,29 @@ export function announceChange(change: ParticipantsChange, before: readonly Part
     });
     if (changed.length > 0) told.push(`${names(changed)} ${muted ? 'muted' : 'unmuted'}.`);
   }
+  for (const sharing of [true, false]) {
+    const changed = others(change.changed).filter((one) => {
+      const old = before.find(({ participantId }) => participantId === one.participantId);
+      return old !== undefined && old.screenOn !== one.screenOn && one.screenOn === sharing;
+    });
+    if (changed.length > 0)
+      told.push(
+        sharing
+          ? `${names(changed)} ${changed.length > 1 ? 'share their screens' : 'shares a screen'}.`
+          : `${names(changed)} stopped sharing.`,
+      );
+  }
   return told;
 }
 
 export const announceMuted = (muted: boolean, byServer: boolean): string =>
   byServer && muted ? 'You were muted.' : muted ? 'You are muted.' : 'You are unmuted.';
+
+export const announceCamera = (on: boolean, byServer: boolean): string =>
+  on ? 'Your camera is on.' : byServer ? 'Your camera was turned off.' : 'Your camera is off.';
+
+export const announceScreen = (on: boolean, byServer: boolean): string =>
+  on ? 'You share your screen.' : byServer ? 'Your screen share was stopped.' : 'You stopped sharing.';
 
 export function announceState(state: CallState, before: CallState): string | undefined {
   if (state === 'reconnecting') return 'Connection lost. Reconnecting.';

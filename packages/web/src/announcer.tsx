@@ -1,6 +1,12 @@
 /** The live region: the call's news for people who do not see the screen. */
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { announceChange, announceMuted, announceState } from './announcements.js';
+import {
+  announceCamera,
+  announceChange,
+  announceMuted,
+  announceScreen,
+  announceState,
+} from './announcements.js';
 import type { CallHandle } from './calls.js';
 
 /** A screen reader has taken a sentence over long before; older ones only clutter the page's text. */
@@ -37,12 +43,15 @@ export function useAnnouncer(call: CallHandle, chatOpen: boolean): Announcer {
         state = now;
       }),
       call.on('muted', (muted, byServer) => say(announceMuted(muted, byServer))),
+      call.on('camera', (on, byServer) => say(announceCamera(on, byServer))),
+      call.on('screen', (on, byServer) => say(announceScreen(on, byServer))),
       call.on('message', ({ displayName, text, self }) => {
         // The open panel is a log of its own.
         if (!self && !open.current) say(`${displayName} writes: ${text}`);
       }),
       call.on('error', ({ code }) => {
         if (code === 'MICROPHONE_MISSING') say('Your microphone is gone. You are muted.');
+        if (code === 'CAMERA_MISSING') say('Your camera is gone.');
       }),
     ];
     return () => undo.forEach((stop) => stop());

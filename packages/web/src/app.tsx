@@ -25,10 +25,10 @@ export function App({ join }: { join: JoinFunction }) {
   const [place, setPlace] = useState(() => readPlace(location));
   const [screen, setScreen] = useState<Screen>(() => startOf(place.room));
   /** Opened on the join screen and lent to the call, which does not stop what it did not open. */
-  const lent = useRef<MediaStreamTrack>(undefined);
-  const takeBack = useCallback(() => {
-    lent.current?.stop();
-    lent.current = undefined;
+  const lent = useRef<{ audio?: MediaStreamTrack | undefined; video?: MediaStreamTrack | undefined }>({});
+  const takeBack = useCallback((kind: 'audio' | 'video') => {
+    lent.current[kind]?.stop();
+    lent.current[kind] = undefined;
   }, []);
 
   useEffect(() => {
@@ -57,12 +57,17 @@ export function App({ join }: { join: JoinFunction }) {
   };
 
   const enter = async (room: string, choice: JoinChoice): Promise<string | undefined> => {
-    const { displayName, audio, muted } = choice;
+    const { displayName, audio, video, muted } = choice;
     try {
-      const call = await join({ room, token: place.token, displayName, audio, muted });
-      lent.current = typeof audio === 'object' && 'stop' in audio ? audio : undefined;
+      const call = await join({ room, token: place.token, displayName, audio, video, muted });
+      lent.current = { audio: trackOf(audio), video: trackOf(video) };
+      call.on('camera', () => {
+        // Turned off, or another one is used: then the light of the first must go out.
+        if (call.cameraTrack !== lent.current.video) takeBack('video');
+      });
       call.on('ended', (reason) => {
-        takeBack();
+        takeBack('audio');
+        takeBack('video');
         setScreen({ t: 'ended', reason });
       });
       if (place.debug) window.__tertulia = { call };
@@ -80,7 +85,11 @@ export function App({ join }: { join: JoinFunction }) {
       return <JoinScreen room={room} problem={screen.problem} onJoin={(choice) => enter(room, choice)} />;
     case 'call':
       return (
-        <CallScreen call={screen.call} canInvite={place.token === undefined} onMicrophoneChanged={takeBack} />
+        <CallScreen
+          call={screen.call}
+          canInvite={place.token === undefined}
+          onMicrophoneChanged={() => takeBack('audio')}
+        />
       );
     case 'ended':
       return (
@@ -93,6 +102,9 @@ export function App({ join }: { join: JoinFunction }) {
       );
   }
 }
+
+const trackOf = (option: unknown): MediaStreamTrack | undefined =>
+  option instanceof MediaStreamTrack ? option : undefined;
 
 function startOf(room: string | undefined): Screen {
   if (room === undefined) return { t: 'home' };

@@ -1,14 +1,19 @@
-/** In the call: who is here, who speaks, and the few buttons. */
+/** In the call: who is here, who is seen, who speaks, and the few buttons. */
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { CallError, type ChatMessage } from '@tertulia/client';
 import { LiveRegion, useAnnouncer } from './announcer.js';
+import { Banners, type ModeratedSource } from './banners.js';
 import { useCallSnapshot, type CallHandle } from './calls.js';
 import { ChatPanel } from './chatPanel.js';
-import { ChatIcon, LeaveIcon, MicrophoneIcon, MutedIcon, SettingsIcon, SoundIcon } from './icons.js';
+import { canShareScreen, Controls } from './controls.js';
+import { HelpDialog } from './helpDialog.js';
+import { GridIcon, SpeakerViewIcon } from './icons.js';
 import { InviteButton, useInvitation } from './invite.js';
-import { problemOf } from './problems.js';
+import { memory } from './memory.js';
 import { SettingsPanel } from './settingsPanel.js';
+import { useShortcuts } from './shortcuts.js';
 import { Stage } from './stage.js';
+import { useStageView } from './useStageView.js';
 import { Voices } from './voices.js';
 
 interface Props {
@@ -18,17 +23,17 @@ interface Props {
   onMicrophoneChanged: () => void;
 }
 
-const typing = (target: EventTarget | null): boolean =>
-  target instanceof HTMLElement && target.closest('input, textarea, select, [contenteditable]') !== null;
-
 export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
-  const { state, participants, audioSlots, muted } = useCallSnapshot(call);
+  const snapshot = useCallSnapshot(call);
+  const { state, participants, audioSlots, muted, cameraOn, screenOn } = snapshot;
+  const view = useStageView(call, snapshot);
   const [panel, setPanel] = useState<'chat' | 'settings'>();
-  const [problem, setProblem] = useState<string>();
-  const [blocked, setBlocked] = useState(false);
+  const [help, setHelp] = useState(false);
   const [messages, setMessages] = useState<readonly ChatMessage[]>([]);
   const [unread, setUnread] = useState(0);
   const { sentences, say } = useAnnouncer(call, panel === 'chat');
+  const trouble = useTrouble(call);
+  const own = useOwnMedia(call, trouble.setProblem, trouble.setModerated);
   const invitation = useInvitation(call.room, say);
   const heading = useRef<HTMLHeadingElement>(null);
   const chatButton = useRef<HTMLButtonElement>(null);
@@ -41,41 +46,14 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
     heading.current?.focus();
   }, []);
 
-  const toggleMute = useCallback(async () => {
-    setProblem(undefined);
-    if (!call.muted) {
-      call.mute();
-      return;
-    }
-    try {
-      await call.unmute();
-    } catch (error) {
-      setProblem(error instanceof CallError ? error.code : 'MICROPHONE_FAILED');
-    }
-  }, [call]);
-
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key.toLowerCase() !== 'm' || event.repeat || typing(event.target)) return;
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      void toggleMute();
-    };
-    window.addEventListener('keydown', onKey);
-    return () => window.removeEventListener('keydown', onKey);
-  }, [toggleMute]);
-
-  useEffect(() => {
-    const undo = [
+  useEffect(
+    () =>
       call.on('message', (message) => {
         setMessages((all) => [...all, message]);
         if (!chatOpen.current && !message.self) setUnread((count) => count + 1);
       }),
-      call.on('playbackblocked', () => setBlocked(true)),
-      call.on('error', ({ code }) => code === 'MICROPHONE_MISSING' && setProblem(code)),
-    ];
-    return () => undo.forEach((stop) => stop());
-  }, [call]);
+    [call],
+  );
 
   const closePanel = useCallback(() => {
     const opener = chatOpen.current ? chatButton : settingsButton;
@@ -87,8 +65,20 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
     if (which === 'chat') setUnread(0);
   };
 
+  const canShare = canShareScreen() && call.canPublish;
+  const { toggleView } = view;
+  useShortcuts({
+    mute: () => call.canPublish && void own.toggleMute(),
+    camera: () => call.canPublish && void own.toggleCamera(),
+    screen: () => canShare && void own.toggleScreen(),
+    view: () => {
+      if (participants.length > 1) toggleView();
+    },
+    chat: () => toggle('chat'),
+    help: () => setHelp(true),
+  });
+
   const alone = participants.length <= 1 && state === 'connected';
-  const trouble = problem === undefined ? undefined : problemOf(problem);
   return (
     <div className="call" data-state={state} data-panel={panel} data-alone={alone} data-testid="call">
       <header className="call-top">
@@ -100,49 +90,43 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
             {participants.length === 1 ? '1 person' : `${participants.length} people`}
           </p>
         </div>
-        {canInvite && <InviteButton invitation={invitation} />}
+        <div className="call-top-end">
+          {canInvite && <InviteButton invitation={invitation} />}
+          {participants.length > 1 && (
+            <button
+              className="button quiet view-button"
+              onClick={toggleView}
+              aria-keyshortcuts="G"
+              title={view.stage ? 'Everybody equally large (G)' : 'One person large (G)'}
+              data-testid="view"
+            >
+              {view.stage ? <GridIcon /> : <SpeakerViewIcon />}
+              <span>{view.stage ? 'Grid' : 'Speaker'}</span>
+              <span className="visually-hidden"> view</span>
+            </button>
+          )}
+        </div>
       </header>
 
-      {state === 'reconnecting' && (
-        <div className="banner" data-testid="reconnecting">
-          <span className="spinner" aria-hidden="true" />
-          <p>
-            <strong>Connection lost.</strong> Reconnecting. The others cannot hear you now.
-          </p>
-        </div>
-      )}
-      {blocked && (
-        <div className="banner">
-          <SoundIcon />
-          <p>Your browser waits for a click before it plays sound.</p>
-          <button
-            className="button primary"
-            onClick={() =>
-              void call.resumePlayback().then(
-                () => setBlocked(false),
-                () => {},
-              )
-            }
-            data-testid="resume"
-          >
-            Turn on sound
-          </button>
-        </div>
-      )}
-      {trouble && (
-        <div className="banner" role="alert">
-          <MutedIcon />
-          <p>
-            <strong>{trouble.title}.</strong> {trouble.text}
-          </p>
-          <button className="button quiet" onClick={() => setProblem(undefined)}>
-            Dismiss
-          </button>
-        </div>
-      )}
+      <Banners
+        reconnecting={state === 'reconnecting'}
+        blocked={trouble.blocked}
+        problem={trouble.problem}
+        moderated={trouble.moderated}
+        sharing={screenOn}
+        onResume={trouble.resume}
+        onDismissProblem={() => trouble.setProblem(undefined)}
+        onUndoModerated={() => {
+          if (trouble.moderated === 'microphone') void own.toggleMute();
+          else void own.toggleCamera();
+          trouble.setModerated(undefined);
+        }}
+        onDismissModerated={() => trouble.setModerated(undefined)}
+        onStopScreen={() => void own.toggleScreen()}
+      />
 
       <main className="stage">
-        <Stage call={call} participants={participants} slots={audioSlots} muted={muted} />
+        <Stage call={call} snapshot={snapshot} view={view} />
         {alone && (
           <div className="alone" data-testid="alone">
             <h2>You are the first one here</h2>
@@ -161,59 +145,30 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
 
       <footer className="call-bottom">
         <Voices call={call} slots={audioSlots} />
-        <div className="controls" role="group" aria-label="Call">
-          <button
-            className="control"
-            data-on={!muted}
-            onClick={() => void toggleMute()}
-            disabled={!call.canPublish}
-            aria-label={muted ? 'Unmute' : 'Mute'}
-            aria-keyshortcuts="M"
-            title={call.canPublish ? `${muted ? 'Unmute' : 'Mute'} (M)` : 'You may only listen'}
-            data-testid="mute"
-          >
-            {muted ? <MutedIcon /> : <MicrophoneIcon />}
-            <span aria-hidden="true">{muted ? 'Unmute' : 'Mute'}</span>
-          </button>
-          <button
-            ref={settingsButton}
-            className="control"
-            aria-expanded={panel === 'settings'}
-            aria-controls="settings"
-            onClick={() => toggle('settings')}
-            data-testid="open-settings"
-          >
-            <SettingsIcon />
-            <span>Settings</span>
-          </button>
-          <button
-            ref={chatButton}
-            className="control"
-            aria-expanded={panel === 'chat'}
-            aria-controls="chat"
-            onClick={() => toggle('chat')}
-            data-testid="open-chat"
-          >
-            <ChatIcon />
-            <span>Chat</span>
-            {unread > 0 && (
-              <span className="badge">
-                {unread > 9 ? '9+' : unread}
-                <span className="visually-hidden"> unread</span>
-              </span>
-            )}
-          </button>
-          <button className="control leave" onClick={() => void call.leave()} data-testid="leave">
-            <LeaveIcon />
-            <span>Leave</span>
-          </button>
-        </div>
+        <Controls
+          muted={muted}
+          cameraOn={cameraOn}
+          cameraBusy={own.cameraBusy}
+          screenOn={screenOn}
+          canPublish={call.canPublish}
+          canShare={canShare}
+          panel={panel}
+          unread={unread}
+          chatButton={chatButton}
+          settingsButton={settingsButton}
+          onMute={() => void own.toggleMute()}
+          onCamera={() => void own.toggleCamera()}
+          onScreen={() => void own.toggleScreen()}
+          onPanel={toggle}
+          onLeave={() => void call.leave()}
+        />
         <div className="call-bottom-end" />
         {panel === 'settings' && (
           <SettingsPanel
             call={call}
-            muted={muted}
+            snapshot={snapshot}
             onMicrophoneChanged={onMicrophoneChanged}
+            onHelp={() => setHelp(true)}
             onClose={closePanel}
           />
         )}
@@ -222,7 +177,98 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
       {panel === 'chat' && (
         <ChatPanel messages={messages} onSend={(text) => call.sendMessage(text)} onClose={closePanel} />
       )}
+      {help && <HelpDialog onClose={() => setHelp(false)} />}
       <LiveRegion sentences={sentences} />
     </div>
   );
 }
+
+/** What went wrong, what a moderator did, whether the browser holds back the sound. */
+function useTrouble(call: CallHandle) {
+  const [problem, setProblem] = useState<string>();
+  const [moderated, setModerated] = useState<ModeratedSource>();
+  const [blocked, setBlocked] = useState(false);
+  useEffect(() => {
+    const lost = ['MICROPHONE_MISSING', 'CAMERA_MISSING'];
+    const byHand =
+      (source: ModeratedSource, offWhen: boolean) =>
+      (value: boolean, byServer: boolean): void => {
+        if (value !== offWhen) setModerated((now) => (now === source ? undefined : now));
+        else if (byServer) setModerated(source);
+      };
+    const undo = [
+      call.on('playbackblocked', () => setBlocked(true)),
+      call.on('muted', byHand('microphone', true)),
+      call.on('camera', byHand('camera', false)),
+      call.on('screen', byHand('screen', false)),
+      call.on('error', ({ code }) => {
+        if (lost.includes(code)) setProblem(code);
+      }),
+    ];
+    return () => undo.forEach((stop) => stop());
+  }, [call]);
+  const resume = (): void =>
+    void call.resumePlayback().then(
+      () => setBlocked(false),
+      () => {},
+    );
+  // A device that is gone is reported as muted by the call, too: one sentence is enough.
+  const shown = problem === undefined ? moderated : undefined;
+  return { problem, setProblem, moderated: shown, setModerated, blocked, resume };
+}
+
+/** The own microphone, camera and screen: one button each. */
+function useOwnMedia(
+  call: CallHandle,
+  setProblem: (code: string | undefined) => void,
+  setModerated: (source: ModeratedSource | undefined) => void,
+) {
+  const [cameraBusy, setCameraBusy] = useState(false);
+  const toggleMute = async (): Promise<void> => {
+    setProblem(undefined);
+    setModerated(undefined);
+    if (!call.muted) {
+      call.mute();
+      return;
+    }
+    try {
+      await call.unmute();
+    } catch (error) {
+      setProblem(codeOf(error, 'MICROPHONE_FAILED'));
+    }
+  };
+  const toggleCamera = async (): Promise<void> => {
+    if (cameraBusy) return;
+    setProblem(undefined);
+    setModerated(undefined);
+    const on = !call.cameraOn;
+    setCameraBusy(true);
+    try {
+      await call.setCamera(on && memory.cameraId !== '' ? memory.cameraId : on);
+      memory.cameraOn = on;
+    } catch (error) {
+      setProblem(codeOf(error, 'CAMERA_FAILED'));
+    } finally {
+      setCameraBusy(false);
+    }
+  };
+  const toggleScreen = async (): Promise<void> => {
+    setProblem(undefined);
+    setModerated(undefined);
+    try {
+      if (call.screenOn) await call.stopScreen();
+      else await call.shareScreen({ sound: true });
+    } catch (error) {
+      const code = codeOf(error, 'SCREEN_FAILED');
+      if (code !== 'SCREEN_DENIED' || refusedBySystem(error)) setProblem(code);
+    }
+  };
+  return { cameraBusy, toggleMute, toggleCamera, toggleScreen };
+}
+
+const codeOf = (error: unknown, otherwise: string): string =>
+  error instanceof CallError ? error.code : otherwise;
+
+/** Who closes the chooser has refused it and knows; only a system that forbids it needs a word. Both have the same name. */
+const refusedBySystem = (error: unknown): boolean =>
+  error instanceof Error && error.cause instanceof Error && /system/i.test(error.cause.message);

@@ -1,6 +1,14 @@
 /** The call as the page uses it: the public face of the SDK's class, so that the visual tests can put in a made-up one. */
 import { useMemo, useSyncExternalStore } from 'react';
-import type { AudioSlot, Call, CallState, JoinOptions, Participant } from '@tertulia/client';
+import type {
+  AudioSlot,
+  Call,
+  CallState,
+  JoinOptions,
+  Participant,
+  VideoAssignment,
+  VideoSlot,
+} from '@tertulia/client';
 
 export type CallHandle = Pick<Call, keyof Call>;
 export type JoinFunction = (options: JoinOptions) => Promise<CallHandle>;
@@ -9,21 +17,30 @@ export interface CallSnapshot {
   state: CallState;
   participants: readonly Participant[];
   audioSlots: readonly AudioSlot[];
+  videoSlots: readonly VideoSlot[];
+  assignments: readonly VideoAssignment[];
   muted: boolean;
+  cameraOn: boolean;
+  cameraTrack: MediaStreamTrack | undefined;
+  screenOn: boolean;
+  screenTrack: MediaStreamTrack | undefined;
 }
 
-const read = ({ state, participants, audioSlots, muted }: CallHandle): CallSnapshot => ({
-  state,
-  participants,
-  audioSlots,
-  muted,
+const read = (call: CallHandle): CallSnapshot => ({
+  state: call.state,
+  participants: call.participants,
+  audioSlots: call.audioSlots,
+  videoSlots: call.videoSlots,
+  assignments: call.assignments,
+  muted: call.muted,
+  cameraOn: call.cameraOn,
+  cameraTrack: call.cameraTrack,
+  screenOn: call.screenOn,
+  screenTrack: call.screenTrack,
 });
 
 const same = (a: CallSnapshot, b: CallSnapshot): boolean =>
-  a.state === b.state &&
-  a.participants === b.participants &&
-  a.audioSlots === b.audioSlots &&
-  a.muted === b.muted;
+  (Object.keys(a) as (keyof CallSnapshot)[]).every((key) => a[key] === b[key]);
 
 /** A store as React wants it: the snapshot stays the same object while nothing has changed. */
 function storeOf(call: CallHandle) {
@@ -35,7 +52,11 @@ function storeOf(call: CallHandle) {
         call.on('participants', changed),
         call.on('speakers', changed),
         call.on('audioslots', changed),
+        call.on('videoslots', changed),
+        call.on('assignments', changed),
         call.on('muted', changed),
+        call.on('camera', changed),
+        call.on('screen', changed),
       ];
       return () => undo.forEach((stop) => stop());
     },

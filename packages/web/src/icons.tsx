@@ -78,3 +78,56 @@ export const SoundIcon = () => (
     <path d="M4 10v4h3.5L12 18V6L7.5 10H4ZM15.5 9a4 4 0 0 1 0 6M18 6.5a7.5 7.5 0 0 1 0 11" />
   </Icon>
 );
+export const CameraIcon = () => (
+  <Icon>
+    <rect x="3" y="6" width="12.5" height="12" rx="2.5" />
+    <path d="m15.5 10.5 5-2.8v8.6l-5-2.8" />
+  </Icon>
+);
+export const CameraOffIcon = () => (
+  <Icon>
+    <path d="M9.5 6H13a2.5 2.5 0 0 1 2.5 2.5V12M15.5 15.8A2.5 2.5 0 0 1 13 18H5.500A2.5 2.5 0 0 1 3 15.500v-7A2.5 2.5 0 0 1 5.2 6M15.5 10.500l5-2.800v8.600l-2.5-1.400M4 4l16 16" />
+  </Icon>
+);
+export const ScreenIcon = () => (
+  <Icon>
+    <rect x="3" y="4.5" width="18" height="12.5" rx="2" />
+    <path d="M8.5 20.500h7M12 13.500V8M9.3 10.5 12 7.800l2.7 2.7" />
+  </Icon>
+);
+export const StopScreenIcon = () => (
+  <Icon>
+    <rect x="3" y="4.5" width="18" height="12.5" rx="2" />
+    <path d="M8.5 20.500h7M9.8 8.500l4.4 4.400M14.2 8.500l-4.4 4.4" />
+  </Icon>
+);
+export const GridIcon = () => (
+  <Icon>
+    <rect x="3.5" y="4.5" width="7.5" height="6.5" rx="1.5" />
+    <rect x="13" y="4.5" width="7.5" height="6.5" rx="1.5" />
+    <rect x="3.5" y="13" width="7.5" height="6.5" rx="1.5" />
+    <rect x="13" y="13" width="7.5" height="6.5" rx="1.5" />
+  </Icon>
+);
+export const SpeakerViewIcon = () => (
+  <Icon>
+    <rect x="3.5" y="4.5" width="11.5" height="15" rx="2" />
+    <path d="M18 6h2.500M18 12h2.500M18 18h2.5" />
+  </Icon>
+);
+export const PinIcon = () => (
+  <Icon>
+    <path d="M9 4.500h6M10 4.500v5.200L7 13v1.500h10V13l-3-3.300V4.500M12 14.500v5.5" />
+  </Icon>
+);
+export const FullScreenIcon = () => (
+  <Icon>
+    <path d="M4.5 9V4.500H9M15 4.500h4.500V9M19.5 15v4.500H15M9 19.500H4.500V15" />
+  </Icon>
+);
+export const KeyboardIcon = () => (
+  <Icon>
+    <rect x="2.5" y="6" width="19" height="12" rx="2.5" />
+    <path d="M6.5 10h.01M10 10h.01M13.5 10h.01M17 10h.01M8 14h8" />
+  </Icon>
+);

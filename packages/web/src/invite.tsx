@@ -32,7 +32,8 @@ export function InviteButton({ invitation, primary = false }: { invitation: Invi
   const { copied, copy } = invitation;
   return (
     <button
-      className={`button ${primary ? 'primary' : 'quiet'}`}
+      className={`button ${primary ? 'primary' : 'quiet invite-button'}`}
+      aria-label={copied ? 'Copied' : 'Copy link'}
       onClick={() => void copy()}
       data-testid={primary ? 'invite-card' : 'invite'}
     >

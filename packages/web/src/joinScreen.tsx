@@ -1,10 +1,11 @@
-/** Before the call: name, microphone, and what is in the way. */
-import { useEffect, useRef, useState, type FormEvent } from 'react';
-import { createLevelMeter, type AudioOption, type LevelMeter } from '@tertulia/client';
-import { MicrophoneIcon } from './icons.js';
+/** Before the call: name, camera, microphone, and what is in the way. */
+import { useEffect, useMemo, useRef, useState, type FormEvent, type ReactNode } from 'react';
+import { createLevelMeter, type AudioOption, type LevelMeter, type VideoOption } from '@tertulia/client';
+import { useCameraPreview, useMicrophonePreview, type DevicePreview } from './devicePreview.js';
+import { CameraIcon, CameraOffIcon, MicrophoneIcon, MutedIcon } from './icons.js';
 import { memory } from './memory.js';
-import { useMicrophonePreview } from './microphonePreview.js';
 import { Avatar, LevelBar, Notice, Wordmark } from './parts.js';
+import { Picture } from './picture.js';
 import { problemOf } from './problems.js';
 
 const NAME_LENGTH = 64; // the server takes 128 code points; names longer than this are cut on a tile anyway
@@ -12,6 +13,7 @@ const NAME_LENGTH = 64; // the server takes 128 code points; names longer than t
 export interface JoinChoice {
   displayName: string;
   audio: AudioOption;
+  video: VideoOption;
   muted: boolean;
 }
 
@@ -28,8 +30,9 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
   const [muted, setMuted] = useState(false);
   const [joining, setJoining] = useState(false);
   const [refusal, setRefusal] = useState(problem);
-  const preview = useMicrophonePreview();
-  const amplitude = useMeter(preview.track);
+  const microphone = useMicrophonePreview();
+  const camera = useCameraPreview();
+  const amplitude = useMeter(microphone.track);
   const nameField = useRef<HTMLInputElement>(null);
   const displayName = name.trim();
 
@@ -38,9 +41,13 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
     if (memory.name === '') nameField.current?.focus();
   }, []);
 
-  const trouble = preview.problem === undefined ? undefined : problemOf(preview.problem);
+  const trouble = microphone.problem === undefined ? undefined : problemOf(microphone.problem);
+  const cameraTrouble =
+    camera.problem === undefined || camera.problem === microphone.problem
+      ? undefined
+      : problemOf(camera.problem);
   const refused = refusal === undefined ? undefined : problemOf(refusal);
-  const withoutMicrophone = trouble !== undefined && preview.track === undefined;
+  const withoutMicrophone = trouble !== undefined && microphone.track === undefined;
 
   const join = async (listenOnly: boolean): Promise<void> => {
     if (displayName === '') {
@@ -50,13 +57,15 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
     setJoining(true);
     setRefusal(undefined);
     try {
-      const track = listenOnly ? undefined : (preview.track ?? (await preview.open()));
+      const track = listenOnly ? undefined : (microphone.track ?? (await microphone.open()));
       if (!listenOnly && !track) return;
       memory.name = displayName;
-      preview.lend();
-      const code = await onJoin({ displayName, audio: track ?? false, muted });
+      microphone.lend();
+      camera.lend();
+      const code = await onJoin({ displayName, audio: track ?? false, video: camera.track ?? false, muted });
       if (code === undefined) return;
-      preview.takeBack();
+      microphone.takeBack();
+      camera.takeBack();
       setRefusal(code);
     } finally {
       setJoining(false);
@@ -66,9 +75,11 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
     event.preventDefault();
     void join(false);
   };
-  const select = (deviceId: string): void => {
-    memory.microphoneId = deviceId;
-    void preview.open(deviceId);
+  const toggleCamera = async (): Promise<void> => {
+    if (camera.track) {
+      camera.close();
+      memory.cameraOn = false;
+    } else if (await camera.open()) memory.cameraOn = true;
   };
 
   return (
@@ -76,25 +87,52 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
       <header className="front-top">
         <Wordmark />
       </header>
-      <main className="card">
-        <div className="card-head">
-          <Avatar name={displayName} size="l" />
-          <div>
-            <p className="eyebrow">You are about to join</p>
-            <h1 className="room-name" data-testid="room-name">
-              {room}
-            </h1>
-          </div>
+      <main className="card card-join">
+        <div className="join-title">
+          <p className="eyebrow">You are about to join</p>
+          <h1 className="room-name" data-testid="room-name">
+            {room}
+          </h1>
         </div>
 
-        {refused && (
-          <Notice title={refused.title} tone="danger">
-            {refused.text}
-          </Notice>
-        )}
-        {trouble && <Notice title={trouble.title}>{trouble.text}</Notice>}
+        <Preview name={displayName} track={camera.track}>
+          <button
+            type="button"
+            className="round"
+            data-on={!muted && !withoutMicrophone}
+            onClick={() => setMuted(!muted)}
+            disabled={withoutMicrophone}
+            aria-label={muted ? 'Unmute' : 'Mute'}
+            title={muted ? 'Join with the microphone on' : 'Join muted'}
+            data-testid="join-mute"
+          >
+            {muted || withoutMicrophone ? <MutedIcon /> : <MicrophoneIcon />}
+          </button>
+          <button
+            type="button"
+            className="round"
+            data-on={camera.track !== undefined}
+            onClick={() => void toggleCamera()}
+            disabled={camera.opening || camera.problem === 'INSECURE_ORIGIN'}
+            aria-label={camera.track ? 'Turn off camera' : 'Turn on camera'}
+            title={camera.track ? 'Turn off camera' : 'Turn on camera'}
+            data-testid="join-camera"
+          >
+            {camera.track ? <CameraIcon /> : <CameraOffIcon />}
+          </button>
+        </Preview>
 
         <form onSubmit={submit}>
+          {refused && (
+            <Notice title={refused.title} tone="danger">
+              {refused.text}
+            </Notice>
+          )}
+          {trouble && <Notice title={trouble.title}>{trouble.text}</Notice>}
+          {cameraTrouble && !camera.track && (
+            <Notice title={cameraTrouble.title}>{cameraTrouble.text}</Notice>
+          )}
+
           <label className="field">
             <span>Your name</span>
             <input
@@ -108,27 +146,19 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
             />
           </label>
 
-          {preview.track ? (
+          {microphone.track ? (
             <div className="field">
-              <label htmlFor="microphone">Microphone</label>
-              <select
+              <DeviceChoice
                 id="microphone"
-                value={preview.track.getSettings().deviceId ?? ''}
-                onChange={(event) => select(event.target.value)}
-                data-testid="microphone"
-              >
-                {preview.devices.length === 0 && (
-                  <option value="">{preview.track.label || 'Microphone'}</option>
-                )}
-                {preview.devices.map((device, index) => (
-                  <option key={device.deviceId} value={device.deviceId}>
-                    {device.label || `Microphone ${index + 1}`}
-                  </option>
-                ))}
-              </select>
+                label="Microphone"
+                preview={microphone}
+                onSelect={(deviceId) => (memory.microphoneId = deviceId)}
+              />
               <div className="level-row">
                 <LevelBar amplitude={amplitude} />
-                <small className="hint">Say something: the bar should move.</small>
+                <small className="hint">
+                  {muted ? 'You join muted.' : 'Say something: the bar should move.'}
+                </small>
               </div>
             </div>
           ) : (
@@ -138,13 +168,13 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
                 <button
                   type="button"
                   className="button quiet wide"
-                  onClick={() => void preview.open()}
-                  disabled={preview.opening}
+                  onClick={() => void microphone.open()}
+                  disabled={microphone.opening}
                   aria-describedby="microphone-hint"
                   data-testid="open-microphone"
                 >
                   <MicrophoneIcon />
-                  {preview.opening ? 'Waiting for the browser' : 'Test the microphone'}
+                  {microphone.opening ? 'Waiting for the browser' : 'Test the microphone'}
                 </button>
                 <small id="microphone-hint" className="hint">
                   Your browser will ask whether this page may use it.
@@ -152,12 +182,15 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
               </div>
             )
           )}
-
-          {!withoutMicrophone && (
-            <label className="check">
-              <input type="checkbox" checked={muted} onChange={(event) => setMuted(event.target.checked)} />
-              <span>Join muted</span>
-            </label>
+          {camera.track && camera.devices.length > 1 && (
+            <div className="field">
+              <DeviceChoice
+                id="camera"
+                label="Camera"
+                preview={camera}
+                onSelect={(deviceId) => (memory.cameraId = deviceId)}
+              />
+            </div>
           )}
 
           <div className="actions">
@@ -170,14 +203,14 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
                   disabled={joining}
                   data-testid="listen"
                 >
-                  {joining ? 'Joining' : 'Join and only listen'}
+                  {joining ? 'Joining' : camera.track ? 'Join without a microphone' : 'Join and only listen'}
                 </button>
                 {trouble.retry && (
                   <button
                     type="button"
                     className="button quiet wide"
-                    onClick={() => void preview.open()}
-                    disabled={preview.opening}
+                    onClick={() => void microphone.open()}
+                    disabled={microphone.opening}
                     data-testid="retry-microphone"
                   >
                     Try the microphone again
@@ -198,6 +231,75 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
         </form>
       </main>
     </div>
+  );
+}
+
+/** What the others will see: the own picture as in a mirror, or the circle with the initials. */
+function Preview({
+  name,
+  track,
+  children,
+}: {
+  name: string;
+  track: MediaStreamTrack | undefined;
+  children: ReactNode;
+}) {
+  const stream = useMemo(() => (track ? new MediaStream([track]) : undefined), [track]);
+  const [pictured, setPictured] = useState(false);
+  const waiting = track !== undefined && !pictured;
+  return (
+    <div className="preview" data-pictured={pictured} data-testid="preview">
+      <Avatar name={name} size="l" />
+      <Picture
+        stream={stream}
+        kind="camera"
+        mirrored={track?.getSettings().facingMode !== 'environment'}
+        widthPx={16}
+        heightPx={9}
+        onShown={setPictured}
+      />
+      <p className="preview-state" data-testid="preview-state">
+        {waiting ? 'Camera is starting' : pictured ? '' : 'Camera is off'}
+      </p>
+      <div className="preview-buttons" role="group" aria-label="Microphone and camera">
+        {children}
+      </div>
+    </div>
+  );
+}
+
+function DeviceChoice({
+  id,
+  label,
+  preview: { track, devices, open },
+  onSelect,
+}: {
+  id: string;
+  label: string;
+  preview: DevicePreview;
+  onSelect: (deviceId: string) => void;
+}) {
+  const select = (deviceId: string): void => {
+    onSelect(deviceId);
+    void open(deviceId);
+  };
+  return (
+    <>
+      <label htmlFor={id}>{label}</label>
+      <select
+        id={id}
+        value={track?.getSettings().deviceId ?? ''}
+        onChange={(event) => select(event.target.value)}
+        data-testid={id}
+      >
+        {devices.length === 0 && <option value="">{track?.label || label}</option>}
+        {devices.map((device, index) => (
+          <option key={device.deviceId} value={device.deviceId}>
+            {device.label || `${label} ${index + 1}`}
+          </option>
+        ))}
+      </select>
+    </>
   );
 }
 

@@ -1,4 +1,4 @@
-/** What the page remembers between visits: the name and the microphone. Nothing else is stored. */
+/** What the page remembers between visits: the name, the devices, whether the camera was on. Nothing else is stored. */
 const read = (key: string): string => {
   try {
     return localStorage.getItem(key) ?? '';
@@ -26,5 +26,18 @@ export const memory = {
   },
   set microphoneId(value: string) {
     write('tertulia.microphone', value);
+  },
+  get cameraId(): string {
+    return read('tertulia.camera');
+  },
+  set cameraId(value: string) {
+    write('tertulia.camera', value);
+  },
+  /** Off until a person has turned it on once. */
+  get cameraOn(): boolean {
+    return read('tertulia.camera-on') === 'yes';
+  },
+  set cameraOn(value: boolean) {
+    write('tertulia.camera-on', value ? 'yes' : 'no');
   },
 };

@@ -14,6 +14,13 @@ const microphone = (title: string, text: string, retry = true): Problem => ({
   listenOnly: true,
   retry,
 });
+/** The call goes on, or can be joined, all the same. */
+const aside = (title: string, text: string, retry = true): Problem => ({
+  title,
+  text,
+  listenOnly: false,
+  retry,
+});
 const server = (title: string, text: string, retry = true): Problem => ({
   title,
   text,
@@ -34,9 +41,26 @@ const PROBLEMS: Record<string, Problem> = {
     'The microphone does not start',
     'Another program may be using it. Close that program, or choose another microphone.',
   ),
+  CAMERA_DENIED: aside(
+    'The camera is blocked',
+    'Allow it with the icon beside the address, or in the settings of your device, and turn it on again.',
+  ),
+  CAMERA_MISSING: aside('No camera was found', 'Connect one and turn it on again. You are heard without it.'),
+  CAMERA_FAILED: aside(
+    'The camera does not start',
+    'Another program may be using it. Close that program, or choose another camera.',
+  ),
+  SCREEN_DENIED: aside(
+    'The screen was not shared',
+    'Your system may not let this browser record the screen. Allow it in the system’s settings.',
+  ),
+  SCREEN_FAILED: aside(
+    'The screen cannot be shared',
+    'Try again, or choose a window instead of the whole screen.',
+  ),
   INSECURE_ORIGIN: microphone(
-    'This address gives no access to the microphone',
-    'Browsers allow it only over https, or on localhost. Ask for an https address, or join and only listen.',
+    'This address gives no access to the microphone or the camera',
+    'Browsers allow them only over https, or on localhost. Ask for an https address, or join and only listen.',
     false,
   ),
   WEBRTC_MISSING: server('This browser cannot make calls', 'It has no WebRTC. Use a current browser.', false),

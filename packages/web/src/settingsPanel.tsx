@@ -1,62 +1,69 @@
-/** In the call: another microphone, another name. */
+/** In the call: another microphone, another camera, another name. */
 import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { CallError } from '@tertulia/client';
-import type { CallHandle } from './calls.js';
+import type { CallHandle, CallSnapshot } from './calls.js';
+import { useDevices } from './devices.js';
+import { KeyboardIcon } from './icons.js';
 import { memory } from './memory.js';
 import { LevelBar } from './parts.js';
 import { problemOf } from './problems.js';
 
 interface Props {
   call: CallHandle;
-  muted: boolean;
+  snapshot: CallSnapshot;
   onMicrophoneChanged: () => void;
+  onHelp: () => void;
   onClose: () => void;
 }
 
-export function SettingsPanel({ call, muted, onMicrophoneChanged, onClose }: Props) {
-  const [devices, setDevices] = useState<readonly MediaDeviceInfo[]>([]);
-  const [deviceId, setDeviceId] = useState(call.microphoneTrack?.getSettings().deviceId ?? '');
+const deviceOf = (track: MediaStreamTrack | undefined): string => track?.getSettings().deviceId ?? '';
+
+export function SettingsPanel({ call, snapshot, onMicrophoneChanged, onHelp, onClose }: Props) {
+  const { muted, cameraOn, cameraTrack } = snapshot;
+  const microphones = useDevices('audioinput');
+  const cameras = useDevices('videoinput', cameraTrack);
+  const [microphoneId, setMicrophoneId] = useState(deviceOf(call.microphoneTrack));
   const [name, setName] = useState(call.displayName);
   const [problem, setProblem] = useState<string>();
   const first = useRef<HTMLSelectElement>(null);
   const panel = useRef<HTMLDivElement>(null);
 
   useEffect(() => {
-    const list = async (): Promise<void> => {
-      const all = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
-      setDevices(all.filter((device) => device.kind === 'audioinput' && device.deviceId !== ''));
-    };
-    void list();
     first.current?.focus();
-    const changed = (): void => void list();
     const outside = (event: PointerEvent): void => {
       const { target } = event;
       if (
         target instanceof Element &&
         !panel.current?.contains(target) &&
-        !target.closest('[aria-controls=settings]')
+        !target.closest('[aria-controls=settings], dialog')
       )
         onClose();
     };
-    navigator.mediaDevices?.addEventListener?.('devicechange', changed);
     document.addEventListener('pointerdown', outside);
-    return () => {
-      navigator.mediaDevices?.removeEventListener?.('devicechange', changed);
-      document.removeEventListener('pointerdown', outside);
-    };
+    return () => document.removeEventListener('pointerdown', outside);
   }, [onClose]);
 
-  const select = async (next: string): Promise<void> => {
+  const attempt = async (change: () => Promise<void>, otherwise: string): Promise<void> => {
     try {
-      await call.setMicrophone(next);
-      onMicrophoneChanged();
-      memory.microphoneId = next;
-      setDeviceId(next);
+      await change();
       setProblem(undefined);
     } catch (error) {
-      setProblem(problemOf(error instanceof CallError ? error.code : 'MICROPHONE_FAILED').title);
+      setProblem(problemOf(error instanceof CallError ? error.code : otherwise).title);
     }
   };
+  const selectMicrophone = (deviceId: string): Promise<void> =>
+    attempt(async () => {
+      await call.setMicrophone(deviceId);
+      onMicrophoneChanged();
+      memory.microphoneId = deviceId;
+      setMicrophoneId(deviceId);
+    }, 'MICROPHONE_FAILED');
+  const selectCamera = (deviceId: string): Promise<void> =>
+    attempt(async () => {
+      memory.cameraId = deviceId;
+      // Choosing one does not turn it on: nobody is seen by surprise.
+      if (cameraOn) await call.setCamera(deviceId);
+    }, 'CAMERA_FAILED');
   const rename = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     const next = name.trim();
@@ -82,9 +89,13 @@ export function SettingsPanel({ call, muted, onMicrophoneChanged, onClose }: Pro
     >
       <label className="field">
         <span>Microphone</span>
-        <select ref={first} value={deviceId} onChange={(event) => void select(event.target.value)}>
-          {(deviceId === '' || devices.length === 0) && <option value="">None chosen</option>}
-          {devices.map((device, index) => (
+        <select
+          ref={first}
+          value={microphoneId}
+          onChange={(event) => void selectMicrophone(event.target.value)}
+        >
+          {(microphoneId === '' || microphones.length === 0) && <option value="">None chosen</option>}
+          {microphones.map((device, index) => (
             <option key={device.deviceId} value={device.deviceId}>
               {device.label || `Microphone ${index + 1}`}
             </option>
@@ -95,6 +106,7 @@ export function SettingsPanel({ call, muted, onMicrophoneChanged, onClose }: Pro
         <LevelBar amplitude={() => call.microphoneLevel} />
         <small className="hint">{muted ? 'Muted: nothing is heard.' : 'What the others hear.'}</small>
       </div>
+      <CameraField cameras={cameras} track={cameraTrack} onSelect={(id) => void selectCamera(id)} />
       <form onSubmit={(event) => void rename(event)}>
         <label className="field">
           <span>Your name</span>
@@ -109,11 +121,54 @@ export function SettingsPanel({ call, muted, onMicrophoneChanged, onClose }: Pro
           </span>
         </label>
       </form>
+      <button type="button" className="button quiet wide" onClick={onHelp} data-testid="open-help">
+        <KeyboardIcon />
+        Keyboard shortcuts
+      </button>
       {problem !== undefined && (
         <p className="popover-problem" role="alert">
           {problem}
         </p>
       )}
     </div>
+  );
+}
+
+function CameraField({
+  cameras,
+  track,
+  onSelect,
+}: {
+  cameras: readonly MediaDeviceInfo[];
+  track: MediaStreamTrack | undefined;
+  onSelect: (deviceId: string) => void;
+}) {
+  const [chosen, setChosen] = useState(memory.cameraId);
+  const current = track ? deviceOf(track) : chosen;
+  const known = cameras.some(({ deviceId }) => deviceId === current);
+  return (
+    <label className="field">
+      <span>Camera</span>
+      <select
+        value={known ? current : ''}
+        disabled={cameras.length === 0}
+        onChange={(event) => {
+          setChosen(event.target.value);
+          onSelect(event.target.value);
+        }}
+        data-testid="settings-camera"
+      >
+        {!known && (
+          <option value="">
+            {cameras.length === 0 ? 'Turn the camera on to choose one' : 'None chosen'}
+          </option>
+        )}
+        {cameras.map((device, index) => (
+          <option key={device.deviceId} value={device.deviceId}>
+            {device.label || `Camera ${index + 1}`}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }

@@ -1,19 +1,19 @@
 /**
  * Takes the pictures of docs/screenshots from the harness, for looking at the page after a change. By hand:
- * node packages/web/test/screenshots.mjs [part of a name]
+ * node packages/web/test/screenshots.mjs [part of a name] [folder]
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 import { createServer } from 'vite';
 
-const folder = fileURLToPath(new URL('../../../docs/screenshots/', import.meta.url));
+const folder = `${process.argv[3] ?? fileURLToPath(new URL('../../../docs/screenshots', import.meta.url))}/`;
 const filter = process.argv[2] ?? '';
 mkdirSync(folder, { recursive: true });
 
 const server = await createServer({
   configFile: fileURLToPath(new URL('../vite.config.ts', import.meta.url)),
-  server: { host: '127.0.0.1', port: 3000, hmr: false },
+  server: { host: '127.0.0.1', port: 0, hmr: false },
   logLevel: 'error',
 });
 await server.listen();
@@ -32,12 +32,34 @@ const allowing = await launch(['--use-fake-ui-for-media-stream']);
 const denying = await launch(['--deny-permission-prompts']);
 
 /** The two schemes differ in colours only; for these one is enough. */
-const LIGHT_ONLY = ['start', 'people-2', 'people-40', 'settings', 'ended'];
-const SIZES = { phone: { width: 390, height: 844 }, desktop: { width: 1440, height: 900 } };
+const LIGHT_ONLY = [
+  'start',
+  'people-2',
+  'people-40',
+  'settings',
+  'ended',
+  'video-12',
+  'video-40',
+  'phone-pair',
+];
+const SIZES = {
+  phone: { width: 390, height: 844 },
+  side: { width: 844, height: 390 },
+  desktop: { width: 1440, height: 900 },
+};
 
 async function shot(
   name,
-  { size, scheme = 'light', people = 1, room = 'river-porch-7k2m', browser = allowing, join = true, act },
+  {
+    size,
+    scheme = 'light',
+    people = 1,
+    cameras = 0,
+    room = 'river-porch-7k2m',
+    browser = allowing,
+    join = true,
+    act,
+  },
 ) {
   const file = `${name}-${size}-${scheme}`;
   if (scheme === 'dark' && LIGHT_ONLY.includes(name)) return;
@@ -49,13 +71,13 @@ async function shot(
   });
   const page = await context.newPage();
   await page.addInitScript(() => localStorage.setItem('tertulia.name', 'Ada Lovelace'));
-  await page.goto(`${base}?people=${people}${room ? `&room=${room}` : ''}`);
+  await page.goto(`${base}?people=${people}&cameras=${cameras}&portrait${room ? `&room=${room}` : ''}`);
   if (join) {
     await page.getByTestId('join').click();
     await page.getByTestId('call').waitFor();
   }
   if (act) await act(page);
-  await page.waitForTimeout(500);
+  await page.waitForTimeout(cameras > 0 ? 1_200 : 500);
   await page.screenshot({ path: `${folder}${file}.png` });
   await context.close();
   console.log(file);
@@ -76,6 +98,14 @@ for (const size of ['phone', 'desktop']) {
           .click()
           .catch(() => {}),
     });
+    await shot('join-camera', {
+      ...at,
+      join: false,
+      act: async (page) => {
+        await page.getByTestId('join-camera').click();
+        await page.locator('[data-testid=preview][data-pictured=true]').waitFor();
+      },
+    });
     await shot('refused', {
       ...at,
       join: false,
@@ -90,6 +120,73 @@ for (const size of ['phone', 'desktop']) {
     await shot('people-4', { ...at, people: 4, act: talk(['p_1', 'p_3', '']) });
     await shot('people-12', { ...at, people: 12, act: talk(['p_4', 'p_7', 'p_9']) });
     await shot('people-40', { ...at, people: 40, act: talk(['p_30', 'p_7', 'p_9']) });
+    const camera = (page) => page.getByTestId('camera').click();
+    await shot('video-2', {
+      ...at,
+      people: 2,
+      cameras: 1,
+      act: async (page) => {
+        await camera(page);
+        await talk(['p_1', '', ''])(page);
+      },
+    });
+    await shot('video-4', {
+      ...at,
+      people: 4,
+      cameras: 3,
+      act: async (page) => {
+        await camera(page);
+        await talk(['p_1', 'p_3', ''])(page);
+      },
+    });
+    await shot('video-mixed', {
+      ...at,
+      people: 6,
+      cameras: 3,
+      act: talk(['p_1', 'p_4', '']),
+    });
+    await shot('video-12', {
+      ...at,
+      people: 12,
+      cameras: 9,
+      act: async (page) => {
+        await page.evaluate(() => window.fake.setCameraOf('p_3', true, true));
+        await talk(['p_1', 'p_3', ''])(page);
+      },
+    });
+    await shot('speaker', {
+      ...at,
+      people: 7,
+      cameras: 5,
+      act: async (page) => {
+        await camera(page);
+        await talk(['p_1', 'p_6', ''])(page);
+        await page.getByTestId('view').click();
+      },
+    });
+    await shot('screen', {
+      ...at,
+      people: 5,
+      cameras: 3,
+      act: async (page) => {
+        await camera(page);
+        await page.evaluate(() => window.fake.setScreenOf('p_1', true));
+        await talk(['p_1', '', ''])(page);
+      },
+    });
+    await shot('sharing', {
+      ...at,
+      people: 4,
+      cameras: 3,
+      act: (page) => page.getByTestId('share').click(),
+    });
+    await shot('help', { ...at, people: 2, act: (page) => page.keyboard.press('?') });
+    await shot('moderated', {
+      ...at,
+      people: 3,
+      cameras: 2,
+      act: (page) => page.evaluate(() => window.fake.moderate(true)),
+    });
     await shot('reconnecting', {
       ...at,
       people: 4,

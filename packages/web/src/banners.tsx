@@ -1,0 +1,90 @@
+/** What the person in the call must know now, above the stage: trouble, a moderator's hand, the own screen. */
+import { MutedIcon, CameraOffIcon, ScreenIcon, SoundIcon } from './icons.js';
+import { problemOf } from './problems.js';
+
+export type ModeratedSource = 'microphone' | 'camera' | 'screen';
+
+interface Props {
+  reconnecting: boolean;
+  blocked: boolean;
+  problem: string | undefined;
+  moderated: ModeratedSource | undefined;
+  sharing: boolean;
+  onResume: () => void;
+  onDismissProblem: () => void;
+  onUndoModerated: () => void;
+  onDismissModerated: () => void;
+  onStopScreen: () => void;
+}
+
+const MODERATED: Record<ModeratedSource, { text: string; undo: string | undefined }> = {
+  microphone: { text: 'A moderator muted you.', undo: 'Unmute' },
+  camera: { text: 'A moderator turned off your camera.', undo: 'Turn on' },
+  screen: { text: 'A moderator stopped your screen share.', undo: undefined },
+};
+
+export function Banners(props: Props) {
+  const { problem, moderated } = props;
+  const trouble = problem === undefined ? undefined : problemOf(problem);
+  return (
+    <div className="banners">
+      {props.reconnecting && (
+        <div className="banner" data-testid="reconnecting">
+          <span className="spinner" aria-hidden="true" />
+          <p>
+            <strong>Connection lost.</strong> Reconnecting. The others cannot hear you now.
+          </p>
+        </div>
+      )}
+      {props.blocked && (
+        <div className="banner">
+          <SoundIcon />
+          <p>Your browser waits for a click before it plays sound.</p>
+          <button className="button primary" onClick={props.onResume} data-testid="resume">
+            Turn on sound
+          </button>
+        </div>
+      )}
+      {trouble && (
+        <div className="banner" role="alert">
+          {problem?.startsWith('CAMERA') ? (
+            <CameraOffIcon />
+          ) : problem?.startsWith('SCREEN') ? (
+            <ScreenIcon />
+          ) : (
+            <MutedIcon />
+          )}
+          <p>
+            <strong>{trouble.title}.</strong> {trouble.text}
+          </p>
+          <button className="button quiet" onClick={props.onDismissProblem}>
+            Dismiss
+          </button>
+        </div>
+      )}
+      {moderated && (
+        <div className="banner" data-testid="moderated">
+          {moderated === 'microphone' ? <MutedIcon /> : <CameraOffIcon />}
+          <p>{MODERATED[moderated].text}</p>
+          {MODERATED[moderated].undo && (
+            <button className="button primary" onClick={props.onUndoModerated}>
+              {MODERATED[moderated].undo}
+            </button>
+          )}
+          <button className="button quiet" onClick={props.onDismissModerated}>
+            Dismiss
+          </button>
+        </div>
+      )}
+      {props.sharing && (
+        <div className="banner banner-calm" data-testid="sharing">
+          <ScreenIcon />
+          <p>You share your screen.</p>
+          <button className="button quiet" onClick={props.onStopScreen} data-testid="stop-screen">
+            Stop
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
