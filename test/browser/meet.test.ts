@@ -90,8 +90,13 @@ describe('a receive-only client of the conference', () => {
     if ((await meet.state('bot')).status === 'STATE_JOINED') await leave('bot');
   });
 
-  test('S18 the answer is applied and gives a track for each section', async () => {
-    expect((await meet.state('bot')).trackEvents).toBe(3);
+  test('S01 S18 the answer is applied and gives a track for each of the six sections, in the order of the offer', async () => {
+    const { trackEvents, offer, answer } = await meet.state('bot');
+    expect(trackEvents).toBe(6);
+    const kinds = (sdp: string): string[] => [...sdp.matchAll(/^m=(\w+)/gm)].map(([, kind]) => kind ?? '');
+    const order = ['audio', 'audio', 'audio', 'application', 'video', 'video', 'video'];
+    expect(kinds(offer)).toEqual(order);
+    expect(kinds(answer)).toEqual(order);
   });
 
   test('H03 H05 a page of another origin may call it with a token', async () => {
@@ -103,6 +108,7 @@ describe('a receive-only client of the conference', () => {
     expect(channels).toEqual({
       'session-control': 'open',
       'media-stats': 'open',
+      'video-assignment': 'open',
       'media-entries': 'open',
       participants: 'open',
     });

@@ -25,7 +25,21 @@ export interface MeetState {
     name: string;
     sessionName: string;
     assigned?: { track: number; loudest: boolean };
+    screenshare: boolean;
+    videoCsrc?: number;
+    videoMuted: boolean;
+    videoSsrc?: number;
+    /** Index of the video track that shows it. */
+    videoTrack?: number;
+    canvas?: number;
   }[];
+  /** As told last. */
+  assignment?: {
+    label: string;
+    canvases: { canvasId: number; ssrc?: number; mediaEntryId: number }[];
+  };
+  screenshare?: number;
+  offer: string;
   channels: Record<string, string>;
   connectionState: string;
 }
@@ -33,6 +47,35 @@ export interface MeetSlot {
   csrc: number;
   loudest: boolean;
   packets: number;
+}
+
+/** A video track of the client, as the browser has it. */
+export interface MeetPicture {
+  /** 0 while no frame comes. */
+  ssrc: number;
+  csrcs: number[];
+  packets: number;
+  lost: number;
+  frames: number;
+  dropped: number;
+  freezes: number;
+  width: number;
+  height: number;
+  codec: string;
+}
+export interface MeetStatus {
+  code: number;
+  message?: string;
+  details?: unknown[];
+}
+/** Of a client that is not quite the reference client. */
+export interface MeetVariant {
+  audio?: number;
+  video?: number;
+  withoutCodecs?: string[];
+  /** Patterns and replacements. */
+  editOffer?: [string, string][];
+  editAnswer?: [string, string][];
 }
 
 export class MeetPage {
@@ -60,13 +103,13 @@ export class MeetPage {
     );
   }
 
-  async join(name: string, space: string): Promise<void> {
-    await this.#call('join', name, { base: `${this.server}/v2beta/`, space, token: 'any' });
+  async join(name: string, space: string, variant: MeetVariant = {}): Promise<void> {
+    await this.#call('join', name, { base: `${this.server}/v2beta/`, space, token: 'any', ...variant });
   }
   /** 'ok', or what the client's promise was rejected with. */
-  async tryJoin(name: string, space: string): Promise<string> {
+  async tryJoin(name: string, space: string, variant: MeetVariant = {}): Promise<string> {
     try {
-      await this.join(name, space);
+      await this.join(name, space, variant);
       return 'ok';
     } catch (error) {
       return String(error);
@@ -74,6 +117,11 @@ export class MeetPage {
   }
   state = (name: string) => this.#call('state', name) as Promise<MeetState>;
   heard = (name: string) => this.#call('heard', name) as Promise<MeetSlot[]>;
+  seen = (name: string) => this.#call('seen', name) as Promise<MeetPicture[]>;
+  applyNewLayout = (name: string, sizes: { width: number; height: number }[]) =>
+    this.#call('applyNewLayout', name, sizes) as Promise<MeetStatus>;
+  applyLayoutAgain = (name: string, ids: number[]) =>
+    this.#call('applyLayoutAgain', name, ids) as Promise<MeetStatus>;
   request = (name: string, label: string, payload: object, requestId?: number) =>
     this.#call('request', name, label, payload, requestId);
   sendRaw = (name: string, label: string, data: string | number[]) =>

@@ -339,6 +339,15 @@ describe('in the room', () => {
     await guarded.close();
   });
 
+  test('D23 a client that never uploads statistics stays, however long', async () => {
+    await server.enter(CODE, 'Ada');
+    const bot = await enterMeet();
+    const count = bot.log.length;
+    for (let intervals = 0; intervals < 50; intervals++) server.scheduler.advance(10_000);
+    expect([bot.closed, bot.log.length]).toEqual([false, count]);
+    expect(server.conference.sessionCount).toBe(2);
+  });
+
   test('D01 a channel with an unknown label, or a second one of a label, is closed; the server opens none', async () => {
     await server.enter(CODE, 'Ada');
     const bot = await enterMeet();

@@ -1,9 +1,11 @@
 /**
- * Does on the wire, and in its maps, what the specification says of the Meet Media API's TypeScript reference client:
- * one max-bundle connection with three receiving audio sections, channels that it opens itself, a POST without a content type,
- * participants and media entries by id and key, audio mapped once by CSRC, never by SSRC.
+ * Does on the wire, and in its maps, what the specification says of the Meet Media API's TypeScript reference client: one
+ * max-bundle connection with three receiving audio and video sections, the data section between them; five channels that it
+ * opens itself; a POST without a content type; participants and media entries by id and key; audio mapped once by CSRC, video
+ * by SSRC whenever an assignment names one. Its quirks are kept where they show.
  */
 const LOUDEST = 42;
+const MAX_RESOLUTION = { height: 1080, width: 1920, frameRate: 30 };
 const clients = new Map();
 
 class MeetClient {
@@ -14,41 +16,75 @@ class MeetClient {
     this.entries = new Map(); // resource id → media entry
     this.participants = new Map(); // resource id → participant object
     this.participantsByKey = new Map();
-    this.tracks = []; // {track, receiver}
+    this.tracks = []; // audio: {track, receiver, element}
+    this.videoTracks = []; // video: the same
     this.assigned = new Map(); // media entry id → {track index, loudest}
+    this.layouts = new Map(); // canvas id → {id, dimensions, entry}
+    this.nextCanvas = 1;
+    this.screenshare = undefined;
     this.nextRequest = new Map();
     this.pending = new Map();
     this.trackEvents = 0;
     this.errors = [];
   }
 
-  async join({ base, space, token, sections = 3, createRounds = 2 }) {
+  /** @param editOffer, editAnswer lists of [pattern, replacement], for checks that need another client's SDP */
+  async join({
+    base,
+    space,
+    token,
+    audio = 3,
+    video = 3,
+    withoutCodecs = [],
+    editOffer = [],
+    editAnswer = [],
+  }) {
     const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.connection = connection;
     connection.ontrack = ({ track, receiver }) => {
       this.trackEvents++;
-      const element = new Audio();
+      const element = document.createElement(track.kind);
+      element.muted = track.kind === 'video';
       element.srcObject = new MediaStream([track]);
       element.play();
-      this.tracks.push({ track, receiver, element });
+      (track.kind === 'audio' ? this.tracks : this.videoTracks).push({ track, receiver, element });
     };
-    for (let i = 0; i < sections; i++) connection.addTransceiver('audio', { direction: 'recvonly' });
-    if (createRounds > 1) await connection.setLocalDescription(await connection.createOffer());
+    const edited = (sdp, edits) =>
+      edits.reduce(
+        (text, [pattern, replacement]) => text.replace(new RegExp(pattern, 'gm'), replacement),
+        sdp,
+      );
+    const offerNow = async () => {
+      const { type, sdp } = await connection.createOffer();
+      await connection.setLocalDescription({ type, sdp: edited(sdp, editOffer) });
+    };
     this.channels = {};
-    for (const label of ['session-control', 'media-stats', 'media-entries', 'participants']) this.open(label);
-    const offer = await connection.createOffer();
-    await connection.setLocalDescription(offer);
+    for (let i = 0; i < audio; i++) connection.addTransceiver('audio', { direction: 'recvonly' });
+    for (const label of ['session-control', 'media-stats']) this.open(label);
+    // The first of two rounds fixes the order of the sections: sound, data, pictures.
+    await offerNow();
+    for (let i = 0; i < video; i++) {
+      const transceiver = connection.addTransceiver('video', { direction: 'recvonly' });
+      const { codecs } = RTCRtpReceiver.getCapabilities('video');
+      if (withoutCodecs.length > 0)
+        transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => !withoutCodecs.includes(mimeType)));
+    }
+    if (video > 0) this.open('video-assignment');
+    if (audio + video > 0) for (const label of ['media-entries', 'participants']) this.open(label);
+    await offerNow();
 
+    const { sdp } = connection.localDescription;
     const response = await fetch(`${base}${space}:connectActiveConference`, {
       method: 'POST',
       headers: { Authorization: `Bearer ${token}` },
-      body: JSON.stringify({ offer: offer.sdp }),
+      body: JSON.stringify({ offer: sdp }),
     });
     if (!response.ok) throw new Error(JSON.stringify(await response.json(), null, 2));
     const { answer } = await response.json();
     if (!answer) throw new Error('Internal error, no answer in response');
+    this.offer = sdp;
     this.answer = answer;
-    await connection.setRemoteDescription({ type: 'answer', sdp: answer });
+    await connection.setRemoteDescription({ type: 'answer', sdp: edited(answer, editAnswer) });
   }
 
   open(label) {
@@ -64,6 +100,8 @@ class MeetClient {
         this.status = 'STATE_DISCONNECTED';
         this.disconnectReason = 'UNKNOWN';
       }
+      for (const [key, resolve] of this.pending)
+        if (key.startsWith(`${label}/`)) resolve({ status: { code: 400 } });
     };
     channel.onmessage = ({ data }) => {
       this.messages.push({ at: performance.now(), label, data });
@@ -82,6 +120,7 @@ class MeetClient {
       this.statsConfiguration = message.resources[0].configuration;
     else if (label === 'participants') this.handleParticipants(message);
     else if (label === 'media-entries') this.handleEntries(message);
+    else if (label === 'video-assignment') this.handleAssignment(message);
   }
 
   handleSession(message) {
@@ -91,7 +130,7 @@ class MeetClient {
     this.status = connectionState;
     if (connectionState === 'STATE_DISCONNECTED') {
       this.disconnectReason = disconnectReason;
-      for (const label of ['media-stats', 'media-entries']) this.channels[label].close();
+      for (const label of ['media-stats', 'video-assignment', 'media-entries']) this.channels[label]?.close();
     }
   }
 
@@ -131,6 +170,8 @@ class MeetClient {
       entry.participant.entries.splice(at, 1);
       this.entries.delete(id);
       this.assigned.delete(id);
+      if (entry.layout) entry.layout.entry = undefined;
+      if (this.screenshare === entry) this.screenshare = undefined;
     }
     for (const { id, mediaEntry } of message.resources ?? []) {
       let participant = this.participantsByKey.get(mediaEntry.participantKey);
@@ -148,6 +189,8 @@ class MeetClient {
       Object.assign(entry, mediaEntry, { participant });
       participant.entries.push(entry);
       this.entries.set(id, entry);
+      if (mediaEntry.screenshare) this.screenshare = entry;
+      if (!(mediaEntry.videoCsrcs?.length > 0)) this.errors.push(`media entry ${id} has no videoCsrcs`);
       this.searchTrack(entry);
     }
   }
@@ -178,6 +221,68 @@ class MeetClient {
       setTimeout(look, 20);
     };
     look();
+  }
+
+  handleAssignment(message) {
+    // Throws, as the reference client does, when the first resource is something else.
+    if (!message.resources?.[0]) return;
+    const { label, canvases } = message.resources[0].videoAssignment;
+    this.assignment = { label, canvases };
+    for (const { canvasId, ssrc, mediaEntryId } of canvases) {
+      let entry = this.entries.get(mediaEntryId);
+      if (!entry) {
+        entry = { id: mediaEntryId, participant: { name: '', entries: [] }, placeholder: true };
+        this.entries.set(mediaEntryId, entry);
+      }
+      const layout = this.layouts.get(canvasId);
+      if (layout) {
+        // Who was there before keeps its track, only its layout is taken.
+        if (layout.entry && layout.entry !== entry) layout.entry.layout = undefined;
+        layout.entry = entry;
+        entry.layout = layout;
+      }
+      entry.videoSsrc = ssrc;
+      if (ssrc !== undefined) void this.searchVideoTrack(entry, ssrc);
+    }
+  }
+
+  /** Reads frames of every video track until one of them was of that SSRC. */
+  async searchVideoTrack(entry, ssrc) {
+    const shows = ({ receiver }) =>
+      receiver.getSynchronizationSources().some(({ source }) => source === ssrc);
+    const current = this.videoTracks[entry.videoTrack];
+    if (current && shows(current)) return;
+    await Promise.all(
+      this.videoTracks.map(async (candidate, index) => {
+        const reader = new MediaStreamTrackProcessor({ track: candidate.track.clone() }).readable.getReader();
+        for (;;) {
+          const { value: frame, done } = await reader.read();
+          frame?.close();
+          if (done || entry.videoSsrc !== ssrc || this.status === 'STATE_DISCONNECTED') break;
+          if (entry.videoTrack !== undefined && shows(this.videoTracks[entry.videoTrack])) break;
+          if (!shows(candidate)) continue;
+          entry.videoTrack = index;
+          break;
+        }
+        void reader.cancel();
+      }),
+    );
+  }
+
+  /** Canvas ids count from 1 over the client's life. */
+  createMediaLayout({ width, height }) {
+    const layout = { id: this.nextCanvas++, dimensions: { height, width }, entry: undefined };
+    this.layouts.set(layout.id, layout);
+    return layout;
+  }
+
+  /** Resolves with the status of the response, never rejects. */
+  async applyLayout(layouts) {
+    const canvases = layouts.map(({ id, dimensions }) => ({ id, dimensions, relevant: {} }));
+    const label = Date.now().toString();
+    const setAssignment = { layoutModel: { label, canvases }, maxVideoResolution: MAX_RESOLUTION };
+    const { status } = await this.request('video-assignment', { setAssignment });
+    return status;
   }
 
   request(label, payload, requestId = (this.nextRequest.get(label) ?? 0) + 1) {
@@ -211,7 +316,16 @@ export function state(name) {
       name: entry.participant.name,
       sessionName: entry.sessionName,
       assigned: client.assigned.get(entry.id),
+      screenshare: entry.screenshare ?? false,
+      videoCsrc: entry.videoCsrcs?.[0],
+      videoMuted: entry.videoMuted ?? false,
+      videoSsrc: entry.videoSsrc,
+      videoTrack: entry.videoTrack,
+      canvas: entry.layout?.id,
     })),
+    assignment: client.assignment,
+    screenshare: client.screenshare?.id,
+    offer: client.offer,
     channels: Object.fromEntries(
       Object.entries(client.channels).map(([label, channel]) => [label, channel.readyState]),
     ),
@@ -223,6 +337,52 @@ export const request = (name, label, payload, requestId) =>
   clients.get(name).request(label, payload, requestId);
 export const sendRaw = (name, label, data) =>
   clients.get(name).channels[label].send(typeof data === 'string' ? data : new Uint8Array(data));
+
+/** Applies a layout of new canvases of these sizes, and gives the status of the response. */
+export function applyNewLayout(name, sizes) {
+  const client = clients.get(name);
+  return client.applyLayout(sizes.map((size) => client.createMediaLayout(size)));
+}
+/** The same canvases again, under a new label. */
+export function applyLayoutAgain(name, ids) {
+  const client = clients.get(name);
+  return client.applyLayout(ids.map((id) => client.layouts.get(id)));
+}
+
+/** By video track: SSRC and CSRC of the newest frame of the last 300 ms, else 0, and what the browser counted so far. */
+export async function seen(name) {
+  const client = clients.get(name);
+  const before = client.videoTracks.map(({ receiver }) => receiver.getSynchronizationSources()[0]?.timestamp);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const report = [...(await client.connection.getStats()).values()];
+  return client.videoTracks.map(({ receiver, track }, index) => {
+    const synchronization = receiver.getSynchronizationSources()[0];
+    const live = synchronization !== undefined && synchronization.timestamp !== before[index];
+    const counted = report.find(
+      ({ type, trackIdentifier }) => type === 'inbound-rtp' && trackIdentifier === track.id,
+    );
+    const codec = report.find(({ id }) => id === counted?.codecId);
+    return {
+      ssrc: live ? synchronization.source : 0,
+      csrcs: live ? fresh(receiver) : [],
+      packets: counted?.packetsReceived ?? 0,
+      lost: counted?.packetsLost ?? 0,
+      frames: counted?.framesDecoded ?? 0,
+      dropped: counted?.framesDropped ?? 0,
+      freezes: counted?.freezeCount ?? 0,
+      width: counted?.frameWidth ?? 0,
+      height: counted?.frameHeight ?? 0,
+      codec: codec?.mimeType ?? '',
+    };
+  });
+}
+
+/** Those of the newest packet: Chromium keeps others for ten seconds. */
+function fresh(receiver) {
+  const sources = receiver.getContributingSources();
+  const newestAt = Math.max(...sources.map(({ timestamp }) => timestamp));
+  return sources.filter(({ timestamp }) => timestamp === newestAt).map(({ source }) => source);
+}
 
 /** By track: the newest CSRC that was played within the last 150 ms, whether it is marked loudest, and packets so far. */
 export async function heard(name) {
