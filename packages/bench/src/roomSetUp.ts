@@ -123,7 +123,12 @@ function addAudio(
   made: RoomSetUp,
 ): void {
   const virtualStreamsId = randomUUID();
-  core.handleRequest('router.createVirtualStreams', { routerId, virtualStreamsId, audioSlots: slots });
+  core.handleRequest('router.createVirtualStreams', {
+    routerId,
+    virtualStreamsId,
+    audioSlots: slots,
+    videoSlots: 0,
+  });
   for (const [i, transportId] of transportIds.entries()) {
     const participantId = `participant ${i}`;
     if (i < talkers) {
@@ -159,6 +164,7 @@ function addAudio(
       transportId,
       participantId,
       audio: slotSsrcs.map((ssrc, slot) => ({ rtpParameters: opus(String(slot + 1), ssrc, 'tertulia') })),
+      video: [],
     });
     made.endpoints[i]!.slotSsrcs = slotSsrcs;
   }

@@ -86,6 +86,12 @@ export const ConfigSchema = z.strictObject({
     .max(16)
     .default(3)
     .describe('Most voices that a participant hears at once; a token may ask for fewer.'),
+  videoSlots: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(9)
+    .describe('Most pictures that a participant sees at once; a token may ask for fewer.'),
   maxParticipants: z.int().min(1).default(1_000).describe('Most participants of one room.'),
   maxRooms: z.int().min(1).default(10_000).describe('Most rooms that live at once.'),
   joinBurst: z

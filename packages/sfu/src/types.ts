@@ -48,6 +48,8 @@ export type * from './api/rtpObserver.js';
 export type * from './api/audioLevelObserver.js';
 export type * from './api/activeSpeakerObserver.js';
 export type * from './api/dataChannel.js';
+export type * from './api/receiver.js';
+export type * from './api/slots.js';
 export type * from './api/virtualStreams.js';
 
 /** Whatever the application wants to keep beside an entity. */
@@ -403,8 +405,60 @@ export interface ConsumerStat extends RtpStreamStat {
 export interface VirtualStreamsOptions {
   /** Slots that a receiver may have at most, 0…16. Default 3. */
   audioSlots?: number | undefined;
-  /** Not offered yet; must be 0 or absent. */
+  /** The same for pictures. Default 3. */
   videoSlots?: number | undefined;
+}
+
+/** What a receiver has room for: one picture on its screen, and whose. Virtual streams V1, V2. */
+export interface Canvas {
+  /** From 1, unique in the layout. The same id in the next layout keeps its source where that is possible. */
+  id: number;
+  /** Pixels of the screen, 1…16384. */
+  width: number;
+  height: number;
+  /**
+   * 'relevant': the server chooses (shared screens, pinned, dominant speaker, recent speakers, the others). Otherwise that
+   * participant (their camera, or their screen when they have no camera) or that producer.
+   */
+  mode: 'relevant' | { participantId: string } | { producerId: string };
+}
+
+/** No layer above it is sent where a smaller one exists. */
+export interface MaxResolution {
+  width: number;
+  height: number;
+  /** Per second. */
+  frameRate?: number;
+}
+
+/** What a canvas shows. */
+export interface Assignment {
+  canvasId: number;
+  /** Index in `Receiver.video`; undefined: they send no picture now. */
+  slot: number | undefined;
+  csrc: number;
+  producerId: string;
+  participantId: string;
+  content: 'camera' | 'screen';
+  /** False: nothing goes out. The bandwidth holds not even the smallest layer, or no key frame has come. */
+  active: boolean;
+}
+
+/** A video slot of one receiver carries something else, or nothing. */
+export interface VideoSlotChange {
+  /** Index in `Receiver.video`. */
+  slot: number;
+  /** 0 = nothing. */
+  csrc: number;
+  producerId: string | undefined;
+  /** Where it is shown. */
+  canvasId: number | undefined;
+  /** Counts the slot's sources. */
+  epoch: number;
+  /** A point on the slot's line … */
+  rtpTimestamp: number;
+  /** … and the server's time (Unix, ms) that belongs to it. */
+  captureTimeMs: number;
 }
 
 /** A slot of one receiver carries something else, or nothing, or became or ceased to be the loudest. */

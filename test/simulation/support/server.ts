@@ -93,6 +93,7 @@ export class SimulatedServer {
       routerId: server.#router,
       virtualStreamsId: server.#virtual,
       audioSlots: options.slots,
+      videoSlots: 0,
     });
     return server;
   }
@@ -166,6 +167,7 @@ export class SimulatedServer {
       transportId: transport.id,
       participantId,
       audio: ssrcs.map((ssrc, i) => ({ rtpParameters: opus(`a${i}`, ssrc, 'tertulia') })),
+      video: [],
     });
     return { ssrcs };
   }

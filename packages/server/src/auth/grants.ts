@@ -28,6 +28,7 @@ export interface Grants {
   readonly room: string;
   readonly roles: ReadonlySet<Role>;
   readonly audioSlots: number | undefined;
+  readonly videoSlots: number | undefined;
   /** The same identity may be in the room once only. */
   readonly single: boolean;
 }
@@ -39,5 +40,6 @@ export const OPEN_GRANTS: Grants = {
   room: ANY_ROOM,
   roles: new Set(ROLES),
   audioSlots: undefined,
+  videoSlots: undefined,
   single: false,
 };

@@ -56,6 +56,7 @@ export class TokenVerifier {
       room: tertulia.room,
       roles: new Set(tertulia.roles),
       audioSlots: tertulia.audioSlots,
+      videoSlots: tertulia.videoSlots,
       single: tertulia.single ?? false,
     };
   }
@@ -109,6 +110,7 @@ export interface TokenRequest {
   readonly roles: readonly Role[];
   readonly lifetimeSeconds: number;
   readonly audioSlots?: number | undefined;
+  readonly videoSlots?: number | undefined;
   readonly single?: boolean;
 }
 
@@ -118,6 +120,7 @@ export async function makeToken(request: TokenRequest, nowMs: number): Promise<s
     room: request.room,
     roles: request.roles,
     ...(request.audioSlots === undefined ? {} : { audioSlots: request.audioSlots }),
+    ...(request.videoSlots === undefined ? {} : { videoSlots: request.videoSlots }),
     ...(request.single ? { single: true } : {}),
   };
   const jwt = new SignJWT({ tertulia: claim, ...(request.name === undefined ? {} : { name: request.name }) })

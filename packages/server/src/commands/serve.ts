@@ -34,7 +34,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   const tls = readTls(config, interfaces);
   const listen = mediaAddresses(config, interfaces);
   const media = await createSfuMedia(
-    { workers: config.workers, listen, port: config.mediaPort, audioSlots: mostSlots(config) },
+    { workers: config.workers, listen, port: config.mediaPort, ...mostSlots(config) },
     log.child({ mod: 'media' }),
   );
   const server = await TertuliaServer.create({
@@ -59,8 +59,9 @@ export async function serve(args: readonly string[]): Promise<void> {
 }
 
 /** Clients of the Meet endpoint have three, or with extensions up to 16, whatever the project's own have. */
-function mostSlots({ audioSlots, meet }: Config): number {
-  return meet.extensions ? 16 : Math.max(3, audioSlots);
+function mostSlots({ audioSlots, videoSlots, meet }: Config): { audioSlots: number; videoSlots: number } {
+  const most = (own: number): number => (meet.extensions ? 16 : Math.max(3, own));
+  return { audioSlots: most(audioSlots), videoSlots: most(videoSlots) };
 }
 
 function readKeys(config: Config): TokenKeys | undefined {

@@ -15,6 +15,7 @@ const HELP = `tertulia token --room R [flags]
                         [join,publish,subscribe]
   --ttl SECONDS         How long it can be used to join [3600].
   --audio-slots N       Voices heard at once, 0 to 16.
+  --video-slots N       Pictures seen at once, 0 to 16.
   --single              The same identity joins once only; a newer session ends the older.
   --url URL             Where the server is, for the invitation [http://localhost:3000].
   --api-key K           Name of the key (TERTULIA_API_KEY).
@@ -30,6 +31,7 @@ const OPTIONS = {
   role: { type: 'string', multiple: true },
   ttl: { type: 'string' },
   'audio-slots': { type: 'string' },
+  'video-slots': { type: 'string' },
   single: { type: 'boolean' },
   url: { type: 'string' },
   'api-key': { type: 'string' },
@@ -75,6 +77,10 @@ export async function token(
         flags['audio-slots'] === undefined
           ? undefined
           : readNumber(flags['audio-slots'], '--audio-slots', 0, 16),
+      videoSlots:
+        flags['video-slots'] === undefined
+          ? undefined
+          : readNumber(flags['video-slots'], '--video-slots', 0, 16),
       single: flags.single ?? false,
     },
     nowMs,

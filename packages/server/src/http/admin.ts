@@ -54,9 +54,11 @@ export function adminRoutes(app: FastifyInstance, context: AppContext): void {
 
   define(app, API.patchParticipant, async (request) => {
     const { room, participant } = await moderated(request);
-    const { audioMuted, role } = checkedBody(request, PatchParticipantBody);
+    const { audioMuted, videoMuted, pinned, role } = checkedBody(request, PatchParticipantBody);
     if (role !== undefined) conference.setRole(room, participant, role);
-    if (audioMuted !== undefined) conference.mute(room, participant, audioMuted);
+    if (audioMuted !== undefined) conference.mute(room, participant, 'audio', audioMuted);
+    if (videoMuted !== undefined) conference.mute(room, participant, 'video', videoMuted);
+    if (pinned !== undefined) conference.pin(participant, pinned);
     return participantBody(participant);
   });
 
@@ -86,6 +88,7 @@ function participantBody(participant: Participant): z.infer<typeof ParticipantBo
     roles: [...participant.roles],
     audioMuted: participant.isMuted('microphone') && participant.isMuted('screenSound'),
     videoMuted: participant.isMuted('camera') && participant.isMuted('screen'),
+    pinned: participant.pinned,
     sources: sources.map(({ name, csrc, muted }) => ({ source: name, csrc, muted })),
   };
 }

@@ -58,7 +58,11 @@ export const MeetBody = z.object({ offer: Offer });
 export const PatchParticipantBody = z
   .strictObject({
     audioMuted: z.boolean().optional().describe('false undoes only a mute of a moderator.'),
-    videoMuted: z.boolean().optional().describe('Without effect while there is no video.'),
+    videoMuted: z
+      .boolean()
+      .optional()
+      .describe('Camera and screen; false undoes only a mute of a moderator.'),
+    pinned: z.boolean().optional().describe('Their camera goes before that of who speaks, for everybody.'),
     role: z.enum(PARTICIPANT_ROLES).optional(),
   })
   .refine((body) => Object.keys(body).length > 0, 'nothing to change');
@@ -78,6 +82,7 @@ export const ParticipantBody = z.object({
   roles: z.array(z.string()),
   audioMuted: z.boolean(),
   videoMuted: z.boolean(),
+  pinned: z.boolean(),
   sources: z.array(Source),
 });
 

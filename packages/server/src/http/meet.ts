@@ -26,7 +26,7 @@ export function meetRoutes(app: FastifyInstance, context: AppContext): void {
       planMeetSession(readOfferText(readOffer(request)), { extensions }),
     );
     return {
-      answer: answerFor(record, record.plan, record.media.ice, context.random32),
+      answer: answerFor(record, record.plan, record.media.ice),
       traceId: newTraceId(),
     };
   });

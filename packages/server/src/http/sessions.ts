@@ -25,6 +25,7 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
       publish: grants.roles.has('publish'),
       subscribe: grants.roles.has('subscribe'),
       audioSlots: Math.min(config.audioSlots, grants.audioSlots ?? config.audioSlots),
+      videoSlots: Math.min(config.videoSlots, grants.videoSlots ?? config.videoSlots),
     });
     const record = await conference.join({
       roomName: room,
@@ -36,7 +37,7 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
     const participantId = record.session.participant?.participantId ?? '';
     reply.header('location', `/v1/rooms/${encodeURIComponent(room)}/sessions/${record.session.id}`);
     return {
-      answer: answerFor(record, plan, record.media.ice, context.random32),
+      answer: answerFor(record, plan, record.media.ice),
       sessionId: record.session.id,
       participantId,
       iceServers: iceServers(config, participantId, scheduler.nowMs()),
@@ -50,14 +51,14 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
   define(app, API.restartSession, async (request) => {
     const record = conference.session(roomName(request), pathParameter(request, 'sessionId'));
     const offer = readOfferText(checkedBody(request, RestartBody).offer);
-    const plan = planRestart(record.plan, offer, record.media.audioSlots);
+    const plan = planRestart(record.plan, offer, record.media);
     if (!plan)
       throw new ServerError(
         'OFFER_REFUSED',
         'A restart keeps the certificate, the sections and their numbers of the first offer.',
       );
     const ice = await conference.restart(record);
-    return { answer: answerFor(record, plan, ice, context.random32) };
+    return { answer: answerFor(record, plan, ice) };
   });
 
   define(app, API.sessionEvents, (request, reply) => {

@@ -7,6 +7,7 @@ import {
   createWorker,
   setLogEventListeners,
   type Router,
+  type RouterRtpCodecCapability,
   type VirtualStreams,
   type WebRtcServer,
   type Worker,
@@ -30,10 +31,22 @@ export interface SfuMediaOptions {
   readonly port: number;
   /** Most slots that any receiver may have. */
   readonly audioSlots: number;
+  readonly videoSlots: number;
 }
 
-/** Opus as every browser has it. RFC 7587 §7. */
-const MEDIA_CODECS = [{ kind: 'audio' as const, mimeType: 'audio/opus', clockRate: 48_000, channels: 2 }];
+const VIDEO = { kind: 'video' as const, clockRate: 90_000 };
+/** Opus as every browser has it (RFC 7587 §7), and what browsers send and decode of video (RFC 7742 §5 and newer). */
+const MEDIA_CODECS: RouterRtpCodecCapability[] = [
+  { kind: 'audio', mimeType: 'audio/opus', clockRate: 48_000, channels: 2 },
+  { ...VIDEO, mimeType: 'video/VP8' },
+  { ...VIDEO, mimeType: 'video/VP9', parameters: { 'profile-id': 0 } },
+  {
+    ...VIDEO,
+    mimeType: 'video/H264',
+    parameters: { 'packetization-mode': 1, 'profile-level-id': '42e01f', 'level-asymmetry-allowed': 1 },
+  },
+  { ...VIDEO, mimeType: 'video/AV1' },
+];
 
 /** Between attempts to start a process again: the port may need a moment, and a process that never starts must not spin. */
 const RESTART_DELAYS_MS = [100, 1_000, 5_000, 15_000, 30_000] as const;
@@ -147,7 +160,8 @@ class SfuMedia implements MediaPort {
       first,
     );
     const router = await running.worker.createRouter({ mediaCodecs: MEDIA_CODECS, appData: { room: name } });
-    const virtual = await router.createVirtualStreams({ audioSlots: this.options.audioSlots });
+    const { audioSlots, videoSlots } = this.options;
+    const virtual = await router.createVirtualStreams({ audioSlots, videoSlots });
     const room = new SfuRoom(running, router, virtual, this.log);
     running.rooms.add(room);
     return room;
@@ -183,6 +197,9 @@ function addNumbers(totals: Map<string, number>, prefix: string, value: object):
 }
 
 class SfuRoom implements MediaRoom {
+  /** By the CSRC of their source. */
+  readonly #producers = new Map<number, string>();
+
   constructor(
     private readonly running: Running,
     private readonly router: Router,
@@ -198,8 +215,21 @@ class SfuRoom implements MediaRoom {
 
   createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession> {
     const { worker, webRtcServer } = this.running;
+    const { router, virtual, log } = this;
+    const producers = this.#producers;
     return SfuSession.create(
-      { worker, webRtcServer, router: this.router, virtual: this.virtual, log: this.log },
+      {
+        worker,
+        webRtcServer,
+        router,
+        virtual,
+        log,
+        producerOf: (csrc) => producers.get(csrc),
+        setProducer: (csrc, producerId) => {
+          if (producerId === undefined) producers.delete(csrc);
+          else producers.set(csrc, producerId);
+        },
+      },
       request,
       events,
     );

@@ -8,15 +8,26 @@ import type {
   IceCandidate,
   IceParameters,
   Producer,
+  Assignment,
+  Canvas as LibraryCanvas,
   Receiver,
   Router,
+  VideoSlotChange as LibraryVideoSlotChange,
   VirtualStreams,
   WebRtcServer,
   WebRtcTransport,
   Worker,
 } from '@tertulia/sfu';
 import type { Logger } from '../logger.js';
-import type { LayoutResult, SlotChange, SourceName } from '../rooms/news.js';
+import type {
+  Canvas,
+  LayoutResult,
+  MaxResolution,
+  SlotChange,
+  SourceName,
+  VideoAssignment,
+  VideoSlotChange,
+} from '../rooms/news.js';
 import type {
   Fingerprint,
   IceSide,
@@ -31,6 +42,10 @@ export interface SfuParts {
   readonly webRtcServer: WebRtcServer;
   readonly router: Router;
   readonly virtual: VirtualStreams;
+  /** Of a source of the room, whoever has it. */
+  readonly producerOf: (csrc: number) => string | undefined;
+  /** A source came, or is gone. */
+  readonly setProducer: (csrc: number, producerId: string | undefined) => void;
   readonly log: Logger;
 }
 
@@ -39,6 +54,15 @@ interface Source {
   readonly producer: Producer;
   readonly csrc: number;
 }
+
+const SOURCE_KINDS = {
+  microphone: { kind: 'audio', content: 'speech' },
+  screenSound: { kind: 'audio', content: 'screen' },
+  camera: { kind: 'video', content: 'camera' },
+  screen: { kind: 'video', content: 'screen' },
+} as const;
+
+const LAYOUT_ERRORS = ['INVALID_CANVAS', 'TOO_MANY_CANVASES', 'OWN_SOURCE'] as const;
 
 /** In the answer stands one fingerprint; this hash is the one that every client knows. */
 const ANSWERED_HASH = 'sha-256';
@@ -103,11 +127,36 @@ export class SfuSession implements MediaSession {
   }
 
   get videoSlots(): MediaSession['videoSlots'] {
-    return [];
+    return (this.#receiver?.video ?? []).map(({ mid, rtpParameters }) => ({ mid, rtpParameters }));
   }
 
-  setLayout(): Promise<LayoutResult> {
-    return Promise.resolve({ ok: false, code: 'UNAVAILABLE', message: 'no video slots' });
+  async setLayout(
+    canvases: readonly Canvas[],
+    maxResolution: MaxResolution | undefined,
+  ): Promise<LayoutResult> {
+    const receiver = this.#receiver;
+    if (!receiver || this.#over)
+      return { ok: false, code: 'UNAVAILABLE', message: 'The session receives nothing.' };
+    try {
+      const wanted = canvases.map(({ mode, ...canvas }) => ({ ...canvas, mode: this.#mode(mode) }));
+      const assignments = await receiver.setLayout(wanted, { maxResolution });
+      return { ok: true, assignments: this.#plainAssignments(assignments) };
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const known = LAYOUT_ERRORS.find((name) => name === code);
+      if (!known) this.parts.log.debug({ err: error }, 'layout could not be carried out');
+      return {
+        ok: false,
+        code: known ?? 'UNAVAILABLE',
+        message: String(known ?? 'The media process is gone.'),
+      };
+    }
+  }
+
+  /** A source of the room by its CSRC, in the words of the library. */
+  #mode(mode: Canvas['mode']): LibraryCanvas['mode'] {
+    if (mode === 'relevant' || 'participantId' in mode) return mode;
+    return { producerId: this.parts.producerOf(mode.csrc) ?? `csrc ${mode.csrc}` };
   }
 
   setPinned(name: SourceName, pinned: boolean): void {
@@ -131,17 +180,21 @@ export class SfuSession implements MediaSession {
     });
     const participantId = request.participantId ?? '';
     for (const { name, rtpParameters, paused, csrc: wanted } of request.sources) {
-      const producer = await transport.produce({ kind: 'audio', rtpParameters, paused });
-      const content = name === 'screenSound' ? 'screen' : 'speech';
+      const { kind, content } = SOURCE_KINDS[name];
+      const producer = await transport.produce({ kind, rtpParameters, paused });
       const { csrc } = await virtual.addSource({ producer, participantId, csrc: wanted, content });
       this.#sources.push({ name, producer, csrc });
+      this.parts.setProducer(csrc, producer.id);
+      producer.observer.once('close', () => {
+        if (this.parts.producerOf(csrc) === producer.id) this.parts.setProducer(csrc, undefined);
+      });
     }
     if (!request.receiver) return;
     const receiver = await virtual.createReceiver({
       transport,
       rtpCapabilities: request.receiver.rtpCapabilities,
       participantId: request.participantId,
-      mids: { audio: request.receiver.mids.audio },
+      mids: request.receiver.mids,
     });
     this.#receiver = receiver;
     const tell = (changes: readonly SlotChange[]): void => {
@@ -150,6 +203,19 @@ export class SfuSession implements MediaSession {
     // What the slots carry from the start was told before anybody could listen.
     tell(receiver.audio.flatMap(({ lastChange }) => (lastChange ? [plain(lastChange)] : [])));
     receiver.on('slotschange', (changes) => tell(changes.map(plain)));
+    receiver.on('videoslotschange', (changes) => {
+      if (!this.#over) this.events.videoSlotsChanged(changes.map(plainVideo));
+    });
+    receiver.on('assignmentschange', (assignments) => {
+      if (!this.#over) this.events.assignmentsChanged(this.#plainAssignments(assignments));
+    });
+  }
+
+  #plainAssignments(assignments: readonly Assignment[]): VideoAssignment[] {
+    return assignments.map(({ canvasId, slot, csrc, participantId, active }) => {
+      const ssrc = slot === undefined ? undefined : this.#receiver?.video[slot]?.ssrc;
+      return { canvasId, slot, ssrc, csrc, participantId, active };
+    });
   }
 
   #iceSide({ usernameFragment, password }: IceParameters): IceSide {
@@ -219,7 +285,13 @@ export class SfuSession implements MediaSession {
       csrc,
       loudest,
     }));
-    return { transport, sources, slots };
+    const videoSlots = (this.#receiver?.video ?? []).map(({ index, ssrc, csrc, canvasId }) => ({
+      slot: index,
+      ssrc,
+      csrc,
+      ...(canvasId === undefined ? {} : { canvasId }),
+    }));
+    return { transport, sources, slots, videoSlots };
   }
 
   close(): void {
@@ -240,4 +312,14 @@ function candidateOf({
 
 function plain({ slot, csrc, loudest, epoch, rtpTimestamp, captureTimeMs }: SlotChange): SlotChange {
   return { slot, csrc, loudest, epoch, rtpTimestamp, captureTimeMs };
+}
+
+function plainVideo({
+  slot,
+  csrc,
+  epoch,
+  rtpTimestamp,
+  captureTimeMs,
+}: LibraryVideoSlotChange): VideoSlotChange {
+  return { slot, csrc, epoch, rtpTimestamp, captureTimeMs };
 }

@@ -2,6 +2,7 @@
  * What can be done to rooms: join, replace, leave, mute, remove, drain. HTTP handlers call these and nothing below.
  * Elsewhere: rights → auth/ · one room → room.ts · one connection → session.ts · SDP → sdp/
  */
+import type { MediaKind } from '@tertulia/wire';
 import type { Grants } from '../auth/grants.js';
 import type { Config } from '../config.js';
 import { MeetError, ServerError } from '../errors.js';
@@ -61,6 +62,12 @@ export type ParticipantRole = (typeof PARTICIPANT_ROLES)[number];
 
 const DEFAULT_DISPLAY_NAME = 'Guest';
 const BOT_DISPLAY_NAME = 'Bot';
+
+/** What a moderator mutes together. */
+const MODERATED: Readonly<Record<MediaKind, readonly SourceName[]>> = {
+  audio: ['microphone', 'screenSound'],
+  video: ['camera', 'screen'],
+};
 
 export class Conference {
   readonly rooms: RoomRegistry;
@@ -263,6 +270,7 @@ export class Conference {
         participantId: participant.participantId,
         room: room.name,
         audioSlots: slotsOf(plan).length,
+        videoSlots: videoSlotsOf(plan),
         canPublish: participant.roles.has('publish'),
         roles: [...participant.roles],
       }),
@@ -286,6 +294,7 @@ export class Conference {
         room.announce(participant);
         for (const { name, muted } of participant.sources.values())
           participant.session?.setPaused(name, muted);
+        if (participant.pinned) participant.session?.setPinned('camera', true);
       },
       sessionEnded: (session, why) => {
         room.sessions.delete(session.id);
@@ -344,9 +353,17 @@ export class Conference {
   }
 
   /** A moderator mutes; it can undo its own mute, never one that the person chose. */
-  mute(room: Room, participant: Participant, muted: boolean): void {
-    for (const source of participant.sources.values())
+  mute(room: Room, participant: Participant, kind: MediaKind, muted: boolean): void {
+    for (const source of participant.sources.values()) {
+      if (!MODERATED[kind].includes(source.name)) continue;
       if (muted || source.mutedBy === 'moderator') room.setMuted(participant, source, muted, 'moderator');
+    }
+  }
+
+  /** Its camera goes before that of who speaks, on every relevant canvas of the room. */
+  pin(participant: Participant, pinned: boolean): void {
+    participant.pinned = pinned;
+    participant.session?.setPinned('camera', pinned);
   }
 
   /** A listener is muted and cannot undo it; the other two may speak. */
@@ -357,7 +374,8 @@ export class Conference {
     if (role !== 'listener') roles.add('publish');
     if (role === 'moderator') roles.add('moderate');
     participant.roles = roles;
-    if (role === 'listener') this.mute(room, participant, true);
+    if (role === 'listener')
+      for (const kind of ['audio', 'video'] as const) this.mute(room, participant, kind, true);
     participant.session?.handleSelfChange();
   }
 

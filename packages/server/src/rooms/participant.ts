@@ -34,6 +34,8 @@ export class Participant {
   session: Session | undefined;
   /** The others know of it; from its first connection on. */
   announced = false;
+  /** By a moderator: this camera goes before that of who speaks. */
+  pinned = false;
 
   constructor(
     readonly id: number,

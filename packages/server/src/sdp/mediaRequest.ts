@@ -1,69 +1,145 @@
 /**
- * A plan → what the media side is asked for: RTP parameters of the sources, capabilities of the slots. Only Opus and
- * only header extensions that we use are let through; the media side never sees SDP.
+ * A plan → what the media side is asked for: RTP parameters of the sources, capabilities of the slots. Only codecs that
+ * rooms have and header extensions that we use are let through; the media side never sees SDP.
  */
 import {
   HEADER_EXTENSION_URIS,
   sectionToRtpCapabilities,
   sectionToRtpParameters,
+  type MediaKind,
   type RtpCapabilities,
+  type RtpCodecCapability,
   type RtpHeaderExtension,
   type RtpParameters,
+  type SdpCodec,
 } from '@tertulia/wire';
 import type { MediaReceiverRequest, MediaSourceRequest } from '../media/mediaPort.js';
 import { ServerError } from '../errors.js';
 import type { SourceName } from '../rooms/news.js';
-import { isOpus, slotsOf, sourcesOf, type MediaSection, type SessionPlan } from './sessionPlan.js';
+import {
+  isOpus,
+  slotsOf,
+  sourcesOf,
+  videoCodecRank,
+  videoSectionsOf,
+  type MediaSection,
+  type SessionPlan,
+} from './sessionPlan.js';
 
 /**
  * Towards us: the level ranks speakers, the MID binds SSRCs. Towards the client: level and MID. Transport-wide
  * numbers are not negotiated for audio: there is nothing to estimate at 3 × 50 packets a second.
  */
 const AUDIO_EXTENSIONS: readonly string[] = [HEADER_EXTENSION_URIS.audioLevel, HEADER_EXTENSION_URIS.mid];
+/** What is carried to receivers (virtual streams R6), what binds SSRCs to encodings, and what estimates bandwidth. */
+const VIDEO_EXTENSIONS: readonly string[] = [
+  HEADER_EXTENSION_URIS.mid,
+  HEADER_EXTENSION_URIS.rid,
+  HEADER_EXTENSION_URIS.repairedRid,
+  HEADER_EXTENSION_URIS.absSendTime,
+  HEADER_EXTENSION_URIS.transportWideCc,
+  HEADER_EXTENSION_URIS.videoOrientation,
+  HEADER_EXTENSION_URIS.playoutDelay,
+  HEADER_EXTENSION_URIS.dependencyDescriptor,
+  HEADER_EXTENSION_URIS.colorSpace,
+  HEADER_EXTENSION_URIS.videoContentType,
+];
+const EXTENSIONS = { audio: AUDIO_EXTENSIONS, video: VIDEO_EXTENSIONS } as const;
+const FEEDBACK: Readonly<Record<MediaKind, readonly string[]>> = {
+  audio: ['nack'],
+  video: ['nack', 'ccm', 'transport-cc', 'goog-remb'],
+};
+/** What browsers send in each encoding of VP8 simulcast, though nothing in SDP says so. */
+const VP8_SIMULCAST_MODE = 'L1T3';
 
+/** One codec, so that nobody has to guess which one comes, and its retransmission. */
 export function sourceParameters(section: MediaSection): RtpParameters {
   const parameters = sectionToRtpParameters(section);
+  const chosen = section.kind === 'audio' ? section.codecs.find(isOpus) : bestVideoCodec(section);
+  const numbers = [chosen?.payloadType, chosen?.rtxPayloadType];
+  const isVp8 = chosen?.mimeType.toLowerCase() === 'video/vp8';
+  const encodings = parameters.encodings ?? [];
   return {
     ...parameters,
-    codecs: parameters.codecs.filter(isOpus).slice(0, 1).map(withoutTransportFeedback),
-    headerExtensions: (parameters.headerExtensions ?? []).filter(({ uri }) => AUDIO_EXTENSIONS.includes(uri)),
+    codecs: parameters.codecs
+      .filter(({ payloadType }) => numbers.includes(payloadType))
+      .map((codec) => withFeedback(codec, section.kind)),
+    headerExtensions: (parameters.headerExtensions ?? []).filter(({ uri }) =>
+      EXTENSIONS[section.kind].includes(uri),
+    ),
+    encodings:
+      isVp8 && encodings.length > 1
+        ? encodings.map((encoding) => ({ ...encoding, scalabilityMode: VP8_SIMULCAST_MODE }))
+        : encodings,
   };
 }
 
+function bestVideoCodec({ codecs }: MediaSection): SdpCodec | undefined {
+  let best: { codec: SdpCodec; rank: number } | undefined;
+  for (const codec of codecs) {
+    const rank = videoCodecRank(codec);
+    if (rank !== undefined && (!best || rank < best.rank)) best = { codec, rank };
+  }
+  return best?.codec;
+}
+
 /**
- * What all receiving sections have in common: a slot may carry any source, so one set of numbers must fit them all. A
- * bundle numbers codecs and extensions alike in every section, so nothing is lost with real clients.
+ * What all receiving sections of a kind have in common: a slot may carry any source, so one set of numbers must fit them
+ * all. A bundle numbers codecs and extensions alike in every section, so nothing is lost with real clients.
+ * @throws ServerError OFFER_REFUSED
  */
 export function commonCapabilities(sections: readonly MediaSection[]): RtpCapabilities {
-  const [first, ...others] = sections.map((section) => sectionToRtpCapabilities(section));
-  const codecs = (first?.codecs ?? [])
-    .filter(isOpus)
-    .filter((codec) =>
-      others.every((other) =>
-        (other.codecs ?? []).some(
-          (each) => isOpus(each) && each.preferredPayloadType === codec.preferredPayloadType,
-        ),
+  const kinds: readonly MediaKind[] = ['audio', 'video'];
+  const common = kinds.map((kind) =>
+    commonOfKind(
+      kind,
+      sections.filter((section) => section.kind === kind),
+    ),
+  );
+  return {
+    codecs: common.flatMap(({ codecs = [] }) => codecs),
+    headerExtensions: common.flatMap(({ headerExtensions = [] }) => headerExtensions),
+  };
+}
+
+function commonOfKind(kind: MediaKind, sections: readonly MediaSection[]): RtpCapabilities {
+  const [first, ...others] = sections;
+  if (!first) return {};
+  const known = kind === 'audio' ? first.codecs.filter(isOpus) : first.codecs.filter(isVideo);
+  const codecs = known.filter(({ payloadType, mimeType }) =>
+    others.every((other) =>
+      other.codecs.some(
+        (each) => each.payloadType === payloadType && each.mimeType.toLowerCase() === mimeType.toLowerCase(),
       ),
-    );
+    ),
+  );
   if (codecs.length === 0)
     throw new ServerError(
       'OFFER_REFUSED',
-      'The receiving audio sections must share one payload type for Opus.',
+      `The receiving ${kind} sections must share one payload type for each codec.`,
     );
+  const used = kind === 'audio' ? codecs.slice(0, 1) : codecs;
+  const numbers = new Set(used.flatMap(({ payloadType, rtxPayloadType }) => [payloadType, rtxPayloadType]));
+  const [capabilities, ...rest] = sections.map((section) => sectionToRtpCapabilities(section));
   const everywhere = ({ uri, preferredId }: RtpHeaderExtension): boolean =>
-    others.every((other) =>
+    rest.every((other) =>
       (other.headerExtensions ?? []).some((each) => each.uri === uri && each.preferredId === preferredId),
     );
   return {
-    codecs: codecs.slice(0, 1).map(withoutTransportFeedback),
-    headerExtensions: (first?.headerExtensions ?? []).filter(
-      (extension) => AUDIO_EXTENSIONS.includes(extension.uri) && everywhere(extension),
+    codecs: (capabilities?.codecs ?? [])
+      .filter(({ preferredPayloadType }: RtpCodecCapability) => numbers.has(preferredPayloadType))
+      .map((codec) => withFeedback(codec, kind)),
+    headerExtensions: (capabilities?.headerExtensions ?? []).filter(
+      (extension) => EXTENSIONS[kind].includes(extension.uri) && everywhere(extension),
     ),
   };
 }
 
-function withoutTransportFeedback<T extends { rtcpFeedback?: { type: string }[] }>(codec: T): T {
-  return { ...codec, rtcpFeedback: (codec.rtcpFeedback ?? []).filter(({ type }) => type === 'nack') };
+const isVideo = (codec: SdpCodec): boolean => videoCodecRank(codec) !== undefined;
+
+function withFeedback<T extends { rtcpFeedback?: { type: string }[] }>(codec: T, kind: MediaKind): T {
+  const rtcpFeedback = (codec.rtcpFeedback ?? []).filter(({ type }) => FEEDBACK[kind].includes(type));
+  return { ...codec, rtcpFeedback };
 }
 
 export function sourceRequests(
@@ -79,8 +155,8 @@ export function sourceRequests(
 
 /** @throws ServerError OFFER_REFUSED */
 export function receiverRequest(plan: SessionPlan): MediaReceiverRequest | undefined {
-  const sections = slotsOf(plan);
-  if (sections.length === 0) return undefined;
-  const mids = { audio: sections.map(({ mid }) => mid), video: [] };
-  return { mids, rtpCapabilities: commonCapabilities(sections) };
+  const [audio, video] = [slotsOf(plan), videoSectionsOf(plan)];
+  if (audio.length + video.length === 0) return undefined;
+  const mids = { audio: audio.map(({ mid }) => mid), video: video.map(({ mid }) => mid) };
+  return { mids, rtpCapabilities: commonCapabilities([...audio, ...video]) };
 }

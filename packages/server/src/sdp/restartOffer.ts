@@ -5,14 +5,12 @@
 import type { RtpParameters, SdpFingerprint, SdpOffer } from '@tertulia/wire';
 import type { MediaSession } from '../media/mediaPort.js';
 import { sourceParameters } from './mediaRequest.js';
-import { isOpus, type MediaSection, type PlannedSection, type SessionPlan } from './sessionPlan.js';
+import type { MediaSection, PlannedSection, SessionPlan } from './sessionPlan.js';
+
+type Slots = Pick<MediaSession, 'audioSlots' | 'videoSlots'>;
 
 /** @returns the plan with the sections of the new offer, or undefined when it is another session's. */
-export function planRestart(
-  plan: SessionPlan,
-  offer: SdpOffer,
-  audioSlots: MediaSession['audioSlots'],
-): SessionPlan | undefined {
+export function planRestart(plan: SessionPlan, offer: SdpOffer, slots: Slots): SessionPlan | undefined {
   const before = plan.offer;
   if (printOf(before.dtls.fingerprints) !== printOf(offer.dtls.fingerprints)) return undefined;
   if (before.sections.length !== offer.sections.length) return undefined;
@@ -28,7 +26,7 @@ export function planRestart(
     )
       return undefined;
     if (!('section' in planned)) sections.push(planned);
-    else if ('codecs' in section && keepsNumbers(planned, section, audioSlots))
+    else if ('codecs' in section && keepsNumbers(planned, section, slots))
       sections.push({ ...planned, section });
     else return undefined;
   }
@@ -45,14 +43,17 @@ const printOf = (fingerprints: readonly SdpFingerprint[]): string =>
 function keepsNumbers(
   planned: Extract<PlannedSection, { section: MediaSection }>,
   section: MediaSection,
-  audioSlots: MediaSession['audioSlots'],
+  slots: Slots,
 ): boolean {
-  const used = usedParameters(planned, audioSlots);
+  const used = usedParameters(planned, slots);
   if (!used) return true;
   const { codecs, headerExtensions = [] } = used;
   return (
-    codecs.every(({ payloadType }) =>
-      section.codecs.some((codec) => isOpus(codec) && codec.payloadType === payloadType),
+    codecs.every(({ payloadType, mimeType }) =>
+      section.codecs.some(
+        (codec) =>
+          codec.payloadType === payloadType && codec.mimeType.toLowerCase() === mimeType.toLowerCase(),
+      ),
     ) &&
     headerExtensions.every(({ id, uri }) =>
       section.headerExtensions.some((each) => each.id === id && each.uri === uri),
@@ -62,9 +63,11 @@ function keepsNumbers(
 
 function usedParameters(
   planned: Extract<PlannedSection, { section: MediaSection }>,
-  audioSlots: MediaSession['audioSlots'],
+  { audioSlots, videoSlots }: Slots,
 ): RtpParameters | undefined {
+  const { mid } = planned.section;
   if (planned.t === 'source') return sourceParameters(planned.section);
-  if (planned.t === 'slot') return audioSlots.find(({ mid }) => mid === planned.section.mid)?.rtpParameters;
+  if (planned.t === 'slot') return audioSlots.find((slot) => slot.mid === mid)?.rtpParameters;
+  if (planned.t === 'video') return videoSlots.find((slot) => slot.mid === mid)?.rtpParameters;
   return undefined;
 }

@@ -2,7 +2,7 @@
  * Offer and rights → what each section becomes. One entry per section of the offer, in its order. Pure.
  * The plan of the project's own sessions is here, that of the Meet endpoint in meetPlan.ts.
  */
-import type { SdpMediaSection, SdpOffer } from '@tertulia/wire';
+import type { SdpCodec, SdpMediaSection, SdpOffer } from '@tertulia/wire';
 import { ServerError } from '../errors.js';
 import type { SourceName } from '../rooms/news.js';
 
@@ -26,13 +26,44 @@ export interface SessionRights {
   readonly publish: boolean;
   readonly subscribe: boolean;
   readonly audioSlots: number;
+  readonly videoSlots: number;
 }
 
-/** In the order in which a client's sending audio sections mean something. */
-const SOURCES: readonly SourceName[] = ['microphone', 'screenSound'];
+/** In the order in which a client's sending sections mean something. */
+const SOURCES = {
+  audio: ['microphone', 'screenSound'],
+  video: ['camera', 'screen'],
+} as const satisfies Record<string, readonly SourceName[]>;
 
 export const isOpus = (codec: { readonly mimeType: string }): boolean =>
   codec.mimeType.toLowerCase() === 'audio/opus';
+
+/** Codecs of pictures that rooms have, best first for whoever sends: everybody decodes VP8, and its simulcast is cheap. */
+const VIDEO_CODECS = ['video/vp8', 'video/vp9', 'video/h264', 'video/av1'] as const;
+
+/** Of several that a client would send, the lowest is taken; undefined: none of the rooms'. */
+export function videoCodecRank({ mimeType, parameters }: SdpCodec): number | undefined {
+  const rank = VIDEO_CODECS.findIndex((name) => name === mimeType.toLowerCase());
+  switch (VIDEO_CODECS[rank]) {
+    case undefined:
+      return undefined;
+    case 'video/vp9':
+      return Number(parameters['profile-id'] ?? 0) === 0 ? rank : undefined;
+    case 'video/av1':
+      return Number(parameters['profile'] ?? 0) === 0 ? rank : undefined;
+    case 'video/h264':
+      // Constrained baseline, in packets of any size: what every browser has. RFC 7742 §6.2.
+      return Number(parameters['packetization-mode'] ?? 0) === 1 &&
+        /^42[ce]0/i.test(String(parameters['profile-level-id'] ?? ''))
+        ? rank
+        : undefined;
+    default:
+      return rank;
+  }
+}
+
+export const hasVideoCodec = ({ codecs }: MediaSection): boolean =>
+  codecs.some((codec) => videoCodecRank(codec) !== undefined);
 
 export const sends = (section: MediaSection): boolean => /^send/.test(section.direction);
 export const receives = (section: MediaSection): boolean => /recv/.test(section.direction);
@@ -41,8 +72,9 @@ export const receives = (section: MediaSection): boolean => /recv/.test(section.
 export function planSession(offer: SdpOffer, rights: SessionRights): SessionPlan {
   if (offer.dtls.setup === 'passive')
     throw new ServerError('OFFER_REFUSED', 'The DTLS role of the offer must be active or actpass.');
-  let sources = 0;
-  let slots = 0;
+  const sources = { audio: 0, video: 0 };
+  const slots = { audio: 0, video: 0 };
+  const most = { audio: rights.audioSlots, video: rights.videoSlots };
   let channels = 0;
   const sections = offer.sections.map((section): PlannedSection => {
     if (section.kind === 'application') {
@@ -52,15 +84,16 @@ export function planSession(offer: SdpOffer, rights: SessionRights): SessionPlan
     }
     if (section.kind === 'unknown') return { t: 'reject' };
     if (section.rejected) return { t: 'reject' };
-    if (section.kind === 'video') return { t: 'inactive', section };
-    requireOpus(section);
+    const { kind } = section;
+    if (kind === 'audio') requireOpus(section);
+    else if (!hasVideoCodec(section)) return { t: 'inactive', section };
     if (sends(section)) {
-      const name = rights.publish ? SOURCES[sources++] : undefined;
+      const name = rights.publish ? SOURCES[kind][sources[kind]++] : undefined;
       return name === undefined ? { t: 'inactive', section } : { t: 'source', name, section };
     }
-    if (receives(section) && rights.subscribe && slots < rights.audioSlots) {
-      slots++;
-      return { t: 'slot', section };
+    if (receives(section) && rights.subscribe && slots[kind] < most[kind]) {
+      slots[kind]++;
+      return { t: kind === 'audio' ? 'slot' : 'video', section };
     }
     return { t: 'inactive', section };
   });
@@ -82,5 +115,6 @@ export const sourcesOf = (plan: SessionPlan): { name: SourceName; section: Media
     planned.t === 'source' ? [{ name: planned.name, section: planned.section }] : [],
   );
 export const hasChannel = (plan: SessionPlan): boolean => plan.sections.some(({ t }) => t === 'channel');
-export const videoSlotsOf = (plan: SessionPlan): number =>
-  plan.sections.filter(({ t }) => t === 'video').length;
+export const videoSectionsOf = (plan: SessionPlan): MediaSection[] =>
+  plan.sections.flatMap((planned) => (planned.t === 'video' ? [planned.section] : []));
+export const videoSlotsOf = (plan: SessionPlan): number => videoSectionsOf(plan).length;

@@ -70,7 +70,7 @@ describe('joining', () => {
     expect(media.request.dataChannels).toBe(true);
   });
 
-  test('sections in any order: the first two that send are microphone and screen sound, the rest of all kinds is inactive', async () => {
+  test('sections in any order: of each kind the first two that send are sources, as many as may receive are slots, the rest is inactive', async () => {
     const { media, answer } = await server.join('tea', 'Ada', {
       offer: makeOffer([
         { kind: 'application' },
@@ -83,20 +83,29 @@ describe('joining', () => {
         { kind: 'audio' },
         { kind: 'audio', direction: 'sendonly' },
         { kind: 'video' },
+        { kind: 'video', direction: 'sendonly' },
+        { kind: 'video', direction: 'sendonly' },
       ]),
     });
-    expect(media.request.sources.map(({ name }) => name)).toEqual(['microphone', 'screenSound']);
-    expect(media.request.receiver?.mids).toEqual({ audio: ['2', '4', '6'], video: [] });
+    expect(media.request.sources.map(({ name }) => name)).toEqual([
+      'camera',
+      'microphone',
+      'screenSound',
+      'screen',
+    ]);
+    expect(media.request.receiver?.mids).toEqual({ audio: ['2', '4', '6'], video: ['9'] });
     expect(directions(answer)).toEqual([
       'application',
-      'inactive',
-      'sendonly',
       'recvonly',
       'sendonly',
       'recvonly',
       'sendonly',
+      'recvonly',
+      'sendonly',
       'inactive',
       'inactive',
+      'sendonly',
+      'recvonly',
       'inactive',
     ]);
   });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   ({ port } = socket.address());
   socket.close();
   media = await createSfuMedia(
-    { workers: 1, listen: [{ ip: '127.0.0.1' }], port, audioSlots: 3 },
+    { workers: 1, listen: [{ ip: '127.0.0.1' }], port, audioSlots: 3, videoSlots: 3 },
     createLogger('silent'),
   );
   room = await media.createRoom('tea');
@@ -46,6 +46,7 @@ function start(
     publish: true,
     subscribe: true,
     audioSlots: 3,
+    videoSlots: 3,
   });
   return room.createSession(
     {
@@ -143,7 +144,12 @@ describe('a session', () => {
 test('closing the room loses its sessions, once each', async () => {
   const other = await media.createRoom('milk');
   const told: string[] = [];
-  const plan = planSession(readOfferText(clientOffer()), { publish: true, subscribe: true, audioSlots: 3 });
+  const plan = planSession(readOfferText(clientOffer()), {
+    publish: true,
+    subscribe: true,
+    audioSlots: 3,
+    videoSlots: 3,
+  });
   const request = {
     participantId: 'p_x',
     fingerprints: plan.offer.dtls.fingerprints,

@@ -60,6 +60,7 @@ class Rig {
     participantId: 'p_ada',
     room: 'tea',
     audioSlots: 3,
+    videoSlots: 0,
     canPublish: true,
     roles: ['join', 'publish'],
   }));
@@ -104,6 +105,7 @@ test('after opening: the session, participants, media entries, the whole table o
             participantId: 'p_ada',
             room: 'tea',
             audioSlots: 3,
+            videoSlots: 0,
             canPublish: true,
             roles: ['join', 'publish'],
             serverTimeMs: 1_000,
@@ -247,7 +249,8 @@ describe('requests', () => {
     [3, { sendMessage: { text: 'é'.repeat(2_049) } }],
     [3, {}],
     [3, { leave: {}, rename: { displayName: 'x' } }],
-    [12, { setLayout: {} }],
+    [9, { setLayout: { canvases: [] } }],
+    [12, { setVolume: {} }],
     [12, { constructor: {} }],
   ])('code %i for %j, and nothing is carried out', (code, payload) => {
     const rig = new Rig().open();

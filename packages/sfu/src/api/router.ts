@@ -1,6 +1,6 @@
 /** Connects what is produced with what is consumed. Contract: mediasoup v3 Router; virtual streams are ours. */
 import { randomUUID } from 'node:crypto';
-import { OptionError, UnsupportedError } from '../channel/errors.js';
+import { OptionError } from '../channel/errors.js';
 import type {
   ActiveSpeakerObserverOptions,
   AppData,
@@ -53,7 +53,7 @@ const DEFAULT_LEVEL_INTERVAL_MS = 1_000;
 const DEFAULT_LEVEL_THRESHOLD_DBOV = -80;
 const DEFAULT_LEVEL_ENTRIES = 1;
 const LEVEL_MIN_DBOV = -127; // RFC 6464 §3
-const AUDIO_SLOTS = { default: 3, max: 16 } as const; // virtual streams A1
+const SLOTS = { default: 3, max: 16 } as const; // virtual streams A1, V1
 
 /** A WebRtcServer of this worker; typed by what can be seen, so that mediasoup's type does as well. */
 export type WebRtcServerHandle = Pick<WebRtcServer, 'id' | 'closed' | 'dump'>;
@@ -398,23 +398,25 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
    * @param audioSlots how many streams a receiver may have at most, 0…16, default 3
    */
   async createVirtualStreams({
-    audioSlots = AUDIO_SLOTS.default,
-    videoSlots = 0,
+    audioSlots = SLOTS.default,
+    videoSlots = SLOTS.default,
   }: VirtualStreamsOptions = {}): Promise<VirtualStreams> {
     this.assertOpen();
-    if (!Number.isInteger(audioSlots) || audioSlots < 0 || audioSlots > AUDIO_SLOTS.max)
-      throw new OptionError(`audioSlots: ${audioSlots} is not an integer of 0…${AUDIO_SLOTS.max}`);
-    if (videoSlots !== 0) throw new UnsupportedError('videoSlots: not supported yet', 'VIDEO_NOT_SUPPORTED');
+    for (const [name, slots] of Object.entries({ audioSlots, videoSlots }))
+      if (!Number.isInteger(slots) || slots < 0 || slots > SLOTS.max)
+        throw new OptionError(`${name}: ${slots} is not an integer of 0…${SLOTS.max}`);
     const virtualStreamsId = randomUUID();
     await this.#process.request('router.createVirtualStreams', {
       routerId: this.id,
       virtualStreamsId,
       audioSlots,
+      videoSlots,
     });
     const virtual = new VirtualStreams({
       id: virtualStreamsId,
       process: this.#process,
       audioSlots,
+      videoSlots,
       routerRtpCapabilities: this.#rtpCapabilities,
       onClosed: (closed) => this.#virtualStreams.delete(closed),
     });

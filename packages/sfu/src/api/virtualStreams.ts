@@ -5,12 +5,13 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { OptionError } from '../channel/errors.js';
 import type { ChannelEvent } from '../channel/messages.js';
-import type { AppData, RtpCapabilities, RtpParameters, SlotChange } from '../types.js';
+import type { AppData, MediaKind, RtpCapabilities } from '../types.js';
 import { Entity, type CloseCause } from './entity.js';
-import { EnhancedEventEmitter } from './enhancedEventEmitter.js';
 import type { MediaProcess } from './mediaProcess.js';
-import { slotRtpParameters } from './slotParameters.js';
 import type { Producer } from './producer.js';
+import { Receiver } from './receiver.js';
+import { audioSlotParameters, videoSlotParameters } from './slotParameters.js';
+import { AudioSlot, VideoSlot } from './slots.js';
 import type { WebRtcTransport } from './webRtcTransport.js';
 
 export interface VirtualSourceOptions {
@@ -19,8 +20,11 @@ export interface VirtualSourceOptions {
   participantId: string;
   /** A CSRC to keep, as when a session is replaced. Default: a new one, unique in these streams. */
   csrc?: number | undefined;
-  /** The sound of a shared screen holds its slot while it is not silent (A10). Default 'speech'. */
-  content?: 'speech' | 'screen' | undefined;
+  /**
+   * The sound of a shared screen holds its slot while it is not silent (A10); its picture goes before all others (V2).
+   * Default 'speech' for sound, 'camera' for pictures.
+   */
+  content?: 'speech' | 'camera' | 'screen' | undefined;
 }
 
 export interface ReceiverOptions {
@@ -33,78 +37,17 @@ export interface ReceiverOptions {
   mids: { audio: readonly string[]; video?: readonly string[] | undefined };
 }
 
-export type VirtualStreamsEvents = { loudest: [producerId: string | undefined]; routerclose: [] };
-export type ReceiverEvents = {
-  /** All changes of one instant; each slot's own `sourcechange` comes before. */
-  slotschange: [changes: SlotChange[]];
-  transportclose: [];
+export type VirtualStreamsEvents = {
+  /** The loudest source now, exactly as packets are marked. */
+  loudest: [producerId: string | undefined];
+  /** Who leads the talk, slow enough for pictures: coughs and interjections do not change it. */
+  dominantspeaker: [participantId: string | undefined];
+  routerclose: [];
 };
-export type AudioSlotEvents = { sourcechange: [change: SlotChange] };
-
-/** One virtual audio stream of one receiver. Its SSRC is for life. */
-export class AudioSlot extends EnhancedEventEmitter<AudioSlotEvents> {
-  #change: SlotChange | undefined;
-
-  constructor(
-    readonly index: number,
-    readonly mid: string,
-    readonly ssrc: number,
-    readonly rtpParameters: RtpParameters,
-  ) {
-    super();
-  }
-
-  /** Whose media it carries now; 0 = nobody's. The CSRC in the packets says the same, exactly in time. */
-  get csrc(): number {
-    return this.#change?.csrc ?? 0;
-  }
-  get producerId(): string | undefined {
-    return this.#change?.producerId;
-  }
-  get loudest(): boolean {
-    return this.#change?.loudest ?? false;
-  }
-  /** The latest point of the slot's line: RTP timestamp and server time that belong together. */
-  get lastChange(): SlotChange | undefined {
-    return this.#change;
-  }
-
-  /** Not for applications. */
-  handleChange(change: SlotChange): void {
-    this.#change = change;
-    this.safeEmit('sourcechange', change);
-  }
-}
-
-export class Receiver extends Entity<ReceiverEvents, AppData> {
-  readonly audio: readonly AudioSlot[];
-  readonly #onClosed: (receiver: Receiver, cause: CloseCause) => void;
-
-  /** Not for applications: use `virtual.createReceiver`. */
-  constructor(
-    id: string,
-    audio: readonly AudioSlot[],
-    onClosed: (receiver: Receiver, cause: CloseCause) => void,
-  ) {
-    super(id, undefined);
-    this.audio = audio;
-    this.#onClosed = onClosed;
-  }
-
-  /** Not for applications. */
-  handleChanges(changes: SlotChange[]): void {
-    for (const change of changes) this.audio[change.slot]?.handleChange(change);
-    this.safeEmit('slotschange', changes);
-  }
-
-  protected release(cause: CloseCause): void {
-    this.#onClosed(this, cause);
-  }
-}
 
 export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
   readonly #process: MediaProcess;
-  readonly #audioSlots: number;
+  readonly #slots: Readonly<Record<MediaKind, number>>;
   readonly #routerRtpCapabilities: RtpCapabilities;
   readonly #onClosed: (virtual: VirtualStreams) => void;
   readonly #receivers = new Map<string, Receiver>();
@@ -114,12 +57,13 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
     id: string;
     process: MediaProcess;
     audioSlots: number;
+    videoSlots: number;
     routerRtpCapabilities: RtpCapabilities;
     onClosed: (virtual: VirtualStreams) => void;
   }) {
     super(options.id, undefined);
     this.#process = options.process;
-    this.#audioSlots = options.audioSlots;
+    this.#slots = { audio: options.audioSlots, video: options.videoSlots };
     this.#routerRtpCapabilities = options.routerRtpCapabilities;
     this.#onClosed = options.onClosed;
     options.process.listen(this.id, (event) => this.#handle(event));
@@ -133,11 +77,13 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
     producer,
     participantId,
     csrc,
-    content = 'speech',
+    content = producer.kind === 'audio' ? 'speech' : 'camera',
   }: VirtualSourceOptions): Promise<{ csrc: number }> {
     this.assertOpen();
     if (csrc !== undefined && (!Number.isInteger(csrc) || csrc < 1 || csrc > 0xffffffff || csrc === 42))
       throw new OptionError(`csrc: ${csrc} cannot name a source`);
+    if (content === (producer.kind === 'audio' ? 'camera' : 'speech'))
+      throw new OptionError(`content: "${content}" is not what a producer of ${producer.kind} has`);
     return this.#process.request('virtual.addSource', {
       virtualStreamsId: this.id,
       producerId: producer.id,
@@ -155,7 +101,7 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
     });
   }
 
-  /** A pinned source holds a slot while it sends, whoever else speaks. */
+  /** A pinned voice holds a slot while it sends, whoever else speaks; a pinned picture goes before that of who speaks. */
   async setPinned(producer: Producer, pinned: boolean): Promise<void> {
     this.assertOpen();
     await this.#process.request('virtual.setPinned', {
@@ -173,40 +119,51 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
     mids,
   }: ReceiverOptions): Promise<Receiver> {
     this.assertOpen();
-    if (mids.audio.length > this.#audioSlots)
-      throw new OptionError(
-        `mids.audio: ${mids.audio.length} sections, but receivers have at most ${this.#audioSlots} slots`,
-      );
+    const { audio = [], video = [] } = mids;
+    for (const [kind, sections] of [
+      ['audio', audio],
+      ['video', video],
+    ] as const)
+      if (sections.length > this.#slots[kind])
+        throw new OptionError(
+          `mids.${kind}: ${sections.length} sections, but receivers have at most ${this.#slots[kind]} slots`,
+        );
     const cname = randomUUID().slice(0, 16);
     const ssrcs = new Set<number>();
-    while (ssrcs.size < mids.audio.length) ssrcs.add(randomInt(1, 2 ** 32));
-    const slots = [...ssrcs].map((ssrc, index) => {
-      const mid = mids.audio[index] ?? '';
-      return new AudioSlot(
-        index,
-        mid,
-        ssrc,
-        slotRtpParameters(rtpCapabilities, this.#routerRtpCapabilities, { mid, ssrc, cname }),
-      );
+    while (ssrcs.size < audio.length + 2 * video.length) ssrcs.add(randomInt(1, 2 ** 32));
+    const free = [...ssrcs];
+    const router = this.#routerRtpCapabilities;
+    const voices = audio.map((mid, index) => {
+      const parameters = audioSlotParameters(rtpCapabilities, router, { mid, ssrc: free.pop()!, cname });
+      return new AudioSlot(index, mid, parameters);
     });
-    const receiverId = randomUUID();
-    const receiver = new Receiver(receiverId, slots, (closed, cause) => {
-      this.#receivers.delete(receiverId);
-      if (cause === 'self')
-        this.#process.tell('virtual.closeReceiver', { virtualStreamsId: this.id, receiverId });
+    const pictures = video.map((mid, index) => {
+      const slot = { mid, ssrc: free.pop()!, rtxSsrc: free.pop()!, cname };
+      return new VideoSlot(index, mid, videoSlotParameters(rtpCapabilities, router, slot));
     });
-    this.#receivers.set(receiverId, receiver);
+    const ids = { virtualStreamsId: this.id, receiverId: randomUUID() };
+    const receiver = new Receiver(ids.receiverId, voices, pictures, participantId, {
+      setLayout: async (layout) => {
+        const { assignments } = await this.#process.request('virtual.setLayout', { ...ids, ...layout });
+        return assignments;
+      },
+      closed: (closed, cause) => {
+        this.#receivers.delete(closed.id);
+        if (cause === 'self') this.#process.tell('virtual.closeReceiver', ids);
+      },
+    });
+    this.#receivers.set(receiver.id, receiver);
     try {
       const { changes } = await this.#process.request('virtual.createReceiver', {
-        virtualStreamsId: this.id,
-        receiverId,
+        ...ids,
         transportId: transport.id,
-        audio: slots.map(({ rtpParameters }) => ({ rtpParameters })),
+        audio: voices.map(({ rtpParameters }) => ({ rtpParameters })),
+        video: pictures.map(({ rtpParameters }) => ({ rtpParameters })),
         ...(participantId === undefined ? {} : { participantId }),
       });
       if (changes.length > 0) receiver.handleChanges([...changes]);
     } catch (error) {
-      this.#receivers.delete(receiverId);
+      this.#receivers.delete(receiver.id);
       throw error;
     }
     transport.observer.once('close', () => receiver.closeBy('transport'));
@@ -232,17 +189,36 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
   }
 
   #handle(event: ChannelEvent): void {
-    if (event.event === 'virtual.loudest') {
-      this.safeEmit('loudest', event.producerId);
-      return;
+    switch (event.event) {
+      case 'virtual.loudest':
+        this.safeEmit('loudest', event.producerId);
+        break;
+      case 'virtual.dominantSpeaker':
+        this.safeEmit('dominantspeaker', event.participantId);
+        break;
+      case 'virtual.slots':
+        for (const [receiver, changes] of this.#byReceiver(event.changes)) receiver.handleChanges(changes);
+        break;
+      case 'virtual.videoSlots':
+        for (const [receiver, changes] of this.#byReceiver(event.changes))
+          receiver.handleVideoChanges(changes);
+        break;
+      case 'virtual.assignments':
+        this.#receivers.get(event.receiverId)?.handleAssignments(event.assignments);
+        break;
+      default:
     }
-    if (event.event !== 'virtual.slots') return;
-    const byReceiver = new Map<string, SlotChange[]>();
-    for (const { receiverId, ...change } of event.changes) {
-      const changes = byReceiver.get(receiverId);
-      if (changes) changes.push(change);
-      else byReceiver.set(receiverId, [change]);
+  }
+
+  #byReceiver<Change>(all: readonly (Change & { readonly receiverId: string })[]): Map<Receiver, Change[]> {
+    const byReceiver = new Map<Receiver, Change[]>();
+    for (const { receiverId, ...change } of all) {
+      const receiver = this.#receivers.get(receiverId);
+      if (!receiver) continue;
+      const changes = byReceiver.get(receiver);
+      if (changes) changes.push(change as Change);
+      else byReceiver.set(receiver, [change as Change]);
     }
-    for (const [receiverId, changes] of byReceiver) this.#receivers.get(receiverId)?.handleChanges(changes);
+    return byReceiver;
   }
 }

@@ -6,6 +6,8 @@
  */
 import type { RtpParameters } from '@tertulia/wire';
 import type {
+  Assignment,
+  Canvas,
   ConsumerScore,
   ConsumerStat,
   DirectTransportStat,
@@ -15,6 +17,7 @@ import type {
   IceCandidate,
   IceParameters,
   IceState,
+  MaxResolution,
   NumSctpStreams,
   PipeTransportStat,
   PlainTransportStat,
@@ -25,6 +28,7 @@ import type {
   SlotChange,
   TransportListenInfo,
   TransportTuple,
+  VideoSlotChange,
   WebRtcTransportStat,
   WorkerLogLevel,
   WorkerLogTag,
@@ -82,6 +86,9 @@ export interface WebRtcTransportCreated {
   readonly dtlsParameters: DtlsParameters;
   readonly sctpParameters?: SctpParameters;
 }
+
+/** Of a source of virtual streams: 'speech' and 'camera' unless the application says 'screen'. */
+export type SourceContent = 'speech' | 'camera' | 'screen';
 
 /** One virtual stream as the receiver's capabilities and sections want it on the wire. */
 export interface SlotRequest {
@@ -147,7 +154,7 @@ export interface ChannelRequests extends EntityRequests {
     response: readonly (ConsumerStat | ProducerStat)[];
   };
   'router.createVirtualStreams': {
-    request: { routerId: string; virtualStreamsId: string; audioSlots: number };
+    request: { routerId: string; virtualStreamsId: string; audioSlots: number; videoSlots: number };
     response: undefined;
   };
   'virtual.close': { request: { virtualStreamsId: string }; response: undefined };
@@ -158,7 +165,7 @@ export interface ChannelRequests extends EntityRequests {
       virtualStreamsId: string;
       producerId: string;
       participantId: string;
-      content: 'speech' | 'screen';
+      content: SourceContent;
       csrc?: number;
     };
     response: { csrc: number };
@@ -175,8 +182,18 @@ export interface ChannelRequests extends EntityRequests {
       transportId: string;
       participantId?: string;
       audio: readonly SlotRequest[];
+      video: readonly SlotRequest[];
     };
     response: { changes: readonly SlotChange[] };
+  };
+  'virtual.setLayout': {
+    request: {
+      virtualStreamsId: string;
+      receiverId: string;
+      canvases: readonly Canvas[];
+      maxResolution?: MaxResolution;
+    };
+    response: { assignments: readonly Assignment[] };
   };
   'virtual.closeReceiver': { request: { virtualStreamsId: string; receiverId: string }; response: undefined };
   'dataChannel.close': { request: { transportId: string; channelId: number }; response: undefined };
@@ -248,6 +265,23 @@ export type ChannelEvent =
       readonly virtualStreamsId: string;
       /** All changes of one instant, over all receivers. */
       readonly changes: readonly (SlotChange & { readonly receiverId: string })[];
+    }
+  | {
+      readonly event: 'virtual.videoSlots';
+      readonly virtualStreamsId: string;
+      /** All changes of one instant, over all receivers. */
+      readonly changes: readonly (VideoSlotChange & { readonly receiverId: string })[];
+    }
+  | {
+      readonly event: 'virtual.assignments';
+      readonly virtualStreamsId: string;
+      readonly receiverId: string;
+      readonly assignments: readonly Assignment[];
+    }
+  | {
+      readonly event: 'virtual.dominantSpeaker';
+      readonly virtualStreamsId: string;
+      readonly participantId: string | undefined;
     }
   | {
       readonly event: 'virtual.loudest';

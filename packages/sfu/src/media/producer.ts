@@ -154,6 +154,11 @@ export class Producer {
     return this.encodings[0]!.current;
   }
 
+  /** Its pictures are shown turned by a quarter. */
+  get rotated(): boolean {
+    return (this.#orientation & 1) !== 0;
+  }
+
   /** By encoding, those that have sent. */
   get scores(): ProducerScore[] {
     return this.encodings.flatMap(({ index, rid, current, score }) =>

@@ -1,36 +1,51 @@
 /**
  * Ties a room of virtual streams to producers, transports and the channel: packets and reports in, NACKs to the room,
  * changes of slots out to the API process and to the report timers. Decides nothing.
- * Spec: virtual streams. Elsewhere: ranking, slots, numbering → virtual/ · packets → producer.ts
+ * Spec: virtual streams. Elsewhere: ranking, slots, numbering → virtual/ · pictures → virtual/video/ · packets → producer.ts
  */
 import type { RtpParameters } from '@tertulia/wire';
 import { InvalidStateError, OptionError } from '../channel/errors.js';
-import type { SlotRequest } from '../channel/messages.js';
-import type { SlotChange } from '../types.js';
+import type { SlotRequest, SourceContent } from '../channel/messages.js';
+import type { Assignment, SlotChange, VideoSlotChange } from '../types.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import { entryConstants } from './entryParameters.js';
 import { OutgoingStream } from './outgoing.js';
-import type { OutgoingOwner, SenderReportNumbers } from './outgoing.js';
+import type { OutgoingOwner } from './outgoing.js';
 import type { ReceivedPacket } from './packet.js';
 import { offersNack } from './producer.js';
 import type { PacketSink, Producer } from './producer.js';
 import type { Router } from './router.js';
-import type { SlotSender } from './rtpSession.js';
+import type { SlotReportNumbers, SlotSender } from './rtpSession.js';
 import { Timed } from './timerQueue.js';
-import { VirtualRoom } from './virtual/index.js';
-import type { AudioSource, SlotEvent, VirtualEvent } from './virtual/index.js';
+import { CsrcAllocator, VideoRoom, VirtualRoom } from './virtual/index.js';
+import type { AudioSource, SlotEvent, VideoNews, VideoReceiver, VirtualEvent } from './virtual/index.js';
 import type { Transport } from './transport.js';
 
 export interface SourceRequest {
   readonly participantId: string;
-  readonly content: 'speech' | 'screen';
+  readonly content: SourceContent;
   readonly csrc?: number;
+}
+
+export interface ReceiverRequest {
+  readonly id: string;
+  readonly transport: Transport;
+  readonly participantId: string | undefined;
+  readonly audio: readonly SlotRequest[];
+  readonly video: readonly SlotRequest[];
+}
+
+export interface SlotLimits {
+  readonly audio: number;
+  readonly video: number;
 }
 
 export class VirtualStreams {
   readonly room: VirtualRoom;
+  readonly video: VideoRoom;
   readonly #context: MediaContext;
+  /** Of sound. */
   readonly #sources = new Map<string, Source>();
   readonly #receivers = new Map<string, SlotReceiver>();
   readonly #timed: Timed;
@@ -42,14 +57,17 @@ export class VirtualStreams {
     context: MediaContext,
     readonly id: string,
     readonly router: Router,
-    readonly audioSlots: number,
+    readonly slots: SlotLimits,
     touched: (streams: VirtualStreams) => void,
   ) {
     this.#context = context;
     this.#touched = touched;
-    this.room = new VirtualRoom({ audioSlots, rng: context.rng }, context.port);
+    const csrcs = new CsrcAllocator(context.rng);
+    this.room = new VirtualRoom({ audioSlots: slots.audio, rng: context.rng, csrcs }, context.port);
+    this.video = new VideoRoom(context, csrcs, () => this.touch());
     this.#timed = new Timed((nowMicros) => {
       this.room.tick(nowMicros);
+      this.video.tick(nowMicros);
       this.settle(nowMicros);
     });
   }
@@ -57,18 +75,31 @@ export class VirtualStreams {
   // ---- sources ----
 
   addSource(producer: Producer, request: SourceRequest, nowMicros: number): number {
-    if (this.#sources.has(producer.id)) {
+    if (this.#sources.has(producer.id) || this.video.has(producer.id)) {
       throw new InvalidStateError(`producer "${producer.id}" is a source already`, 'DUPLICATE_SOURCE');
     }
-    if (producer.kind !== 'audio') throw new OptionError('producer: only audio can be a source yet');
+    const { content } = request;
+    const csrc =
+      producer.kind === 'video'
+        ? this.video.addSource(
+            producer,
+            { ...request, content: content === 'screen' ? 'screen' : 'camera' },
+            nowMicros,
+          ).csrc
+        : this.#addVoice(producer, request, nowMicros);
+    this.settle(nowMicros);
+    return csrc;
+  }
+
+  #addVoice(producer: Producer, { participantId, content, csrc }: SourceRequest, nowMicros: number): number {
     const audioSource = this.room.addSource(
       {
         id: producer.id,
-        participantId: request.participantId,
-        content: request.content,
+        participantId,
+        content: content === 'screen' ? 'screen' : 'speech',
         hasLevel: hasLevel(producer.rtpParameters),
         clock: producer.transport.rtp.clock,
-        ...(request.csrc === undefined ? {} : { csrc: request.csrc }),
+        ...(csrc === undefined ? {} : { csrc }),
       },
       nowMicros,
     );
@@ -76,27 +107,33 @@ export class VirtualStreams {
     this.#sources.set(producer.id, source);
     producer.sinks.add(source);
     if (producer.paused) this.room.setPaused(producer.id, true, nowMicros);
-    this.settle(nowMicros);
     return audioSource.csrc;
   }
 
   removeSource(producerId: string, nowMicros: number): void {
     const source = this.#sources.get(producerId);
-    if (!source) throw new InvalidStateError(`producer "${producerId}" is no source`, 'NOT_FOUND');
-    source.producer.sinks.delete(source);
-    this.sourceClosed(producerId, nowMicros);
+    if (source) {
+      source.producer.sinks.delete(source);
+      this.sourceClosed(producerId, nowMicros);
+    } else if (this.video.has(producerId)) {
+      this.video.removeSource(producerId, nowMicros);
+      this.settle(nowMicros);
+    } else throw new InvalidStateError(`producer "${producerId}" is no source`, 'NOT_FOUND');
   }
 
   sourceClosed(producerId: string, nowMicros: number): void {
+    const { participantId } = this.#sources.get(producerId)?.source ?? {};
     this.#sources.delete(producerId);
     this.room.removeSource(producerId, nowMicros);
+    const speaks = [...this.#sources.values()].some(({ source }) => source.participantId === participantId);
+    if (participantId !== undefined && !speaks) this.video.forgetSpeaker(participantId, nowMicros);
     this.settle(nowMicros);
   }
 
   setPinned(producerId: string, pinned: boolean, nowMicros: number): void {
-    if (!this.#sources.has(producerId))
-      throw new InvalidStateError(`producer "${producerId}" is no source`, 'NOT_FOUND');
-    this.room.setPinned(producerId, pinned, nowMicros);
+    if (this.#sources.has(producerId)) this.room.setPinned(producerId, pinned, nowMicros);
+    else if (this.video.has(producerId)) this.video.setPinned(producerId, pinned, nowMicros);
+    else throw new InvalidStateError(`producer "${producerId}" is no source`, 'NOT_FOUND');
     this.settle(nowMicros);
   }
 
@@ -107,19 +144,16 @@ export class VirtualStreams {
 
   // ---- receivers ----
 
-  /** @returns what the slots carry from the start */
-  createReceiver(
-    id: string,
-    transport: Transport,
-    participantId: string | undefined,
-    audio: readonly SlotRequest[],
-    nowMicros: number,
-  ): SlotChange[] {
+  /** @returns what the voices' slots carry from the start; pictures come after the first layout only */
+  createReceiver(request: ReceiverRequest, nowMicros: number): SlotChange[] {
+    const { id, transport, participantId, audio, video } = request;
     if (this.#receivers.has(id))
       throw new InvalidStateError(`a receiver with id "${id}" already exists`, 'DUPLICATE_ID');
-    if (audio.length > this.audioSlots)
-      throw new OptionError(`mids.audio: more than ${this.audioSlots} slots`);
-    const receiver = new SlotReceiver(this.#context, this, id, transport, audio);
+    if (audio.length > this.slots.audio)
+      throw new OptionError(`mids.audio: more than ${this.slots.audio} slots`);
+    if (video.length > this.slots.video)
+      throw new OptionError(`mids.video: more than ${this.slots.video} slots`);
+    const receiver = new SlotReceiver(this.#context, this, request);
     this.room.addReceiver(
       {
         id,
@@ -132,9 +166,27 @@ export class VirtualStreams {
       nowMicros,
     );
     this.#receivers.set(id, receiver);
-    receiver.attach();
+    if (video.length > 0) {
+      const parameters = video.map(({ rtpParameters }) => rtpParameters);
+      receiver.video = this.video.addReceiver(id, transport, participantId, parameters);
+    }
+    receiver.attach(nowMicros);
     this.settle(nowMicros);
     return this.room.slotStates(id, nowMicros).map((event) => this.#toChange(event));
+  }
+
+  /** @throws OptionError with the code of what is wrong; the layout before stays */
+  setLayout(id: string, canvases: unknown, maxResolution: unknown, nowMicros: number): Assignment[] {
+    const receiver = this.#receivers.get(id);
+    if (!receiver) throw new InvalidStateError(`there is no receiver "${id}"`, 'NOT_FOUND');
+    if (!receiver.video) {
+      // As for a receiver with slots: nothing may be asked for, and nothing is fine.
+      if (Array.isArray(canvases) && canvases.length === 0) return [];
+      throw new OptionError('canvases: the receiver has no video slots', 'TOO_MANY_CANVASES');
+    }
+    receiver.video.setLayout(canvases, maxResolution, nowMicros);
+    this.settle(nowMicros);
+    return receiver.video.assignments();
   }
 
   closeReceiver(id: string, nowMicros: number): void {
@@ -143,6 +195,7 @@ export class VirtualStreams {
     this.#receivers.delete(id);
     receiver.detach();
     this.room.removeReceiver(id, nowMicros);
+    this.video.removeReceiver(id);
     this.settle(nowMicros);
   }
 
@@ -162,24 +215,31 @@ export class VirtualStreams {
 
   /** Tells what has changed and sets the next deadline. */
   settle(nowMicros: number): void {
+    this.video.hear(this.room.soundingParticipant(nowMicros), nowMicros);
     this.#waiting = false;
     const events = this.room.takeEvents();
     if (events.length > 0) this.#tell(events, nowMicros);
-    this.#context.timers.set(this.#timed, this.room.nextDeadline());
+    const news = this.video.takeNews();
+    if (news.length > 0) this.#tellVideo(news);
+    const [voices, pictures] = [this.room.nextDeadline(), this.video.nextDeadline()];
+    const deadline = Math.min(voices ?? Infinity, pictures ?? Infinity);
+    this.#context.timers.set(this.#timed, deadline === Infinity ? undefined : deadline);
   }
 
   stats(): Record<string, unknown> {
-    return { ...this.room.stats() };
+    return { ...this.room.stats(), ...this.video.stats() };
   }
 
   dump(nowMicros: number): Record<string, unknown> {
     return {
       id: this.id,
       routerId: this.router.id,
-      audioSlots: this.audioSlots,
-      sourceIds: [...this.#sources.keys()],
+      audioSlots: this.slots.audio,
+      videoSlots: this.slots.video,
+      sourceIds: [...this.#sources.keys(), ...[...this.video.sources].map(({ id }) => id)],
       receiverIds: [...this.#receivers.keys()],
       room: this.room.dump(nowMicros),
+      video: this.video.dump(),
     };
   }
 
@@ -193,6 +253,7 @@ export class VirtualStreams {
     }
     this.#receivers.clear();
     this.room.close();
+    this.video.close();
     this.#context.timers.cancel(this.#timed);
   }
 
@@ -214,6 +275,23 @@ export class VirtualStreams {
     }
     if (changes.length > 0)
       this.#context.emit({ event: 'virtual.slots', virtualStreamsId: this.id, changes });
+  }
+
+  #tellVideo(news: readonly VideoNews[]): void {
+    const virtualStreamsId = this.id;
+    const { emit } = this.#context;
+    const changes: (VideoSlotChange & { receiverId: string })[] = [];
+    for (const item of news) {
+      if (item.type === 'dominant')
+        emit({ event: 'virtual.dominantSpeaker', virtualStreamsId, participantId: item.participantId });
+      else if (item.type === 'slot') changes.push({ receiverId: item.receiverId, ...item.change });
+    }
+    if (changes.length > 0) emit({ event: 'virtual.videoSlots', virtualStreamsId, changes });
+    for (const item of news) {
+      if (item.type !== 'assignments') continue;
+      const { receiverId, assignments } = item;
+      emit({ event: 'virtual.assignments', virtualStreamsId, receiverId, assignments });
+    }
   }
 
   #toChange(event: SlotEvent): SlotChange {
@@ -257,36 +335,53 @@ class Source implements PacketSink {
 
 /** A receiver's slots seen from its transport. */
 class SlotReceiver implements OutgoingOwner, SlotSender {
+  video: VideoReceiver | undefined;
+  readonly id: string;
+  readonly transport: Transport;
   readonly #owner: VirtualStreams;
   readonly #streams: readonly OutgoingStream[];
   readonly #cname: string;
+  readonly #pictures: readonly RtpParameters[];
 
   constructor(
     context: MediaContext,
     owner: VirtualStreams,
-    readonly id: string,
-    readonly transport: Transport,
-    audio: readonly SlotRequest[],
+    { id, transport, audio, video }: ReceiverRequest,
   ) {
+    this.id = id;
+    this.transport = transport;
     this.#owner = owner;
-    this.#cname = audio[0]?.rtpParameters.rtcp?.cname ?? context.secretText(16);
+    this.#cname = [...audio, ...video][0]?.rtpParameters.rtcp?.cname ?? context.secretText(16);
+    this.#pictures = video.map(({ rtpParameters }) => rtpParameters);
     this.#streams = audio.map(
       ({ rtpParameters }) => new OutgoingStream(ssrcOf(rtpParameters), offersNack(rtpParameters), this),
     );
-    for (const { ssrc } of this.#streams) {
+    for (const { rtpParameters } of [...audio, ...video]) {
+      const ssrc = ssrcOf(rtpParameters);
       if (transport.rtp.hasOutgoing(ssrc))
         throw new InvalidStateError(`SSRC ${ssrc} is already in use`, 'DUPLICATE_SSRC');
     }
   }
 
-  attach(): void {
-    for (const stream of this.#streams) this.transport.rtp.addOutgoing(stream, this.#cname);
-    this.transport.rtp.slotSenders.add(this);
+  attach(nowMicros: number): void {
+    const { rtp } = this.transport;
+    for (const stream of this.#streams) rtp.addOutgoing(stream, this.#cname);
+    for (const slot of this.video?.slots ?? []) {
+      rtp.addOutgoing(slot.outgoing, this.#cname);
+      rtp.outgoing.addTaker(slot);
+    }
+    for (const rtpParameters of this.#pictures) rtp.outgoing.negotiate(rtpParameters, nowMicros);
+    rtp.slotSenders.add(this);
   }
 
   detach(): void {
-    for (const stream of this.#streams) this.transport.rtp.removeOutgoing(stream);
-    this.transport.rtp.slotSenders.delete(this);
+    const { rtp } = this.transport;
+    for (const stream of this.#streams) rtp.removeOutgoing(stream);
+    for (const slot of this.video?.slots ?? []) {
+      rtp.removeOutgoing(slot.outgoing);
+      rtp.outgoing.removeTaker(slot);
+    }
+    rtp.slotSenders.delete(this);
   }
 
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void {
@@ -297,12 +392,15 @@ class SlotReceiver implements OutgoingOwner, SlotSender {
     this.#owner.room.setSendMid(this.id, stream.ssrc, false);
   }
 
-  senderReports(nowMicros: number): readonly SenderReportNumbers[] {
-    return this.#owner.room.senderReport(this.id, nowMicros);
+  senderReports(nowMicros: number): readonly SlotReportNumbers[] {
+    const voices = this.#owner.room.senderReport(this.id, nowMicros);
+    const { video } = this;
+    return video ? [...voices, ...video.slots.map((slot) => slot.report(nowMicros))] : voices;
   }
 
   setReady(ready: boolean, nowMicros: number): void {
     this.#owner.room.setEnabled(this.id, ready, nowMicros);
+    this.video?.setReady(ready, nowMicros);
     this.#owner.settle(nowMicros);
   }
 

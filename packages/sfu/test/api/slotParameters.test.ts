@@ -1,7 +1,7 @@
 /** What a slot carries, in its receiver's dialect. */
 import { describe, expect, test } from 'vitest';
 import { generateRouterRtpCapabilities } from '../../src/api/ortc/index.js';
-import { slotRtpParameters } from '../../src/api/slotParameters.js';
+import { audioSlotParameters, videoSlotParameters } from '../../src/api/slotParameters.js';
 import { UnsupportedError } from '../../src/channel/errors.js';
 import type { RtpCapabilities } from '../../src/types.js';
 
@@ -27,7 +27,7 @@ const browser: RtpCapabilities = {
 
 describe('slots', () => {
   test("speak the receiver's dialect: its payload type, its extension ids", () => {
-    const parameters = slotRtpParameters(browser, router, { mid: '2', ssrc: 5, cname: 'tertulia' });
+    const parameters = audioSlotParameters(browser, router, { mid: '2', ssrc: 5, cname: 'tertulia' });
     expect(parameters).toMatchObject({ mid: '2', encodings: [{ ssrc: 5 }], rtcp: { cname: 'tertulia' } });
     expect(parameters.codecs).toHaveLength(1);
     expect(parameters.codecs[0]).toMatchObject({ mimeType: 'audio/opus', payloadType: 111 });
@@ -39,15 +39,78 @@ describe('slots', () => {
 
   test('are answered with NACK where the receiver asked for it, and never with transport-cc', () => {
     const slot = { mid: '2', ssrc: 5, cname: 'tertulia' };
-    expect(slotRtpParameters(browser, router, slot).codecs[0]?.rtcpFeedback).toEqual([{ type: 'nack' }]);
+    expect(audioSlotParameters(browser, router, slot).codecs[0]?.rtcpFeedback).toEqual([{ type: 'nack' }]);
     const modest = { ...browser, codecs: [{ ...OPUS, preferredPayloadType: 109, rtcpFeedback: [] }] };
-    expect(slotRtpParameters(modest, router, slot).codecs[0]?.rtcpFeedback).toEqual([]);
+    expect(audioSlotParameters(modest, router, slot).codecs[0]?.rtcpFeedback).toEqual([]);
   });
 
   test('a receiver without Opus is an UnsupportedError', () => {
     const without = { codecs: [browser.codecs![1]!] };
-    expect(() => slotRtpParameters(without, router, { mid: '2', ssrc: 5, cname: 'x' })).toThrow(
+    expect(() => audioSlotParameters(without, router, { mid: '2', ssrc: 5, cname: 'x' })).toThrow(
       UnsupportedError,
     );
+  });
+});
+
+const VP8 = { kind: 'video' as const, mimeType: 'video/VP8', clockRate: 90_000 };
+const VP9 = { kind: 'video' as const, mimeType: 'video/VP9', clockRate: 90_000 };
+const RTX = { kind: 'video' as const, mimeType: 'video/rtx', clockRate: 90_000 };
+const ORIENTATION = 'urn:3gpp:video-orientation';
+const feedback = [
+  { type: 'goog-remb' },
+  { type: 'transport-cc' },
+  { type: 'ccm', parameter: 'fir' },
+  { type: 'nack' },
+  { type: 'nack', parameter: 'pli' },
+];
+const videoRouter = generateRouterRtpCapabilities([VP8, VP9]);
+const videoBrowser: RtpCapabilities = {
+  codecs: [
+    { ...VP8, preferredPayloadType: 96, rtcpFeedback: feedback },
+    { ...RTX, preferredPayloadType: 97, parameters: { apt: 96 } },
+    { ...VP9, preferredPayloadType: 98, parameters: { 'profile-id': 0 }, rtcpFeedback: feedback },
+    { ...RTX, preferredPayloadType: 99, parameters: { apt: 98 } },
+    { ...VP9, preferredPayloadType: 100, parameters: { 'profile-id': 2 }, rtcpFeedback: feedback },
+    { ...RTX, preferredPayloadType: 101, parameters: { apt: 100 } },
+  ],
+  headerExtensions: [
+    { kind: 'video', uri: ORIENTATION, preferredId: 3 },
+    { kind: 'video', uri: TRANSPORT_CC, preferredId: 4 },
+    { kind: 'video', uri: 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id', preferredId: 10 },
+  ],
+};
+
+describe('video slots', () => {
+  const slot = { mid: '4', ssrc: 5, rtxSsrc: 6, cname: 'x' };
+
+  test('have every codec that both sides have, with RTX, in the numbers of the receiver', () => {
+    const { codecs, encodings } = videoSlotParameters(videoBrowser, videoRouter, slot);
+    expect(codecs.map(({ payloadType }) => payloadType)).toEqual([96, 98, 97, 99]);
+    expect(encodings).toEqual([{ ssrc: 5, rtx: { ssrc: 6 } }]);
+  });
+
+  test('carry what R6 lets through: no RIDs', () => {
+    const { headerExtensions = [] } = videoSlotParameters(videoBrowser, videoRouter, slot);
+    expect(headerExtensions.map(({ uri, id }) => [uri, id])).toEqual([
+      [ORIENTATION, 3],
+      [TRANSPORT_CC, 4],
+    ]);
+  });
+
+  test('agree on one way to tell the bandwidth', () => {
+    const types = ({ codecs: [codec] }: ReturnType<typeof videoSlotParameters>): string[] =>
+      (codec?.rtcpFeedback ?? []).map(({ type, parameter = '' }) => `${type} ${parameter}`.trim());
+    const repairs = ['nack', 'nack pli', 'ccm fir'];
+    expect(types(videoSlotParameters(videoBrowser, videoRouter, slot)).sort()).toEqual(
+      [...repairs, 'transport-cc'].sort(),
+    );
+    const without = { ...videoBrowser, headerExtensions: [] };
+    expect(types(videoSlotParameters(without, videoRouter, slot)).sort()).toEqual(repairs.sort());
+  });
+
+  test('have no RTX SSRC where the receiver takes none', () => {
+    const [codec] = videoBrowser.codecs!;
+    const parameters = videoSlotParameters({ codecs: [codec!] }, videoRouter, slot);
+    expect(parameters.encodings).toEqual([{ ssrc: 5 }]);
   });
 });

@@ -11,12 +11,18 @@ import type {
   MediaEntryView,
   ParticipantView,
   RoomNews,
+  Canvas,
+  LayoutResult,
+  MaxResolution,
   SlotChange,
   SourceName,
+  VideoAssignment,
+  VideoSlotChange,
 } from '../../rooms/news.js';
 import {
   batches,
   encode,
+  isObject,
   member,
   okStatus,
   RequestReader,
@@ -35,6 +41,7 @@ import {
   type ProtocolOutput,
   type SessionPort,
 } from '../machine.js';
+import { SlotAnchors } from './slotAnchors.js';
 
 export const TERTULIA_LABEL = 'tertulia';
 
@@ -43,24 +50,23 @@ export interface SelfView {
   readonly participantId: string;
   readonly room: string;
   readonly audioSlots: number;
+  readonly videoSlots: number;
   readonly canPublish: boolean;
   readonly roles: readonly string[];
 }
 
-interface SlotState {
-  readonly change: SlotChange;
-  /** When the client was last told. */
-  readonly toldAtMs: number;
-}
-
-/** Audio slots count at 48 kHz (RFC 7587 §4.1). */
-const RTP_TICKS_PER_MS = 48;
+/** Audio slots count at 48 kHz (RFC 7587 §4.1), video slots at 90 kHz (RFC 3551 §5). */
+const RTP_TICKS_PER_MS = { audio: 48, video: 90 } as const;
 
 export class TertuliaChannel implements ProtocolMachine {
   readonly #outputs: ProtocolOutput[] = [];
   readonly #requests = new RequestReader();
   readonly #tally = new Tally();
-  readonly #slots: SlotState[];
+  readonly #slots: SlotAnchors<SlotChange>;
+  readonly #videoSlots: SlotAnchors<VideoSlotChange>;
+  /** Layouts that the media side has not answered yet: assignments of before are not told in between. */
+  readonly #layouts = new Map<number, Request>();
+  #assignments: readonly VideoAssignment[] = [];
   #open = false;
   #ended: EndReason | undefined;
   #anchorsDueMs: number | undefined;
@@ -70,10 +76,14 @@ export class TertuliaChannel implements ProtocolMachine {
     /** Read whenever the session is told about itself. */
     private readonly self: () => SelfView,
   ) {
-    this.#slots = Array.from({ length: self().audioSlots }, (_, slot) => ({
-      change: { slot, csrc: 0, loudest: false, epoch: 0, rtpTimestamp: 0, captureTimeMs: 0 },
-      toldAtMs: 0,
+    const none = { csrc: 0, epoch: 0, rtpTimestamp: 0, captureTimeMs: 0 };
+    const { audioSlots, videoSlots } = self();
+    this.#slots = new SlotAnchors(audioSlots, RTP_TICKS_PER_MS.audio, (slot) => ({
+      slot,
+      ...none,
+      loudest: false,
     }));
+    this.#videoSlots = new SlotAnchors(videoSlots, RTP_TICKS_PER_MS.video, (slot) => ({ slot, ...none }));
   }
 
   get ended(): boolean {
@@ -110,8 +120,14 @@ export class TertuliaChannel implements ProtocolMachine {
         this.#slotsChanged(input.changes, nowMs);
         break;
       case 'videoSlots':
+        this.#tellVideoSlots(this.#videoSlots.take(input.changes, nowMs));
+        break;
       case 'assignments':
+        this.#assignments = input.assignments;
+        if (this.#layouts.size === 0) this.#tellAssignments();
+        break;
       case 'layoutAnswer':
+        this.#answerLayout(input.requestId, input.result);
         break;
       case 'self':
         if (this.#open) this.#tellSelf(nowMs);
@@ -141,7 +157,9 @@ export class TertuliaChannel implements ProtocolMachine {
     for (const batch of batches(participants))
       this.#send({ resources: batch.map((one) => this.#participant(one)) });
     for (const batch of batches(entries)) this.#send({ resources: batch.map(mediaEntry) });
-    if (this.#slots.length > 0) this.#speakers(this.#slots.map(({ change }) => change));
+    this.#speakers(this.#slots.all);
+    this.#tellVideoSlots(this.#videoSlots.active);
+    this.#tellAssignments();
     this.#anchorsDueMs = nowMs + LIMITS.anchorIntervalMs;
   }
 
@@ -171,35 +189,116 @@ export class TertuliaChannel implements ProtocolMachine {
   }
 
   #slotsChanged(changes: readonly SlotChange[], nowMs: number): void {
-    const known = changes.filter(({ slot }) => this.#slots[slot] !== undefined);
-    for (const change of known) this.#slots[change.slot] = { change, toldAtMs: nowMs };
-    if (known.length > 0) this.#speakers(known);
+    this.#speakers(this.#slots.take(changes, nowMs));
   }
 
   #speakers(slots: readonly SlotChange[]): void {
-    this.#send({ resources: [{ speakers: { slots } }] });
+    if (slots.length > 0) this.#send({ resources: [{ speakers: { slots } }] });
   }
 
-  /**
-   * Tells the anchors again. A slot's line is straight (virtual streams R2), so both times are carried forward by
-   * the same span; that keeps them near enough to the present for a 32-bit timestamp to be unambiguous.
-   */
+  #tellVideoSlots(slots: readonly VideoSlotChange[]): void {
+    if (slots.length > 0) this.#send({ resources: [{ videoSlots: { slots } }] });
+  }
+
+  #tellAssignments(): void {
+    if (this.self().videoSlots === 0) return;
+    const entries = this.port.snapshot().entries;
+    const canvases = this.#assignments.flatMap(({ canvasId, slot, csrc, participantId, active }) => {
+      const entry = entries.find(({ videoCsrc }) => videoCsrc === csrc);
+      // Its entry is gone already: the next list is on its way.
+      if (!entry) return [];
+      const where = slot === undefined ? {} : { slot };
+      return [{ canvasId, ...where, entryId: entry.id, participantId, csrc, active }];
+    });
+    this.#send({ resources: [{ videoAssignment: { canvases } }] });
+  }
+
+  /** Each slot's anchor again, near enough to the present for a 32-bit timestamp to be unambiguous (virtual streams R5). */
   #anchors(nowMs: number): void {
     if (!this.#open || this.#anchorsDueMs === undefined || nowMs < this.#anchorsDueMs) return;
     this.#anchorsDueMs = nowMs + LIMITS.anchorIntervalMs;
-    const active: SlotChange[] = [];
-    this.#slots.forEach(({ change, toldAtMs }, slot) => {
-      if (change.csrc === 0) return;
-      const spanMs = Math.max(0, Math.round(nowMs - toldAtMs));
-      const carried = {
-        ...change,
-        rtpTimestamp: (change.rtpTimestamp + spanMs * RTP_TICKS_PER_MS) % 2 ** 32,
-        captureTimeMs: change.captureTimeMs + spanMs,
-      };
-      this.#slots[slot] = { change: carried, toldAtMs: nowMs };
-      active.push(carried);
+    this.#speakers(this.#slots.carry(nowMs));
+    this.#tellVideoSlots(this.#videoSlots.carry(nowMs));
+  }
+
+  /** @returns undefined when the media side answers */
+  #setLayout(request: Request): Status | undefined {
+    const read = this.#readLayout(request.payload);
+    if (!read.ok) return read.status;
+    const { requestId } = request;
+    this.#layouts.set(requestId, request);
+    this.#outputs.push({
+      t: 'setLayout',
+      requestId,
+      canvases: read.canvases,
+      maxResolution: read.maxResolution,
     });
-    if (active.length > 0) this.#speakers(active);
+    return undefined;
+  }
+
+  #readLayout(
+    payload: unknown,
+  ):
+    | { ok: true; canvases: Canvas[]; maxResolution: MaxResolution | undefined }
+    | { ok: false; status: Status } {
+    const refuse = (message: string) =>
+      ({ ok: false, status: status(STATUS.invalidArgument, message) }) as const;
+    const { videoSlots } = this.self();
+    if (videoSlots === 0)
+      return {
+        ok: false,
+        status: status(STATUS.failedPrecondition, 'The session has no video sections.'),
+      };
+    const given = member(payload, 'canvases');
+    if (!Array.isArray(given)) return refuse('INVALID_CANVAS: setLayout needs a list of canvases.');
+    if (given.length > videoSlots)
+      return refuse(`TOO_MANY_CANVASES: the session has ${videoSlots} video slots.`);
+    const canvases: Canvas[] = [];
+    for (const one of given as unknown[]) {
+      const [id, width, height] = [member(one, 'id'), member(one, 'width'), member(one, 'height')];
+      const mode = this.#readMode(one);
+      if (typeof id !== 'number' || typeof width !== 'number' || typeof height !== 'number' || !mode)
+        return refuse('INVALID_CANVAS: a canvas needs id, width, height, and relevant or direct.');
+      canvases.push({ id, width, height, mode });
+    }
+    const limit = member(payload, 'maxResolution');
+    if (limit === undefined) return { ok: true, canvases, maxResolution: undefined };
+    const [width, height] = [member(limit, 'width'), member(limit, 'height')];
+    const frameRate = member(limit, 'frameRate');
+    if (
+      typeof width !== 'number' ||
+      typeof height !== 'number' ||
+      (frameRate !== undefined && typeof frameRate !== 'number')
+    )
+      return refuse('INVALID_CANVAS: maxResolution needs width and height, and may have frameRate.');
+    const rate = frameRate === undefined ? {} : { frameRate };
+    return { ok: true, canvases, maxResolution: { width, height, ...rate } };
+  }
+
+  /** An entry that is not there any more, or not yet, is a canvas that nobody is for. */
+  #readMode(canvas: unknown): Canvas['mode'] | undefined {
+    if (isObject(member(canvas, 'relevant'))) return 'relevant';
+    const direct = member(canvas, 'direct');
+    const participantId = member(direct, 'participantId');
+    if (typeof participantId === 'string' && participantId !== '') return { participantId };
+    const entryId = member(direct, 'entryId');
+    if (typeof entryId !== 'number') return undefined;
+    const entry = this.port.snapshot().entries.find(({ id }) => id === entryId);
+    return { csrc: entry?.videoCsrc ?? 0 };
+  }
+
+  #answerLayout(requestId: number, result: LayoutResult): void {
+    if (!this.#layouts.delete(requestId)) return;
+    if (result.ok) this.#assignments = result.assignments;
+    const answer = result.ok
+      ? okStatus
+      : status(
+          result.code === 'UNAVAILABLE' ? STATUS.failedPrecondition : STATUS.invalidArgument,
+          `${result.code}: ${result.message}`,
+        );
+    if (answer.code !== STATUS.ok) this.#tally.add(`status-${answer.code}`);
+    this.#send({ response: respond(requestId, answer, 'setLayout') });
+    if (this.#layouts.size === 0) this.#tellAssignments();
   }
 
   #end(reason: EndReason): void {
@@ -221,7 +320,8 @@ export class TertuliaChannel implements ProtocolMachine {
       this.#outputs.push({ t: 'left' });
       return;
     }
-    const answer = this.#execute(request);
+    const answer = request.name === 'setLayout' ? this.#setLayout(request) : this.#execute(request);
+    if (answer === undefined) return;
     if (answer.code !== STATUS.ok) this.#tally.add(`status-${answer.code}`);
     this.#send({
       response: respond(request.requestId, answer, isKnown(request.name) ? request.name : undefined),
@@ -263,7 +363,7 @@ export class TertuliaChannel implements ProtocolMachine {
   }
 }
 
-const REQUESTS = ['setMuted', 'rename', 'sendMessage', 'leave'];
+const REQUESTS = ['setMuted', 'setLayout', 'rename', 'sendMessage', 'leave'];
 const isKnown = (name: string | undefined): name is string => name !== undefined && REQUESTS.includes(name);
 const isSourceName = (value: unknown): value is SourceName =>
   value === 'microphone' || value === 'screenSound' || value === 'camera' || value === 'screen';

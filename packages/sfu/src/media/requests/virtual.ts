@@ -12,11 +12,18 @@ export const VIRTUAL_REQUESTS: Handlers<
   | 'virtual.removeSource'
   | 'virtual.setPinned'
   | 'virtual.createReceiver'
+  | 'virtual.setLayout'
   | 'virtual.closeReceiver'
 > = {
-  'router.createVirtualStreams': (core, { routerId, virtualStreamsId, audioSlots }) => {
+  'router.createVirtualStreams': (core, { routerId, virtualStreamsId, audioSlots, videoSlots }) => {
     const router = core.directory.routers.get(routerId);
-    const streams = new VirtualStreams(core.context, virtualStreamsId, router, audioSlots, core.touched);
+    const streams = new VirtualStreams(
+      core.context,
+      virtualStreamsId,
+      router,
+      { audio: audioSlots, video: videoSlots },
+      core.touched,
+    );
     core.directory.virtualStreams.add(virtualStreamsId, streams);
     router.virtualStreams.set(virtualStreamsId, streams);
     return undefined;
@@ -50,9 +57,12 @@ export const VIRTUAL_REQUESTS: Handlers<
     const streams = directory.virtualStreams.get(data.virtualStreamsId);
     const transport = streams.router.transports.get(data.transportId);
     if (!transport) throw new InvalidStateError('transport is not of the same router', 'WRONG_ROUTER');
-    return {
-      changes: streams.createReceiver(data.receiverId, transport, data.participantId, data.audio, now),
-    };
+    const { receiverId: id, participantId, audio, video } = data;
+    return { changes: streams.createReceiver({ id, transport, participantId, audio, video }, now) };
+  },
+  'virtual.setLayout': ({ directory }, { virtualStreamsId, receiverId, canvases, maxResolution }, now) => {
+    const streams = directory.virtualStreams.get(virtualStreamsId);
+    return { assignments: streams.setLayout(receiverId, canvases, maxResolution, now) };
   },
   'virtual.closeReceiver': ({ directory }, { virtualStreamsId, receiverId }, now) => {
     directory.virtualStreams.find(virtualStreamsId)?.closeReceiver(receiverId, now);

@@ -4,6 +4,7 @@
  */
 import type { SourceOptions } from './audioSource.js';
 import type { VirtualDropReason } from './counters.js';
+import type { CsrcAllocator } from './csrcAllocator.js';
 import type { SlotConstants } from './receiverSlot.js';
 
 export interface VirtualRoomOptions {
@@ -13,6 +14,8 @@ export interface VirtualRoomOptions {
   audioSlots: number;
   /** 0 ≤ x < 1. */
   rng: () => number;
+  /** Shared with the pictures of the same room. Default: its own. */
+  csrcs?: CsrcAllocator;
   /** How long packets are kept for NACKs. Default 1 s. */
   cacheMicros?: number;
 }

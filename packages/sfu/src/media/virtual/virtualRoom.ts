@@ -10,6 +10,7 @@ import type { ForwardPort, ReceivedPacket } from '../packet.js';
 import { AudioSource } from './audioSource.js';
 import { Counters } from './counters.js';
 import { CsrcAllocator } from './csrcAllocator.js';
+import { DOMINANT_SPEAKER } from './video/dominantSpeaker.js';
 import { CACHE_LIMITS } from './packetCache.js';
 import { LoudestTracker, Ranker } from './ranker.js';
 import { Receiver } from './receiver.js';
@@ -65,8 +66,16 @@ export class VirtualRoom {
       loudest: undefined,
       changed: new Set(),
     };
-    this.#csrcs = new CsrcAllocator(options.rng);
+    this.#csrcs = options.csrcs ?? new CsrcAllocator(options.rng);
     this.#mainRanker = this.#ranker(audioSlots >= 2);
+  }
+
+  /** Whose voice is the loudest at this moment: the mark's, while words come. */
+  soundingParticipant(nowMicros: number): string | undefined {
+    const { current } = this.#loudest;
+    if (current === undefined || current.content === 'screen') return undefined;
+    const silentMicros = nowMicros - current.detector.lastActiveMicros;
+    return silentMicros <= DOMINANT_SPEAKER.soundingMicros ? current.participantId : undefined;
   }
 
   // ---- sources ----

@@ -6,7 +6,7 @@ import { Engine, toAddress } from '@tertulia/engine';
 import { parseRtcp, parseRtp, writeRtcp, writeRtp, HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import type { RtcpPacket, RtpPacket, RtpParameters } from '@tertulia/wire';
 import { SrtpReference } from '../../../../engine/test/support/srtp.js';
-import type { ChannelEvent } from '../../../src/channel/messages.js';
+import type { ChannelEvent, SourceContent } from '../../../src/channel/messages.js';
 import { MediaCore } from '../../../src/media/core.js';
 
 export const OPUS_PAYLOAD_TYPE = 111;
@@ -274,20 +274,21 @@ export class MemoryCall {
     });
   }
 
-  virtualStreams(audioSlots = 3): void {
+  virtualStreams(audioSlots = 3, videoSlots = 3): void {
     this.core.handleRequest('router.createVirtualStreams', {
       routerId: 'router',
       virtualStreamsId: 'virtual',
       audioSlots,
+      videoSlots,
     });
   }
 
-  addSource(producerId: string, participantId: string): number {
+  addSource(producerId: string, participantId: string, content: SourceContent = 'speech'): number {
     return this.core.handleRequest('virtual.addSource', {
       virtualStreamsId: 'virtual',
       producerId,
       participantId,
-      content: 'speech',
+      content,
     }).csrc;
   }
 
@@ -296,6 +297,7 @@ export class MemoryCall {
     receiverId: string,
     slots: readonly OpusOptions[],
     participantId?: string,
+    video: readonly RtpParameters[] = [],
   ): void {
     this.core.handleRequest('virtual.createReceiver', {
       virtualStreamsId: 'virtual',
@@ -303,6 +305,7 @@ export class MemoryCall {
       transportId: peer.id,
       ...(participantId === undefined ? {} : { participantId }),
       audio: slots.map((slot) => ({ rtpParameters: opusParameters(slot) })),
+      video: video.map((rtpParameters) => ({ rtpParameters })),
     });
   }
 

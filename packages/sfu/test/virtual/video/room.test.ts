@@ -1,0 +1,50 @@
+/** Pictures through virtual slots: the whole media core, without sockets. */
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { VideoRoomCall } from './support/videoRoomCall.js';
+
+let call: VideoRoomCall;
+beforeEach(() => {
+  call = new VideoRoomCall();
+});
+afterEach(() => call.close());
+
+test('nothing is sent before the first layout; then the picture comes, named by its CSRC', () => {
+  const ada = call.addCamera('ada');
+  const ben = call.addReceiver('ben', 1);
+  call.film(10);
+  expect(ben.media(0)).toEqual([]);
+  expect(call.setLayout(ben, [{ id: 7 }])).toMatchObject([
+    { canvasId: 7, slot: 0, csrc: ada.csrc, producerId: 'ada', participantId: 'ada', active: false },
+  ]);
+  call.film(10);
+  const packets = ben.media(0);
+  expect(packets.length).toBeGreaterThan(5);
+  expect(ben.facts(0)[0]).toMatchObject({ e: 'ada', key: true });
+  for (const packet of packets) expect(packet.csrcs).toEqual([ada.csrc]);
+  expect(ben.assignments()).toMatchObject([{ canvasId: 7, active: true }]);
+});
+
+test('numbers go on over switches, timestamps go forward, and a switch begins with a key frame', () => {
+  const [ada, cleo] = [call.addCamera('ada'), call.addCamera('cleo')];
+  const ben = call.addReceiver('ben', 1);
+  call.film(5);
+  for (const name of ['ada', 'cleo', 'ada', 'cleo']) {
+    call.setLayout(ben, [{ id: 1, mode: { participantId: name } }]);
+    call.film(10);
+  }
+  const packets = ben.media(0);
+  const facts = ben.facts(0);
+  packets.forEach((packet, i) => {
+    const before = packets[i - 1];
+    if (!before) return;
+    expect(packet.sequenceNumber).toBe((before.sequenceNumber + 1) & 0xffff);
+    const step = (packet.timestamp - before.timestamp) | 0;
+    const [now, then] = [facts[i]!, facts[i - 1]!];
+    expect(step, `${then.e} ${then.n} → ${now.e} ${now.n}`).toBeGreaterThanOrEqual(
+      now.e === then.e && now.n === then.n ? 0 : 1,
+    );
+    if (now.e !== then.e) expect(now.key).toBe(true);
+    expect(packet.csrcs).toEqual([now.e === 'ada' ? ada.csrc : cleo.csrc]);
+  });
+  expect(new Set(facts.map(({ e }) => e))).toEqual(new Set(['ada', 'cleo']));
+});
