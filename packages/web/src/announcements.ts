@@ -47,8 +47,8 @@ export const announceMuted = (muted: boolean, byServer: boolean): string =>
 export const announceCamera = (on: boolean, byServer: boolean): string =>
   on ? 'Your camera is on.' : byServer ? 'Your camera was turned off.' : 'Your camera is off.';
 
-export const announceScreen = (on: boolean, byServer: boolean): string =>
-  on ? 'You share your screen.' : byServer ? 'Your screen share was stopped.' : 'You stopped sharing.';
+export const announceScreen = (on: boolean): string =>
+  on ? 'You share your screen.' : 'Your screen is no longer shared.';
 
 export function announceState(state: CallState, before: CallState): string | undefined {
   if (state === 'reconnecting') return 'Connection lost. Reconnecting.';

@@ -44,7 +44,7 @@ export function useAnnouncer(call: CallHandle, chatOpen: boolean): Announcer {
       }),
       call.on('muted', (muted, byServer) => say(announceMuted(muted, byServer))),
       call.on('camera', (on, byServer) => say(announceCamera(on, byServer))),
-      call.on('screen', (on, byServer) => say(announceScreen(on, byServer))),
+      call.on('screen', (on) => say(announceScreen(on))),
       call.on('message', ({ displayName, text, self }) => {
         // The open panel is a log of its own.
         if (!self && !open.current) say(`${displayName} writes: ${text}`);

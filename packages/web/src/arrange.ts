@@ -57,7 +57,7 @@ const BELOW_RATIO = 0.9;
 const CORNER = { share: 0.24, minPx: 104, maxPx: 240, insetPx: 12 } as const;
 const SCREEN_ASPECT = 16 / 9; // until the picture says otherwise
 /** Of a person's large picture. Narrower than the camera's shape by more than `share` would cut a face; so would wider. */
-const STAGE_RATIO = { least: 0.56, unknown: 1, share: 0.45, max: 2.1 } as const;
+const STAGE_RATIO = { least: 0.56, unknown: 1, share: 0.4, max: 2.1 } as const;
 const leastRatio = ({ aspect }: ArrangedTile): number =>
   aspect === undefined ? STAGE_RATIO.unknown : clamp(aspect * STAGE_RATIO.share, STAGE_RATIO.least, 1);
 

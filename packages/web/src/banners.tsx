@@ -1,8 +1,8 @@
 /** What the person in the call must know now, above the stage: trouble, a moderator's hand, the own screen. */
-import { MutedIcon, CameraOffIcon, ScreenIcon, SoundIcon } from './icons.js';
+import { CameraOffIcon, CloseIcon, MutedIcon, ScreenIcon, SoundIcon } from './icons.js';
 import { problemOf } from './problems.js';
 
-export type ModeratedSource = 'microphone' | 'camera' | 'screen';
+export type ModeratedSource = 'microphone' | 'camera';
 
 interface Props {
   reconnecting: boolean;
@@ -17,10 +17,9 @@ interface Props {
   onStopScreen: () => void;
 }
 
-const MODERATED: Record<ModeratedSource, { text: string; undo: string | undefined }> = {
+const MODERATED: Record<ModeratedSource, { text: string; undo: string }> = {
   microphone: { text: 'A moderator muted you.', undo: 'Unmute' },
   camera: { text: 'A moderator turned off your camera.', undo: 'Turn on' },
-  screen: { text: 'A moderator stopped your screen share.', undo: undefined },
 };
 
 export function Banners(props: Props) {
@@ -57,23 +56,17 @@ export function Banners(props: Props) {
           <p>
             <strong>{trouble.title}.</strong> {trouble.text}
           </p>
-          <button className="button quiet" onClick={props.onDismissProblem}>
-            Dismiss
-          </button>
+          <Dismiss onClick={props.onDismissProblem} />
         </div>
       )}
       {moderated && (
         <div className="banner" data-testid="moderated">
           {moderated === 'microphone' ? <MutedIcon /> : <CameraOffIcon />}
           <p>{MODERATED[moderated].text}</p>
-          {MODERATED[moderated].undo && (
-            <button className="button primary" onClick={props.onUndoModerated}>
-              {MODERATED[moderated].undo}
-            </button>
-          )}
-          <button className="button quiet" onClick={props.onDismissModerated}>
-            Dismiss
+          <button className="button primary" onClick={props.onUndoModerated}>
+            {MODERATED[moderated].undo}
           </button>
+          <Dismiss onClick={props.onDismissModerated} />
         </div>
       )}
       {props.sharing && (
@@ -88,3 +81,9 @@ export function Banners(props: Props) {
     </div>
   );
 }
+
+const Dismiss = ({ onClick }: { onClick: () => void }) => (
+  <button className="button quiet icon-only" onClick={onClick} aria-label="Dismiss">
+    <CloseIcon />
+  </button>
+);

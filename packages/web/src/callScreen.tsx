@@ -7,10 +7,11 @@ import { useCallSnapshot, type CallHandle } from './calls.js';
 import { ChatPanel } from './chatPanel.js';
 import { canShareScreen, Controls } from './controls.js';
 import { HelpDialog } from './helpDialog.js';
-import { GridIcon, SpeakerViewIcon } from './icons.js';
+import { FullScreenIcon, GridIcon, SpeakerViewIcon } from './icons.js';
 import { InviteButton, useInvitation } from './invite.js';
 import { memory } from './memory.js';
 import { SettingsPanel } from './settingsPanel.js';
+import { useFullScreen, useWakeLock } from './screenLock.js';
 import { useShortcuts } from './shortcuts.js';
 import { Stage } from './stage.js';
 import { useStageView } from './useStageView.js';
@@ -33,6 +34,8 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
   const [unread, setUnread] = useState(0);
   const { sentences, say } = useAnnouncer(call, panel === 'chat');
   const trouble = useTrouble(call);
+  const full = useFullScreen();
+  useWakeLock();
   const own = useOwnMedia(call, trouble.setProblem, trouble.setModerated);
   const invitation = useInvitation(call.room, say);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -74,6 +77,7 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
     view: () => {
       if (participants.length > 1) toggleView();
     },
+    full: () => full.toggle?.(),
     chat: () => toggle('chat'),
     help: () => setHelp(true),
   });
@@ -92,6 +96,18 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
         </div>
         <div className="call-top-end">
           {canInvite && <InviteButton invitation={invitation} />}
+          {full.toggle && participants.length > 1 && (
+            <button
+              className="button quiet icon-only full-button"
+              onClick={full.toggle}
+              aria-label="Full screen"
+              aria-keyshortcuts="F"
+              title="Full screen (F)"
+              data-testid="full-screen"
+            >
+              <FullScreenIcon />
+            </button>
+          )}
           {participants.length > 1 && (
             <button
               className="button quiet view-button"
@@ -125,7 +141,7 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
         onStopScreen={() => void own.toggleScreen()}
       />
 
-      <main className="stage">
+      <main className="stage" ref={full.element}>
         <Stage call={call} snapshot={snapshot} view={view} />
         {alone && (
           <div className="alone" data-testid="alone">
@@ -183,26 +199,39 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
   );
 }
 
+const LOST: Partial<Record<string, ModeratedSource>> = {
+  MICROPHONE_MISSING: 'microphone',
+  CAMERA_MISSING: 'camera',
+};
+/** Both messages of one loss come within this. */
+const LOST_MS = 1_000;
+
 /** What went wrong, what a moderator did, whether the browser holds back the sound. */
 function useTrouble(call: CallHandle) {
   const [problem, setProblem] = useState<string>();
   const [moderated, setModerated] = useState<ModeratedSource>();
   const [blocked, setBlocked] = useState(false);
   useEffect(() => {
-    const lost = ['MICROPHONE_MISSING', 'CAMERA_MISSING'];
-    const byHand =
-      (source: ModeratedSource, offWhen: boolean) =>
-      (value: boolean, byServer: boolean): void => {
-        if (value !== offWhen) setModerated((now) => (now === source ? undefined : now));
-        else if (byServer) setModerated(source);
+    // A device that is gone is told twice: as an error, and as turned off by other hands. One sentence is enough.
+    let lost: ModeratedSource | undefined;
+    const turned =
+      (source: ModeratedSource) =>
+      (on: boolean, byServer: boolean): void => {
+        const byHand = !on && byServer && lost !== source && call.canPublish;
+        setModerated((now) => (byHand ? source : now === source ? undefined : now));
       };
+    const microphone = turned('microphone');
     const undo = [
       call.on('playbackblocked', () => setBlocked(true)),
-      call.on('muted', byHand('microphone', true)),
-      call.on('camera', byHand('camera', false)),
-      call.on('screen', byHand('screen', false)),
+      call.on('muted', (muted, byServer) => microphone(!muted, byServer)),
+      call.on('camera', turned('camera')),
       call.on('error', ({ code }) => {
-        if (lost.includes(code)) setProblem(code);
+        const source = LOST[code];
+        if (!source) return;
+        setProblem(code);
+        setModerated((now) => (now === source ? undefined : now));
+        lost = source;
+        setTimeout(() => (lost = undefined), LOST_MS);
       }),
     ];
     return () => undo.forEach((stop) => stop());
@@ -212,9 +241,7 @@ function useTrouble(call: CallHandle) {
       () => setBlocked(false),
       () => {},
     );
-  // A device that is gone is reported as muted by the call, too: one sentence is enough.
-  const shown = problem === undefined ? moderated : undefined;
-  return { problem, setProblem, moderated: shown, setModerated, blocked, resume };
+  return { problem, setProblem, moderated, setModerated, blocked, resume };
 }
 
 /** The own microphone, camera and screen: one button each. */

@@ -131,3 +131,8 @@ export const KeyboardIcon = () => (
     <path d="M6.5 10h.01M10 10h.01M13.5 10h.01M17 10h.01M8 14h8" />
   </Icon>
 );
+export const SlowIcon = () => (
+  <Icon>
+    <path d="M5 18v-2M10 18v-5M15 18v-1M20 18v-1M14 6l5 5M19 6l-5 5" />
+  </Icon>
+);

@@ -166,6 +166,16 @@ export function slotOf(
   return slot.index;
 }
 
+/** A picture was asked for and the bandwidth holds none of it: not the same as a camera that is off. */
+export const isDark = (
+  { participantId, screen }: Pick<PlanTile, 'participantId' | 'screen'>,
+  assignments: readonly Assigned[],
+): boolean =>
+  assignments.some(
+    (one) =>
+      one.participantId === participantId && one.screen === screen && one.slot !== undefined && !one.active,
+  );
+
 /**
  * Who is in the strip beside the stage, first to last: who was there stays, in the order of the tiles, until somebody who
  * is not there speaks; then whoever has been silent for longest makes room.

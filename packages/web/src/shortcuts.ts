@@ -6,6 +6,7 @@ export const SHORTCUTS = [
   { key: 'v', name: 'V', does: 'Camera on or off', action: 'camera' },
   { key: 's', name: 'S', does: 'Share your screen, or stop', action: 'screen' },
   { key: 'g', name: 'G', does: 'Grid, or one person large', action: 'view' },
+  { key: 'f', name: 'F', does: 'Full screen, and back', action: 'full' },
   { key: 'c', name: 'C', does: 'Open or close the chat', action: 'chat' },
   { key: '?', name: '?', does: 'This list', action: 'help' },
 ] as const;

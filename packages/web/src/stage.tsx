@@ -11,7 +11,7 @@ import {
 import { arrange, type Place, type TileKey } from './arrange.js';
 import type { CallHandle, CallSnapshot } from './calls.js';
 import { customProperties } from './customProperties.js';
-import { NO_PLAN, planLayout, slotOf, stripOrder } from './layoutPlan.js';
+import { isDark, NO_PLAN, planLayout, slotOf, stripOrder } from './layoutPlan.js';
 import { useSpeaking } from './levels.js';
 import { Tile } from './tile.js';
 import { useHidden, useLayout } from './useLayout.js';
@@ -116,6 +116,7 @@ export function Stage({ call, snapshot, view }: Props) {
             stream={
               self ? (live ? own : undefined) : slot === undefined ? undefined : videoSlots[slot]?.stream
             }
+            dark={live && !self && isDark({ participantId, screen }, assigned)}
             mirrored={self && !screen && cameraTrack?.getSettings().facingMode !== 'environment'}
             muted={self ? muted : participant.muted}
             speaking={self ? selfSpeaking : (voice?.speaking ?? false)}

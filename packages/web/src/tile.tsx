@@ -3,7 +3,7 @@ import { useRef, useState, type KeyboardEvent } from 'react';
 import type { Participant } from '@tertulia/client';
 import type { Place, TileKey } from './arrange.js';
 import { customProperties } from './customProperties.js';
-import { MutedIcon, PinIcon, ScreenIcon } from './icons.js';
+import { MutedIcon, PinIcon, ScreenIcon, SlowIcon } from './icons.js';
 import { motion, useLevelStyle } from './levels.js';
 import { Avatar } from './parts.js';
 import { hue } from './person.js';
@@ -16,6 +16,8 @@ interface Props {
   /** Absent: there is no room for it now; screen readers still have it in the list. */
   place: Place | undefined;
   stream: MediaStream | undefined;
+  /** Their camera is on and its picture does not get through. */
+  dark: boolean;
   mirrored: boolean;
   muted: boolean;
   speaking: boolean;
@@ -111,6 +113,11 @@ export function Tile(props: Props) {
           </span>
         )}
         {muted && !screen && <MutedIcon />}
+        {props.dark && !pictured && (
+          <span className="plate-dark" title="Your connection is too slow for this picture now">
+            <SlowIcon />
+          </span>
+        )}
         {states && <span className="visually-hidden">, {states}</span>}
       </span>
     </li>

@@ -13,7 +13,7 @@ mkdirSync(folder, { recursive: true });
 
 const server = await createServer({
   configFile: fileURLToPath(new URL('../vite.config.ts', import.meta.url)),
-  server: { host: '127.0.0.1', port: 0, hmr: false },
+  server: { host: '127.0.0.1', port: 3000, hmr: false },
   logLevel: 'error',
 });
 await server.listen();
