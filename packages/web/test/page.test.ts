@@ -136,8 +136,9 @@ describe('in the call, by keyboard', () => {
   test('reading begins with the room; Tab goes link, view, people, then the buttons', async () => {
     const page = await inCall();
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
-    expect(await tabStops(page, 9)).toEqual([
+    expect(await tabStops(page, 10)).toEqual([
       'Copy link',
+      'Full screen',
       'Speaker view',
       'Pin Ada Lovelace',
       'Mute',
