@@ -28,6 +28,8 @@ export interface VideoReceiverOwner {
   readonly sources: Iterable<VideoSource>;
   readonly order: readonly VideoSource[];
   readonly dominant: string | undefined;
+  /** In the order: 0 matters most. */
+  placeOf(source: VideoSource): number;
   sourceOf(stream: SourceStream): VideoSource | undefined;
   isOwnProducer(producerId: string, participantId: string | undefined): boolean;
   /** Something of it is to be told. */
@@ -47,6 +49,8 @@ export class VideoReceiver implements VideoSlotOwner {
   #canvases: readonly Canvas[] = [];
   #maxResolution: MaxResolution | undefined;
   #shown: readonly CanvasSource<VideoSource>[] = [];
+  /** Sources in slots, most relevant first. */
+  #wanted: readonly VideoSource[] = [];
 
   constructor(
     context: MediaContext,
@@ -97,21 +101,35 @@ export class VideoReceiver implements VideoSlotOwner {
     const wanted = this.#byRelevance();
     this.#table.assign(wanted, nowMicros);
     const bySource = new Map(wanted.map((one) => [one.source, one]));
+    let changed = this.#wanted.length !== wanted.length;
     this.#table.sources.forEach((source, index) => {
       const slot = this.slots[index]!;
       const canvas = source && bySource.get(source)?.canvas;
-      if (canvas) slot.show(source, canvas.id, this.#layersFor(source, canvas), nowMicros);
-      else slot.clear(nowMicros);
+      const other = canvas
+        ? slot.show(source, canvas.id, this.#layersFor(source, canvas), nowMicros)
+        : slot.clear(nowMicros);
+      const priority = this.#priorityOf(source);
+      changed ||= other || slot.priority !== priority;
+      slot.priority = priority;
     });
-    for (const slot of this.slots) slot.priority = this.#priorityOf(slot.source);
-    // Who matters least goes dark first.
+    changed ||= wanted.some(({ source }, i) => source !== this.#wanted[i]);
+    if (changed)
+      this.#share(
+        wanted.map(({ source }) => source),
+        nowMicros,
+      );
+    this.#owner.receiverChanged(this, undefined, nowMicros);
+  }
+
+  /** Who matters least goes dark first. */
+  #share(wanted: readonly VideoSource[], nowMicros: number): void {
+    this.#wanted = wanted;
     const { rtp } = this.transport;
     rtp.outgoing.setTakerOrder(
-      wanted.flatMap(({ source }) => this.slots[this.#table.slotOf(source) ?? -1] ?? []),
+      wanted.flatMap((source) => this.slots[this.#table.slotOf(source) ?? -1] ?? []),
     );
     rtp.reallocate(nowMicros);
     for (const slot of this.slots) slot.select(nowMicros);
-    this.#owner.receiverChanged(this, undefined, nowMicros);
   }
 
   /** Key frames may have told another size. */
@@ -184,10 +202,10 @@ export class VideoReceiver implements VideoSlotOwner {
   // ---- inside ----
 
   #byRelevance(): CanvasSource<VideoSource>[] {
-    const places = new Map(this.#owner.order.map((source, place) => [source, place]));
+    const owner = this.#owner;
     return this.#shown
       .filter(({ shown }) => shown)
-      .sort((a, b) => (places.get(a.source) ?? 0) - (places.get(b.source) ?? 0));
+      .sort((a, b) => owner.placeOf(a.source) - owner.placeOf(b.source));
   }
 
   #priorityOf(source: VideoSource | undefined): number {

@@ -19,6 +19,13 @@ import type { VideoSlot } from './videoSlot.js';
 import { VideoSource } from './videoSource.js';
 import type { VideoSourceOwner } from './videoSource.js';
 
+export const VIDEO_ROOM_LIMITS = {
+  /** That get their pictures in one turn when the order has changed: about 2 ms of work. */
+  receiversPerTurn: 32,
+  /** µs between two turns: packets that have come meanwhile go first. */
+  turnMicros: 1_000,
+} as const;
+
 export const VIDEO_ROOM_TIMES = {
   /** µs between two looks at the sizes of sources that are shown, and at packets that need not be kept any longer. */
   lookMicros: 500_000,
@@ -48,6 +55,10 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
   readonly #changed = new Set<VideoReceiver>();
   readonly #touch: () => void;
   #order: readonly VideoSource[] = [];
+  readonly #places = new Map<VideoSource, number>();
+  /** Those that have not seen the present order yet. */
+  readonly #pending = new Set<VideoReceiver>();
+  #turnMicros = 0;
   #nextSerial = 0;
   #lookedMicros = -Infinity;
   #news: VideoNews[] = [];
@@ -82,7 +93,7 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
       this.#retire(replaced);
       for (const receiver of this.#receivers.values()) receiver.replace(replaced, source, nowMicros);
     }
-    this.#update(nowMicros);
+    this.#update(nowMicros, true);
     return source;
   }
 
@@ -96,7 +107,7 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
     this.#retire(source);
     this.#csrcs.free(source.csrc, nowMicros);
     for (const receiver of this.#receivers.values()) receiver.forget(source);
-    this.#update(nowMicros);
+    this.#update(nowMicros, true);
   }
 
   setPinned(producerId: string, pinned: boolean, nowMicros: number): void {
@@ -156,6 +167,7 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
     if (!receiver) return;
     this.#receivers.delete(id);
     this.#changed.delete(receiver);
+    this.#pending.delete(receiver);
     for (const slot of receiver.slots) {
       this.#waiting.delete(slot);
       this.#csrcs.releaseSsrc(slot.outgoing.ssrc);
@@ -173,6 +185,11 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
 
   get order(): readonly VideoSource[] {
     return this.#order;
+  }
+
+  /** In the order: 0 matters most. */
+  placeOf(source: VideoSource): number {
+    return this.#places.get(source) ?? 0;
   }
 
   get dominant(): string | undefined {
@@ -204,6 +221,7 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
   // ---- time ----
 
   tick(nowMicros: number): void {
+    if (this.#pending.size > 0) this.#assignSome(nowMicros);
     for (const slot of [...this.#waiting]) slot.poll(nowMicros);
     if (this.#speaker.nextDeadline() <= nowMicros && this.#speaker.step(nowMicros)) {
       this.#news.push({ type: 'dominant', participantId: this.#speaker.dominant });
@@ -219,6 +237,8 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
   /** undefined: nothing changes before the next call. */
   nextDeadline(): number | undefined {
     let deadline = this.#speaker.nextDeadline();
+    if (this.#pending.size > 0)
+      deadline = Math.min(deadline, this.#turnMicros + VIDEO_ROOM_LIMITS.turnMicros);
     for (const slot of this.#waiting) deadline = Math.min(deadline, slot.nextDeadline() ?? Infinity);
     if (this.#receivers.size > 0 && this.#sources.size > 0)
       deadline = Math.min(deadline, this.#lookedMicros + VIDEO_ROOM_TIMES.lookMicros);
@@ -278,6 +298,7 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
     this.#sources.clear();
     for (const id of [...this.#receivers.keys()]) this.removeReceiver(id);
     this.#waiting.clear();
+    this.#pending.clear();
   }
 
   // ---- inside ----
@@ -293,12 +314,29 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
     return undefined;
   }
 
-  #update(nowMicros: number): void {
+  /** @param force what receivers may be shown has changed, not only in which order */
+  #update(nowMicros: number, force = false): void {
     const { dominant, recent } = this.#speaker;
+    const before = this.#order;
     const order = orderByRelevance(this.#sources.values(), { dominant, recent });
-    this.#order = order;
-    for (const receiver of this.#receivers.values()) if (receiver.wantsVideo) receiver.assign(nowMicros);
     this.#touch();
+    if (!force && order.length === before.length && order.every((source, i) => source === before[i])) return;
+    this.#order = order;
+    this.#places.clear();
+    order.forEach((source, place) => this.#places.set(source, place));
+    for (const receiver of this.#receivers.values()) if (receiver.wantsVideo) this.#pending.add(receiver);
+    this.#assignSome(nowMicros);
+  }
+
+  /** In turns: packets of everybody else do not wait until the last of a thousand receivers has its pictures. */
+  #assignSome(nowMicros: number): void {
+    let left: number = VIDEO_ROOM_LIMITS.receiversPerTurn;
+    for (const receiver of this.#pending) {
+      if (left-- === 0) break;
+      this.#pending.delete(receiver);
+      receiver.assign(nowMicros);
+    }
+    this.#turnMicros = nowMicros;
   }
 }
 

@@ -61,6 +61,7 @@ export class VideoSlot implements OutgoingOwner, BandwidthTaker {
   readonly #base: number;
   readonly #member: VariantMember;
   readonly #follower: LayerFollower;
+  #preferred: Layers | undefined;
   /** Whose packets go out. */
   #playing: VideoSource | undefined;
   /** Since when a key frame of its source has been awaited. */
@@ -104,18 +105,23 @@ export class VideoSlot implements OutgoingOwner, BandwidthTaker {
 
   // ---- what it shows ----
 
-  /** Nothing begins before `select`: first the bandwidth is shared anew. */
-  show(source: VideoSource, canvasId: number, preferred: Layers, nowMicros: number): void {
+  /** Nothing begins before `select`: first the bandwidth is shared anew. @returns whether that is needed */
+  show(source: VideoSource, canvasId: number, preferred: Layers, nowMicros: number): boolean {
     this.canvasId = canvasId;
+    if (source === this.source && preferred === this.#preferred) return false;
     if (source !== this.source) this.#take(source);
+    this.#preferred = preferred;
     this.#follower.assign(source.producer, source.csrcs, nowMicros, preferred);
+    return true;
   }
 
-  /** Nothing is sent any more, at once. */
-  clear(nowMicros: number): void {
+  /** Nothing is sent any more, at once. @returns whether anything was */
+  clear(nowMicros: number): boolean {
     this.canvasId = undefined;
-    if (this.source) this.#take(undefined);
+    if (!this.source) return false;
+    this.#take(undefined);
     this.#follower.assign(undefined, [], nowMicros);
+    return true;
   }
 
   get current(): Layers | undefined {

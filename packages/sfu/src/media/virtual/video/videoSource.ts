@@ -33,6 +33,7 @@ export class VideoSource implements ProducerFollower, RelevantSource {
   /** It was asked for a key frame and has sent none: others go first until one comes. */
   #stalled = false;
   #keyFrames = 0;
+  #toldPaused = true;
 
   constructor(
     private readonly owner: VideoSourceOwner,
@@ -44,6 +45,7 @@ export class VideoSource implements ProducerFollower, RelevantSource {
     this.csrc = csrc;
     this.csrcs = [csrc];
     this.joinSerial = joinSerial;
+    this.#toldPaused = this.paused;
   }
 
   get id(): string {
@@ -101,10 +103,18 @@ export class VideoSource implements ProducerFollower, RelevantSource {
   // ---- what it is told ----
 
   producerPaused(_producer: Producer, nowMicros: number): void {
-    this.owner.sourceChanged(this, nowMicros);
+    this.#notice(nowMicros);
   }
 
+  /** Scores change all the time; the room hears only of streams that began or ended. */
   producerScoreChanged(_producer: Producer, nowMicros: number): void {
+    this.#notice(nowMicros);
+  }
+
+  #notice(nowMicros: number): void {
+    const { paused } = this;
+    if (paused === this.#toldPaused) return;
+    this.#toldPaused = paused;
     this.owner.sourceChanged(this, nowMicros);
   }
 
