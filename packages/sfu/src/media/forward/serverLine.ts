@@ -35,12 +35,22 @@ export class ServerLine {
   readonly #steps: (TimestampStep & { readonly atMicros: number })[] = [];
   #timestamp = 0;
 
-  /** The first packet of a picture that is newer than all before. @param nowMicros of its arrival */
-  take(timestamp: number, captureMicros: number, clockRate: number, nowMicros: number): void {
+  /**
+   * The first packet of a picture that is newer than all before. @param nowMicros of its arrival
+   * @param isNext nothing is missing before it: a picture that comes late needs its place between two others
+   */
+  take(
+    timestamp: number,
+    captureMicros: number,
+    clockRate: number,
+    nowMicros: number,
+    isNext: boolean,
+  ): void {
     const wanted = Math.round((captureMicros * clockRate) / 1e6);
     const steps = this.#steps;
     const last = steps.at(-1);
-    this.ticks = last ? this.#next(wanted, (timestamp - this.#timestamp) | 0, clockRate / 1e6) : wanted;
+    const step = (timestamp - this.#timestamp) | 0;
+    this.ticks = last ? this.#next(wanted, step, clockRate / 1e6, isNext) : wanted;
     this.#timestamp = timestamp;
     const delta = (this.ticks - timestamp) >>> 0;
     if (last?.delta === delta) return;
@@ -53,12 +63,12 @@ export class ServerLine {
     return (timestamp + deltaAt(this.#steps, timestamp)) >>> 0;
   }
 
-  #next(wanted: number, step: number, ticksPerMicro: number): number {
+  #next(wanted: number, step: number, ticksPerMicro: number, isNext: boolean): number {
     const { deadbandMicros, usualStepMicros, leastShareOfStep } = SERVER_LINE;
     const isUsual = step > 0 && step <= usualStepMicros * ticksPerMicro;
     if (isUsual && Math.abs(wanted - this.ticks - step) < deadbandMicros * ticksPerMicro)
       return this.ticks + step;
-    const least = isUsual ? Math.max(1, Math.ceil(step * leastShareOfStep)) : 1;
+    const least = isUsual ? Math.max(1, Math.ceil(step * (isNext ? leastShareOfStep : 1))) : 1;
     return Math.max(wanted, this.ticks + least);
   }
 }

@@ -171,8 +171,11 @@ export class SourceStream {
     this.newest = newest;
     this.#number(frame, newest);
     this.#time(packet, codec, newest, anew);
-    if (newPicture && this.hasKeyFrames)
-      this.line.take(this.timestamp, this.captureMicros, this.clockRate, packet.arrivalMicros);
+    if (newPicture && this.hasKeyFrames) {
+      const { timestamp, captureMicros, clockRate } = this;
+      const isNext = anew || lastIndex === undefined || index === lastIndex + 1;
+      this.line.take(timestamp, captureMicros, clockRate, packet.arrivalMicros, isNext);
+    }
     if (newest) {
       if (lastIndex === undefined) this.firstMicros = packet.arrivalMicros;
       this.#lastIndex = index;

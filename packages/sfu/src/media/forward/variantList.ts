@@ -253,7 +253,7 @@ export class VariantList {
     const marker = source.marker || this.#endsPicture(frame);
     const timestamp = this.#timestampOf(source.timestamp);
     if (source.newest && this.isOnLine && source.timestamp !== this.#pictureTimestamp)
-      this.#stepOn(source.line.ticks, index >>> 0, timestamp);
+      this.#stepOn(source.line.ticks, index, timestamp);
     // What comes late may still be the last one: all that came since was not wanted.
     if (source.newest || index > this.lastIndex) {
       this.lastIndex = index;
@@ -374,7 +374,9 @@ export class VariantList {
   /** A new picture, as far along the line as `ticks`. */
   #stepOn(ticks: number, index: number, timestamp: number): void {
     const step = this.#pictureTimestamp < 0 ? 0 : Math.max(0, ticks - this.lastLineTicks);
-    for (const member of this.#leading) member.repay(step, index, timestamp);
+    // A picture that comes late needs its place between two others.
+    if (index === this.lastIndex + 1)
+      for (const member of this.#leading) member.repay(step, index >>> 0, timestamp);
     this.lastStepTicks = step;
     this.lastLineTicks = ticks;
   }

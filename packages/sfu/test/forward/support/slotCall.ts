@@ -13,7 +13,7 @@ import { MemoryCall, seededRandom } from '../../media/support/memoryCall.js';
 import type { HeardRtp, Peer } from '../../media/support/memoryCall.js';
 import { Av1Encoder, Vp9Encoder } from './svc.js';
 import { CLOCK_RATE, factsOf, FRAME_MICROS, inOrder, judge, videoParameters, Vp8Encoder } from './video.js';
-import type { FrameFacts, SentPacket, VideoOptions } from './video.js';
+import type { Encoder, FrameFacts, SentPacket, VideoOptions } from './video.js';
 import type { FrameSource } from './videoCall.js';
 import { Asker } from './videoCall.js';
 
@@ -21,6 +21,7 @@ export const SLOT_SSRC = 0x6000_0000;
 export const SLOT_RTX_SSRC = SLOT_SSRC + 1;
 /** Payload types of the receiver, all different from the cameras' own. */
 export const SLOT_TYPES = { VP8: 100, VP9: 102, AV1: 104 } as const;
+const FRAME_TICKS = 3000;
 export type CodecName = keyof typeof SLOT_TYPES;
 
 export function slotParameters({ rtx = true }: { rtx?: boolean } = {}): RtpParameters {
@@ -49,7 +50,7 @@ export interface CameraOptions {
 }
 
 export class Camera {
-  readonly encoders: FrameSource[];
+  readonly encoders: (FrameSource & Encoder)[];
   readonly held: { from: Uint8Array; bytes: Uint8Array }[] = [];
   readonly wants = new Set<number>();
   keyFrames = true;
@@ -83,6 +84,17 @@ export class Camera {
       const svc = { ...common, ...numbers, spatialLayers };
       return codec === 'VP9' ? new Vp9Encoder(peer, svc) : new Av1Encoder(peer, svc);
     });
+  }
+
+  /** The sender begins anew under the same SSRC: other numbers, and a key frame. */
+  jump(rng: () => number): void {
+    for (const encoder of this.encoders) {
+      const sequence = encoder.sequence + 4_000 + Math.floor(rng() * 10_000);
+      if (sequence > 0xffff) encoder.roc++;
+      encoder.sequence = sequence & 0xffff;
+      encoder.timestamp = Math.floor(rng() * 2 ** 32);
+      this.wants.add(encoder.options.ssrc);
+    }
   }
 
   get requests(): number {
@@ -305,7 +317,11 @@ export class SlotCall {
       }
     }
     const datagrams = held.splice(0);
-    if (camera.muted || this.#frames % (options.every ?? 1) !== 0) return datagrams;
+    if (camera.muted || this.#frames % (options.every ?? 1) !== 0) {
+      // Time passes in the camera all the same.
+      for (const encoder of encoders) encoder.timestamp = (encoder.timestamp + FRAME_TICKS) >>> 0;
+      return datagrams;
+    }
     encoders.forEach((encoder, index) => {
       const wantsKey = camera.keyFrames && wants.delete(encoder.options.ssrc);
       for (const packet of encoder.frame(this.call.nowMicros, wantsKey)) {
