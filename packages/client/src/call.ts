@@ -18,9 +18,10 @@ import type {
 import { Emitter } from './emitter.js';
 import { CallError } from './errors.js';
 import { LIMITS, type ServerMessage } from './messages.js';
-import { Microphone, type AudioOption } from './microphone.js';
-import { MuteState } from './muteState.js';
+import { LayoutRequests } from './layoutRequests.js';
+import { OwnSources, type SourcesPort } from './ownSources.js';
 import { ParticipantsStore, type Participant, type ParticipantsChange } from './participants.js';
+import { Pictures } from './pictures.js';
 import type { AudioSink, Platform } from './platform.js';
 import { Reconnector, RECONNECT, type AttemptResult, type ReconnectCommand } from './reconnector.js';
 import { Session, type SessionHandlers } from './session.js';
@@ -41,16 +42,20 @@ export class Call extends Emitter<CallEvents> {
   readonly #options: CallOptions;
   readonly #store = new ParticipantsStore();
   readonly #tracker = new SpeakerTracker();
-  readonly #mute: MuteState;
-  readonly #microphone: Microphone;
+  readonly #own: OwnSources;
+  readonly #pictures: Pictures;
+  readonly #layouts: LayoutRequests;
   #state: CallState = 'connecting';
   #session: Session;
+  /** The session that came up last and has been told what we send. */
+  #opened: Session | undefined;
+  /** The session that has begun to tell who is there. */
+  #told: Session | undefined;
   #reconnector: Reconnector | undefined;
   #attempt: AbortController | undefined;
   /** The session whose place a new one takes; it may be one that never came up. */
   #replaceable: string | undefined;
   #participantId = '';
-  #canPublish = true;
   #displayName: string;
   #sink: AudioSink | undefined;
   #slots: readonly AudioSlot[] = [];
@@ -65,9 +70,25 @@ export class Call extends Emitter<CallEvents> {
     this.#options = options;
     this.#displayName = options.displayName;
     this.room = api.room;
-    const muted = options.muted || options.audio === false;
-    this.#mute = new MuteState(muted);
-    this.#microphone = new Microphone(platform, muted, () => void this.#microphoneLost());
+    this.#pictures = new Pictures(this.#store, {
+      slots: (slots) => this.emit('videoslots', slots),
+      assignments: (assignments) => this.emit('assignments', assignments),
+    });
+    const port: SourcesPort = {
+      platform,
+      isEnded: () => this.#state === 'ended',
+      session: () => this.#session,
+      onMuted: (muted, byServer) => this.emit('muted', muted, byServer),
+      onCamera: (on, byServer) => this.emit('camera', on, byServer),
+      onScreen: (on, byServer) => this.emit('screen', on, byServer),
+      onError: (error) => this.emit('error', error),
+    };
+    this.#own = new OwnSources(port, options.audio, options.muted);
+    this.#layouts = new LayoutRequests({
+      platform,
+      request: (layout) => this.#session.request({ setLayout: layout }),
+      entryId: (participantId, screenshare) => this.#store.entryId(participantId, screenshare),
+    });
     this.#session = this.#newSession();
   }
 
@@ -87,30 +108,52 @@ export class Call extends Emitter<CallEvents> {
   get audioSlots(): readonly AudioSlot[] {
     return this.#slots;
   }
+  get videoSlots(): readonly VideoSlot[] {
+    return this.#pictures.slots;
+  }
+  /** What the canvases of the last layout show. */
+  get assignments(): readonly VideoAssignment[] {
+    return this.#pictures.assignments;
+  }
   get muted(): boolean {
-    return this.#mute.muted;
+    return this.#own.muted;
   }
   /** False for somebody whose token allows only listening. */
   get canPublish(): boolean {
-    return this.#canPublish;
+    return this.#own.canPublish;
   }
   /** The own voice as sent, linear, 0…1; 0 while muted. */
   get microphoneLevel(): number {
-    return this.#microphone.level;
+    return this.#own.microphone.level;
   }
   /** The track that is sent now, for showing its device. */
   get microphoneTrack(): MediaStreamTrack | undefined {
-    return this.#microphone.track;
+    return this.#own.microphone.track;
+  }
+  get cameraOn(): boolean {
+    return this.cameraTrack !== undefined;
+  }
+  /** The track that is sent now, for showing oneself. undefined: off. */
+  get cameraTrack(): MediaStreamTrack | undefined {
+    return this.#own.cameraTrack;
+  }
+  get screenOn(): boolean {
+    return this.screenTrack !== undefined;
+  }
+  get screenTrack(): MediaStreamTrack | undefined {
+    return this.#own.screenTrack;
+  }
+  /** How well voices and pictures are in step, for each person of whom both are played now. */
+  get lipSync(): readonly LipSyncReading[] {
+    return [];
   }
 
-  /** @internal Opens the microphone and the first session. Rejects with a CallError and leaves nothing behind. */
+  /** @internal Opens the devices and the first session. Rejects with a CallError and leaves nothing behind. */
   async start(): Promise<void> {
     try {
-      const track = await this.#microphone.open(this.#options.audio);
+      await this.#own.open(this.#options.video);
       this.#sink = this.#platform.createAudioSink(() => this.emit('playbackblocked'));
       await this.#openSession(CALL_TIMES.joinMs);
-      if (track && this.#microphone.track !== track)
-        await this.#session.peer.setMicrophone(this.#microphone.track ?? null);
     } catch (error) {
       this.#attempt?.abort();
       if (this.#session.sessionId !== undefined) void this.#api.remove(this.#session.sessionId);
@@ -133,7 +176,8 @@ export class Call extends Emitter<CallEvents> {
   }
 
   mute(): void {
-    this.#wishMuted(true);
+    this.#mustLive();
+    this.#own.wishMuted(true);
   }
 
   /**
@@ -142,12 +186,7 @@ export class Call extends Emitter<CallEvents> {
    */
   async unmute(): Promise<void> {
     this.#mustLive();
-    if (!this.#canPublish) throw new CallError('TOKEN_FORBIDDEN', 'This token allows only listening.');
-    if (!this.#microphone.track) {
-      const { audio } = this.#options;
-      await this.#useMicrophone(audio === false ? true : audio);
-    }
-    this.#wishMuted(false);
+    await this.#own.unmute();
   }
 
   /**
@@ -156,7 +195,46 @@ export class Call extends Emitter<CallEvents> {
    */
   async setMicrophone(device: string | MediaStreamTrack): Promise<void> {
     this.#mustLive();
-    await this.#useMicrophone(typeof device === 'string' ? { deviceId: { exact: device } } : device);
+    await this.#own.useMicrophone(typeof device === 'string' ? { deviceId: { exact: device } } : device);
+  }
+
+  /**
+   * Turns the camera on or off. Off closes the device, so that its light goes out; on opens it again.
+   * @param camera true: the device of last time, at first the default one. An id of `enumerateDevices()` or a track of
+   *   your own, which is then not stopped by the call: on with that one
+   * @throws CallError `CAMERA_…`, `INSECURE_ORIGIN`, or `TOKEN_FORBIDDEN`; what was sent before goes on then
+   */
+  async setCamera(camera: boolean | string | MediaStreamTrack): Promise<void> {
+    this.#mustLive();
+    await this.#own.setCamera(camera);
+  }
+
+  /**
+   * Lets the person choose a screen, window or tab, and shows it until `stopScreen`, or until they stop it in the
+   * browser: the event `screen` says so. Call it in a click.
+   * @param options sound (default true): the screen's sound as well, where the browser can
+   * @throws CallError `SCREEN_DENIED` when the person chose nothing, `SCREEN_FAILED`, `NOT_SUPPORTED` on phones, `TOKEN_FORBIDDEN`
+   */
+  async shareScreen({ sound = true }: { sound?: boolean } = {}): Promise<void> {
+    this.#mustLive();
+    await this.#own.shareScreen(sound);
+  }
+
+  async stopScreen(): Promise<void> {
+    this.#mustLive();
+    this.#own.stopScreen();
+  }
+
+  /**
+   * Says what there is room for; it replaces the layout before, and `[]` ends all pictures. What the canvases show comes
+   * as `assignments`. Call it as often as the window changes: about five a second are asked for, the last one always.
+   * Without a connection it is asked for as soon as there is one, and again after each reconnection.
+   * @throws CallError `REQUEST_REFUSED`; its message begins with the server's word: `INVALID_CANVAS`, `TOO_MANY_CANVASES`,
+   *   `OWN_SOURCE`. The layout before stays then
+   */
+  async setLayout(canvases: readonly Canvas[], options: LayoutOptions = {}): Promise<void> {
+    this.#mustLive();
+    await this.#layouts.set(canvases, options);
   }
 
   async rename(displayName: string): Promise<void> {
@@ -189,39 +267,6 @@ export class Call extends Emitter<CallEvents> {
     return this.#session.peer.getStats();
   }
 
-  get videoSlots(): readonly VideoSlot[] {
-    return [];
-  }
-  get assignments(): readonly VideoAssignment[] {
-    return [];
-  }
-  get cameraOn(): boolean {
-    return false;
-  }
-  get cameraTrack(): MediaStreamTrack | undefined {
-    return undefined;
-  }
-  get screenOn(): boolean {
-    return false;
-  }
-  get screenTrack(): MediaStreamTrack | undefined {
-    return undefined;
-  }
-  get lipSync(): readonly LipSyncReading[] {
-    return [];
-  }
-  setLayout(_canvases: readonly Canvas[], _options: LayoutOptions = {}): Promise<void> {
-    return Promise.reject(new CallError('NOT_SUPPORTED'));
-  }
-  setCamera(_camera: boolean | string | MediaStreamTrack): Promise<void> {
-    return Promise.reject(new CallError('NOT_SUPPORTED'));
-  }
-  shareScreen(_options: { sound?: boolean } = {}): Promise<void> {
-    return Promise.reject(new CallError('NOT_SUPPORTED'));
-  }
-  stopScreen(): Promise<void> {
-    return Promise.reject(new CallError('NOT_SUPPORTED'));
-  }
   send(_data: unknown): Promise<never> {
     return Promise.reject(new CallError('NOT_SUPPORTED'));
   }
@@ -259,14 +304,16 @@ export class Call extends Emitter<CallEvents> {
       ended: only((reason) => this.#end(reason)),
       refused: only((why) => this.emit('error', new CallError('ANSWER_MALFORMED', `channel: ${why}`))),
     };
-    const session: Session = new Session(this.#platform, this.#api, this.#options.audioSlots, handlers);
+    const counts = { audio: this.#options.audioSlots, video: this.#options.videoSlots };
+    const session: Session = new Session(this.#platform, this.#api, counts, handlers);
     return session;
   }
 
   async #openSession(deadlineMs: number): Promise<void> {
     const session = this.#session;
     const attempt = this.#beginAttempt(deadlineMs);
-    const options = { displayName: this.#displayName, microphone: this.#microphone.track ?? null };
+    const { tracks } = this.#own;
+    const options = { displayName: this.#displayName, tracks };
     try {
       try {
         await session.open({ ...options, replaces: this.#replaceable, signal: attempt.signal });
@@ -279,13 +326,14 @@ export class Call extends Emitter<CallEvents> {
     }
     if (this.#session !== session || session.closed) throw new CallError('CONNECTION_FAILED');
     this.#participantId = session.participantId ?? '';
-    this.#mute.reset();
-    void this.#tellMuted();
+    this.#opened = session;
+    await this.#own.sessionOpened(tracks);
     this.#refreshSlots(true);
   }
 
   async #rejoin(): Promise<AttemptResult> {
     this.#session.close();
+    this.#layouts.sessionLost();
     try {
       this.#session = this.#newSession();
       await this.#openSession(RECONNECT.joinMs);
@@ -355,23 +403,20 @@ export class Call extends Emitter<CallEvents> {
     for (const resource of resources) {
       switch (resource.t) {
         case 'session':
-          this.#canPublish = resource.canPublish;
-          if (!resource.canPublish) this.#becomeListener();
+          this.#own.setCanPublish(resource.canPublish);
           this.#participantId = resource.participantId;
+          if (this.#told === this.#session) break; // something of ours has changed; nobody is listed again
+          this.#told = this.#session;
           this.#store.beginSnapshot();
           this.#cancelSnapshot?.();
           this.#cancelSnapshot = this.#platform.after(CALL_TIMES.snapshotMs, () => this.#endSnapshot());
-          this.#tracker.reset(this.#session.peer.slots.length);
+          this.#tracker.reset(this.#session.peer.audioSlots.length);
+          // Further sections of the offer were answered as inactive.
+          this.#pictures.beginSession(this.#session.peer.videoSlots.slice(0, resource.videoSlots));
           break;
         case 'participant':
         case 'mediaEntry':
           people.push(resource);
-          if (
-            resource.t === 'mediaEntry' &&
-            resource.participantId === this.#participantId &&
-            !resource.screenshare
-          )
-            this.#mute.serverSays(resource.audioMuted);
           break;
         case 'speakers':
           if (this.#tracker.hint(resource.slots, this.#platform.nowMs())) this.#refreshSlots();
@@ -383,13 +428,20 @@ export class Call extends Emitter<CallEvents> {
           break;
         }
         case 'videoSlots':
+          this.#pictures.hint(resource.slots, this.#platform.nowMs());
+          break;
         case 'videoAssignment':
+          this.#pictures.assigned(resource.canvases);
+          this.#endSnapshot();
           break;
         case 'sessionStatus':
           break; // the session has read it
       }
     }
-    if (people.length + deleted.length > 0) this.#changed(this.#store.apply(people, deleted));
+    if (people.length + deleted.length > 0) {
+      this.#changed(this.#store.apply(people, deleted));
+      this.#layouts.entriesChanged();
+    }
   }
 
   /** The first table of slots comes after everybody has been listed. */
@@ -398,30 +450,34 @@ export class Call extends Emitter<CallEvents> {
     this.#cancelSnapshot();
     this.#cancelSnapshot = undefined;
     this.#changed(this.#store.endSnapshot());
+    this.#layouts.sessionReady();
   }
 
   #changed(change: ParticipantsChange | undefined): void {
     if (!change) return;
+    const self = this.#store.get(this.#participantId);
+    if (self) this.#own.serverSays(self);
     this.emit('participants', this.#store.participants, change);
     this.#refreshSlots(); // a slot's CSRC may have got its name only now
+    this.#pictures.refresh();
   }
 
   // ── ten times a second ────────────────────────────────────────────────────────────────────────────────────────
 
   #poll(): void {
     const nowMs = this.#platform.nowMs();
-    for (const slot of this.#session.peer.slots) this.#tracker.read(slot.index, slot.read(), nowMs);
+    const { audioSlots, videoSlots } = this.#session.peer;
+    for (const slot of audioSlots) this.#tracker.read(slot.index, slot.read(), nowMs);
+    for (const slot of videoSlots) this.#pictures.read(slot.index, slot.read(), nowMs);
     if (this.#tracker.poll(nowMs)) this.#refreshSlots();
-    if (this.#mute.poll(nowMs)) {
-      this.#microphone.setEnabled(!this.#mute.muted);
-      this.emit('muted', this.#mute.muted, true);
-    }
+    this.#pictures.poll(nowMs);
+    if (this.#opened === this.#session) this.#own.poll(nowMs);
     this.#follow();
   }
 
   #refreshSlots(newTracks = false): void {
     const states = this.#tracker.slots;
-    const slots = this.#session.peer.slots.map(({ index, mid, track, stream }): AudioSlot => {
+    const slots = this.#session.peer.audioSlots.map(({ index, mid, track, stream }): AudioSlot => {
       const state = states[index] ?? { csrc: undefined, loudest: false, speaking: false, level: undefined };
       const participant = state.csrc === undefined ? undefined : this.#store.byCsrc(state.csrc);
       return { index, mid, track, stream, participant, ...state };
@@ -442,59 +498,6 @@ export class Call extends Emitter<CallEvents> {
       );
     });
     if (visible) this.emit('speakers', slots);
-  }
-
-  // ── microphone ────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #wishMuted(muted: boolean): void {
-    this.#mustLive();
-    this.#microphone.setEnabled(!muted);
-    if (muted === this.#mute.muted) return;
-    this.#mute.wish(muted);
-    this.emit('muted', muted, false);
-    void this.#tellMuted();
-  }
-
-  async #tellMuted(): Promise<void> {
-    const session = this.#session;
-    this.#mute.asked();
-    let accepted = true;
-    try {
-      await session.request({ setMuted: { source: 'microphone', muted: this.#mute.muted } });
-    } catch {
-      accepted = false; // not connected: it is said again with the next session
-    }
-    if (session === this.#session) this.#mute.answered(accepted, this.#platform.nowMs());
-  }
-
-  /** A token that allows only listening: the microphone is not kept open for nothing. */
-  #becomeListener(): void {
-    if (this.#microphone.track) void this.#session.peer.setMicrophone(null);
-    this.#microphone.close();
-    if (this.#mute.muted) return;
-    this.#mute.wish(true);
-    this.emit('muted', true, true);
-  }
-
-  async #useMicrophone(option: AudioOption): Promise<void> {
-    const track = await this.#microphone.open(option);
-    if (this.#state === 'ended') this.#microphone.close();
-    else await this.#session.peer.setMicrophone(track ?? null);
-  }
-
-  async #microphoneLost(): Promise<void> {
-    this.#microphone.close();
-    try {
-      await this.#useMicrophone(true); // the system's next default device
-    } catch {
-      if (this.#state === 'ended') return;
-      this.emit('error', new CallError('MICROPHONE_MISSING'));
-      if (!this.#mute.muted) {
-        this.#mute.wish(true);
-        this.emit('muted', true, true);
-        void this.#tellMuted();
-      }
-    }
   }
 
   // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -525,7 +528,8 @@ export class Call extends Emitter<CallEvents> {
     this.#cancelSnapshot = undefined;
     for (const undo of this.#cleanup.splice(0)) undo();
     this.#session.close();
-    this.#microphone.close();
+    this.#own.close();
+    this.#layouts.close();
     this.#sink?.close();
   }
 }

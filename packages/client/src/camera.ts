@@ -3,6 +3,7 @@
  * A camera that is off is closed, so that its light goes out. The peer connection is not known here.
  */
 import { cameraError } from './errors.js';
+import { isTrack } from './microphone.js';
 import type { Platform } from './platform.js';
 
 /** What `join` and `setCamera` ask of a camera; a caller's constraints win. 720p is what three layers are made of. */
@@ -14,11 +15,10 @@ export const CAMERA_CONSTRAINTS: MediaTrackConstraints = {
 
 export type VideoOption = boolean | MediaTrackConstraints | MediaStreamTrack;
 
-export const isTrack = (option: object): option is MediaStreamTrack => 'kind' in option && 'stop' in option;
-
 export class Camera {
   #track: MediaStreamTrack | undefined;
   #ours = false;
+  #turn = 0;
   /** What the device was last opened with, for opening it again. */
   #constraints: MediaTrackConstraints = {};
   readonly #onEnded = (): void => this.onLost();
@@ -33,9 +33,14 @@ export class Camera {
     return this.#track;
   }
 
-  /** @param option true: the device of last time, at first the default one. @throws CallError; the track of before stays then */
-  async open(option: true | MediaTrackConstraints | MediaStreamTrack): Promise<MediaStreamTrack> {
-    if (option !== true && isTrack(option)) {
+  /**
+   * @param option true: the device of last time, at first the default one
+   * @returns undefined when `close` or another `open` was called meanwhile: that one counts
+   * @throws CallError; the track of before stays then
+   */
+  async open(option: true | MediaTrackConstraints | MediaStreamTrack): Promise<MediaStreamTrack | undefined> {
+    const turn = (this.#turn += 1);
+    if (isTrack(option)) {
       this.#use(option, false);
       return option;
     }
@@ -46,6 +51,10 @@ export class Camera {
     } catch (error) {
       throw cameraError(error);
     }
+    if (turn !== this.#turn) {
+      track.stop();
+      return undefined;
+    }
     this.#constraints = constraints;
     this.#use(track, true);
     return track;
@@ -53,6 +62,11 @@ export class Camera {
 
   /** Stops a track that was opened here, leaves one that was given. */
   close(): void {
+    this.#turn += 1;
+    this.#drop();
+  }
+
+  #drop(): void {
     if (!this.#track) return;
     this.#track.removeEventListener('ended', this.#onEnded);
     if (this.#ours) this.#track.stop();
@@ -61,7 +75,7 @@ export class Camera {
 
   #use(track: MediaStreamTrack, ours: boolean): void {
     if (track === this.#track) return;
-    this.close();
+    this.#drop();
     this.#track = track;
     this.#ours = ours;
     // For the encoder: faces move, so frame rate counts more than sharpness. An application's own hint stays.

@@ -15,8 +15,8 @@ export const SPEECH_CONSTRAINTS: MediaTrackConstraints = {
 
 export type AudioOption = boolean | MediaTrackConstraints | MediaStreamTrack;
 
-const isTrack = (option: AudioOption): option is MediaStreamTrack =>
-  typeof option === 'object' && 'kind' in option && 'stop' in option;
+export const isTrack = (option: unknown): option is MediaStreamTrack =>
+  typeof option === 'object' && option !== null && 'kind' in option && 'stop' in option;
 
 export class Microphone {
   #track: MediaStreamTrack | undefined;

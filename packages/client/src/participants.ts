@@ -23,6 +23,12 @@ export interface Participant {
   readonly joinedAtMs: number;
 }
 
+export interface AudioVideoPair {
+  readonly participantId: string;
+  readonly audioCsrc: number;
+  readonly videoCsrc: number;
+}
+
 export interface ParticipantsChange {
   joined: Participant[];
   left: Participant[];
@@ -67,6 +73,23 @@ export class ParticipantsStore {
     for (const entry of this.#entries.values())
       if (entry.audioCsrc === csrc || entry.videoCsrc === csrc) return this.get(entry.participantId);
     return this.#listed.find((one) => one.csrc === csrc || one.videoCsrc === csrc || one.screenCsrc === csrc);
+  }
+
+  /** Whose picture it is. */
+  pictureOf(csrc: number): { participant: Participant | undefined; screenshare: boolean } | undefined {
+    for (const { participantId, videoCsrc, screenshare } of this.#entries.values())
+      if (videoCsrc === csrc) return { participant: this.get(participantId), screenshare };
+    const participant = this.#listed.find((one) => one.videoCsrc === csrc || one.screenCsrc === csrc);
+    return participant && { participant, screenshare: participant.screenCsrc === csrc };
+  }
+
+  /** The sounds and pictures that belong together: microphone and camera, screen and its sound. */
+  get pairs(): AudioVideoPair[] {
+    const pairs: AudioVideoPair[] = [];
+    for (const { participantId, audioCsrc, videoCsrc } of this.#entries.values())
+      if (audioCsrc !== undefined && videoCsrc !== undefined)
+        pairs.push({ participantId, audioCsrc, videoCsrc });
+    return pairs;
   }
 
   /** The resource id of somebody's camera or screen on this session. */

@@ -2,7 +2,8 @@
  * Everything that a call needs of the world around it, as one interface: clock, timers, chance, HTTP, WebRTC,
  * microphone, sound. `browserPlatform.ts` is the real one; tests have another in which time stands still.
  */
-import type { SlotReading } from './speakers.js';
+import type { Source } from './messages.js';
+import type { SlotReading } from './slotReading.js';
 
 export interface PeerSlot {
   readonly index: number;
@@ -11,6 +12,15 @@ export interface PeerSlot {
   readonly track: MediaStreamTrack;
   readonly stream: MediaStream;
   read(): SlotReading;
+  /** At least so long from arrival to playout; null: as short as the browser can. Does nothing where it is not known. */
+  setPlayoutDelay(delayMs: number | null): void;
+  /** The mean time from arrival to playout since the last call, undefined when nothing was played. */
+  bufferedMs(): Promise<number | undefined>;
+}
+
+export interface SlotCounts {
+  audio: number;
+  video: number;
 }
 
 export interface PeerHandlers {
@@ -20,13 +30,16 @@ export interface PeerHandlers {
   message(text: string): void;
 }
 
-/** One peer connection with its microphone section, its slots and its channel. */
+/** One peer connection with its four sources, its slots and its channel. */
 export interface MediaPeer {
-  readonly slots: readonly PeerSlot[];
+  readonly audioSlots: readonly PeerSlot[];
+  readonly videoSlots: readonly PeerSlot[];
+  /** Whether `setPlayoutDelay` does anything here. */
+  readonly canDelay: boolean;
   /** The offer is not applied: an attempt that fails on the way leaves the connection as it was. */
   createOffer(iceRestart: boolean): Promise<string>;
   apply(offer: string, answer: string, iceServers: readonly RTCIceServer[]): Promise<void>;
-  setMicrophone(track: MediaStreamTrack | null): Promise<void>;
+  setTrack(source: Source, track: MediaStreamTrack | null): Promise<void>;
   /** @returns false when the channel is not open */
   send(text: string): boolean;
   getStats(): Promise<RTCStatsReport>;
@@ -67,7 +80,7 @@ export interface Platform {
   every(periodMs: number, run: () => void): () => void;
   chance(): number;
   fetch(url: string, init: RequestInit): Promise<Response>;
-  createPeer(slots: number, handlers: PeerHandlers): MediaPeer;
+  createPeer(counts: SlotCounts, handlers: PeerHandlers): MediaPeer;
   openEvents(url: string, handlers: ServerEventHandlers): () => void;
   /** Rejects with a CallError. */
   openMicrophone(constraints: MediaTrackConstraints): Promise<MediaStreamTrack>;

@@ -3,8 +3,14 @@
  * come back; what happens then is the call's decision. No state of the room is kept here.
  */
 import { CallError } from './errors.js';
-import { parseServerMessage, requestText, type RequestPayload, type ServerMessage } from './messages.js';
-import type { MediaPeer, Platform } from './platform.js';
+import {
+  parseServerMessage,
+  requestText,
+  type RequestPayload,
+  type ServerMessage,
+  type Source,
+} from './messages.js';
+import type { MediaPeer, Platform, SlotCounts } from './platform.js';
 import type { SessionApi } from './sessionApi.js';
 
 export const SESSION_LIMITS = {
@@ -21,10 +27,13 @@ export interface SessionHandlers {
   refused(why: string): void;
 }
 
+export type OwnTracks = Partial<Record<Source, MediaStreamTrack>>;
+
 export interface OpenOptions {
   displayName: string;
   replaces: string | undefined;
-  microphone: MediaStreamTrack | null;
+  /** What is sent from the beginning. */
+  tracks: OwnTracks;
   signal: AbortSignal;
 }
 
@@ -51,7 +60,7 @@ export class Session {
   constructor(
     readonly platform: Platform,
     readonly api: SessionApi,
-    slots: number,
+    slots: SlotCounts,
     readonly handlers: SessionHandlers,
   ) {
     this.peer = platform.createPeer(slots, {
@@ -70,8 +79,9 @@ export class Session {
    * Resolves when media can flow and the server has said who we are.
    * The abort signal is the deadline: it rejects with `CONNECTION_FAILED` once the server has answered.
    */
-  async open({ displayName, replaces, microphone, signal }: OpenOptions): Promise<void> {
-    if (microphone) await this.peer.setMicrophone(microphone);
+  async open({ displayName, replaces, tracks, signal }: OpenOptions): Promise<void> {
+    for (const [source, track] of Object.entries(tracks) as [Source, MediaStreamTrack][])
+      await this.peer.setTrack(source, track);
     const offer = await this.peer.createOffer(false);
     const body = replaces === undefined ? { offer, displayName } : { offer, displayName, replaces };
     const created = await this.api.create(body, signal);

@@ -2,14 +2,9 @@
  * Who is heard in each audio slot. The CSRC of the packets is the truth; the `speakers` message is the hint for the
  * time in which nothing is played, and the only source in browsers without `getContributingSources()`.
  * Pure: readings, hints and `now` in (monotonic ms), slots out.
- *
- * A browser keeps a CSRC listed for 10 s, so after a switch the old and the new are there: the newest timestamp counts.
- * Its clock differs between browsers, so timestamps are compared only with each other.
  */
 import { LIMITS as MESSAGE_LIMITS, type SlotReport } from './messages.js';
-
-/** The extra CSRC that marks the loudest source of the room. Virtual streams A6. */
-export const LOUDEST_CSRC = 42;
+import { LOUDEST_CSRC, newestTimestamp, type SlotReading } from './slotReading.js';
 
 export const SPEAKER_TIMES = {
   freshMs: 350, // packets this recent outvote the hint: three polls, so that a hint that is ahead of playout does not flicker
@@ -18,17 +13,6 @@ export const SPEAKER_TIMES = {
 } as const;
 /** −45 dBov as linear amplitude (RFC 6464 counts dBov): above a quiet room, below soft speech. */
 export const SPEAKING_LEVEL = 0.0056;
-
-/** One entry of `getContributingSources()` or `getSynchronizationSources()`, W3C webrtc-pc §5.3. */
-export interface ContributingReading {
-  source: number;
-  timestamp: number;
-  audioLevel?: number | undefined;
-}
-export interface SlotReading {
-  contributing: readonly ContributingReading[];
-  synchronization: readonly ContributingReading[];
-}
 
 export interface SlotState {
   readonly csrc: number | undefined;
@@ -85,9 +69,7 @@ export class SpeakerTracker {
   read(index: number, reading: SlotReading, nowMs: number): void {
     const slot = this.#slots[index];
     if (!slot) return;
-    let newest = -Infinity;
-    for (const { source, timestamp } of reading.contributing)
-      if (source !== LOUDEST_CSRC && timestamp > newest) newest = timestamp;
+    const newest = newestTimestamp(reading);
     if (newest > slot.timestamp) {
       slot.timestamp = newest;
       slot.packetAtMs = nowMs;

@@ -12,8 +12,10 @@ import type {
   Platform,
   ScreenTracks,
   ServerEventHandlers,
+  SlotCounts,
 } from '../src/platform.js';
-import type { SlotReading } from '../src/speakers.js';
+import type { Source } from '../src/messages.js';
+import type { SlotReading } from '../src/slotReading.js';
 
 /** Lets all promises that can settle do so; no time passes. */
 export async function settle(): Promise<void> {
@@ -42,32 +44,67 @@ export class FakeTrack extends EventTarget {
   }
 }
 
+/** A slot whose readings a test writes, and that notes how long it is told to hold things back. */
+export class FakeSlot implements PeerSlot {
+  readonly mid: string;
+  readonly track: MediaStreamTrack;
+  readonly stream: MediaStream;
+  reading: SlotReading = { contributing: [], synchronization: [] };
+  playoutDelayMs: number | null = null;
+  buffered: number | undefined;
+
+  constructor(
+    readonly index: number,
+    kind: 'audio' | 'video',
+  ) {
+    this.mid = String(index + (kind === 'audio' ? 4 : 20));
+    this.track = new FakeTrack(`${kind} slot ${index}`, kind).asTrack();
+    this.stream = { id: `${kind} stream ${index}` } as MediaStream;
+  }
+  read(): SlotReading {
+    return this.reading;
+  }
+  setPlayoutDelay(delayMs: number | null): void {
+    this.playoutDelayMs = delayMs;
+  }
+  async bufferedMs(): Promise<number | undefined> {
+    return this.buffered;
+  }
+  /** The packet that is played now. */
+  plays(source: number, timestamp: number, rtpTimestamp?: number): void {
+    this.reading = { contributing: [{ source, timestamp, rtpTimestamp }], synchronization: [] };
+  }
+}
+
 export class FakePeer implements MediaPeer {
-  readonly slots: PeerSlot[];
-  readonly readings: SlotReading[];
+  readonly audioSlots: FakeSlot[];
+  readonly videoSlots: FakeSlot[];
+  readonly canDelay = true;
   readonly sent: Record<string, unknown>[] = [];
   readonly applied: string[] = [];
-  microphone: MediaStreamTrack | null = null;
+  readonly tracks: Record<Source, MediaStreamTrack | null> = {
+    microphone: null,
+    screenSound: null,
+    camera: null,
+    screen: null,
+  };
   channelOpen = false;
   closed = false;
   offers = 0;
 
   constructor(
-    slots: number,
+    counts: SlotCounts,
     readonly handlers: PeerHandlers,
     readonly onSend: (peer: FakePeer, request: Record<string, unknown>) => void,
     readonly onApplied: (peer: FakePeer, answer: string) => void,
   ) {
-    this.readings = Array.from({ length: slots }, () => ({ contributing: [], synchronization: [] }));
-    this.slots = this.readings.map((_, index) => ({
-      index,
-      mid: String(index + 1),
-      track: new FakeTrack(`slot ${index}`).asTrack(),
-      stream: { id: `stream ${index}` } as MediaStream,
-      read: () => this.readings[index]!,
-    }));
+    this.audioSlots = Array.from({ length: counts.audio }, (_, index) => new FakeSlot(index, 'audio'));
+    this.videoSlots = Array.from({ length: counts.video }, (_, index) => new FakeSlot(index, 'video'));
   }
 
+  get microphone(): MediaStreamTrack | null {
+    return this.tracks.microphone;
+  }
   async createOffer(iceRestart: boolean): Promise<string> {
     this.offers += 1;
     return iceRestart ? 'restart-offer' : 'offer';
@@ -76,8 +113,12 @@ export class FakePeer implements MediaPeer {
     this.applied.push(answer);
     queueMicrotask(() => this.onApplied(this, answer));
   }
-  async setMicrophone(track: MediaStreamTrack | null): Promise<void> {
-    this.microphone = track;
+  async setTrack(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    this.tracks[source] = track;
+  }
+  /** What was asked for on the channel under this name, oldest first. */
+  asked(name: string): unknown[] {
+    return this.sent.flatMap((request) => (name in request ? [request[name]] : []));
   }
   send(text: string): boolean {
     if (!this.channelOpen) return false;
@@ -252,6 +293,7 @@ export class FakePlatform implements Platform {
             participantId: 'p_me',
             room: 'room',
             audioSlots: 3,
+            videoSlots: 9,
             serverTimeMs: 0,
             canPublish: true,
             roles: ['join'],
@@ -265,9 +307,9 @@ export class FakePlatform implements Platform {
     });
   }
 
-  createPeer(slots: number, handlers: PeerHandlers): MediaPeer {
+  createPeer(counts: SlotCounts, handlers: PeerHandlers): MediaPeer {
     const peer = new FakePeer(
-      slots,
+      counts,
       handlers,
       (from, request) => this.onRequest(from, request),
       (applied, answer) => {

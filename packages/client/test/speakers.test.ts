@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { SlotReport } from '../src/messages.js';
-import { SpeakerTracker, type ContributingReading } from '../src/speakers.js';
+import type { ContributingReading } from '../src/slotReading.js';
+import { SpeakerTracker } from '../src/speakers.js';
 
 const hint = (slot: number, csrc: number, loudest = false): SlotReport => ({
   slot,
