@@ -75,15 +75,15 @@ const receivers = (person) =>
     )
     .map(({ receiver }) => receiver);
 
-/** The SSRC of each receiving stream, as the answer fixed it. */
+/** The SSRC of each stream of sound that is received, as the answer fixed it. */
 export function signalledSsrcs() {
+  const ssrcsIn = (section) =>
+    [...section.matchAll(/^a=ssrc:(\d+) cname/gm)].map((match) => Number(match[1]));
   return Object.fromEntries(
-    [...people.values()].map((person) => [
-      person.name,
-      [...person.connection.remoteDescription.sdp.matchAll(/^a=ssrc:(\d+) cname/gm)].map((match) =>
-        Number(match[1]),
-      ),
-    ]),
+    [...people.values()].map(({ name, connection }) => {
+      const sections = connection.remoteDescription.sdp.split(/^m=/m).slice(1);
+      return [name, sections.filter((section) => section.startsWith('audio')).flatMap(ssrcsIn)];
+    }),
   );
 }
 
