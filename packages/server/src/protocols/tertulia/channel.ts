@@ -11,9 +11,7 @@ import type {
   MediaEntryView,
   ParticipantView,
   RoomNews,
-  Canvas,
   LayoutResult,
-  MaxResolution,
   SlotChange,
   SourceName,
   VideoAssignment,
@@ -22,7 +20,6 @@ import type {
 import {
   batches,
   encode,
-  isObject,
   member,
   okStatus,
   RequestReader,
@@ -41,6 +38,7 @@ import {
   type ProtocolOutput,
   type SessionPort,
 } from '../machine.js';
+import { readLayoutRequest } from './layoutRequest.js';
 import { SlotAnchors } from './slotAnchors.js';
 
 export const TERTULIA_LABEL = 'tertulia';
@@ -65,8 +63,9 @@ export class TertuliaChannel implements ProtocolMachine {
   readonly #slots: SlotAnchors<SlotChange>;
   readonly #videoSlots: SlotAnchors<VideoSlotChange>;
   /** Layouts that the media side has not answered yet: assignments of before are not told in between. */
-  readonly #layouts = new Map<number, Request>();
+  readonly #layouts = new Set<number>();
   #assignments: readonly VideoAssignment[] = [];
+  #toldAssignments = '';
   #open = false;
   #ended: EndReason | undefined;
   #anchorsDueMs: number | undefined;
@@ -178,9 +177,11 @@ export class TertuliaChannel implements ProtocolMachine {
       case 'participant':
         return this.#send({ resources: [this.#participant(news.participant)] });
       case 'entry':
-        return this.#send({ resources: [mediaEntry(news.entry)] });
+        this.#send({ resources: [mediaEntry(news.entry)] });
+        return this.#renameAssignments();
       case 'entryGone':
-        return this.#send({ deletedResources: [{ id: news.id, mediaEntry: true }] });
+        this.#send({ deletedResources: [{ id: news.id, mediaEntry: true }] });
+        return this.#renameAssignments();
       case 'participantGone':
         return this.#send({ deletedResources: [{ id: news.id, participant: true }] });
       case 'chat':
@@ -202,15 +203,26 @@ export class TertuliaChannel implements ProtocolMachine {
 
   #tellAssignments(): void {
     if (this.self().videoSlots === 0) return;
-    const entries = this.port.snapshot().entries;
-    const canvases = this.#assignments.flatMap(({ canvasId, slot, csrc, participantId, active }) => {
+    const canvases = this.#namedAssignments();
+    this.#toldAssignments = JSON.stringify(canvases);
+    this.#send({ resources: [{ videoAssignment: { canvases } }] });
+  }
+
+  /** A screen that is shared anew is another entry with the same CSRC: whoever is on a canvas may be called otherwise now. */
+  #renameAssignments(): void {
+    if (this.#assignments.length === 0 || this.#layouts.size > 0) return;
+    if (JSON.stringify(this.#namedAssignments()) !== this.#toldAssignments) this.#tellAssignments();
+  }
+
+  #namedAssignments(): object[] {
+    const { entries } = this.port.snapshot();
+    return this.#assignments.flatMap(({ canvasId, slot, csrc, participantId, active }) => {
       const entry = entries.find(({ videoCsrc }) => videoCsrc === csrc);
       // Its entry is gone already: the next list is on its way.
       if (!entry) return [];
       const where = slot === undefined ? {} : { slot };
       return [{ canvasId, ...where, entryId: entry.id, participantId, csrc, active }];
     });
-    this.#send({ resources: [{ videoAssignment: { canvases } }] });
   }
 
   /** Each slot's anchor again, near enough to the present for a 32-bit timestamp to be unambiguous (virtual streams R5). */
@@ -223,10 +235,12 @@ export class TertuliaChannel implements ProtocolMachine {
 
   /** @returns undefined when the media side answers */
   #setLayout(request: Request): Status | undefined {
-    const read = this.#readLayout(request.payload);
+    const { videoSlots } = this.self();
+    const { entries } = this.port.snapshot();
+    const read = readLayoutRequest(request.payload, { videoSlots, entries });
     if (!read.ok) return read.status;
     const { requestId } = request;
-    this.#layouts.set(requestId, request);
+    this.#layouts.add(requestId);
     this.#outputs.push({
       t: 'setLayout',
       requestId,
@@ -234,57 +248,6 @@ export class TertuliaChannel implements ProtocolMachine {
       maxResolution: read.maxResolution,
     });
     return undefined;
-  }
-
-  #readLayout(
-    payload: unknown,
-  ):
-    | { ok: true; canvases: Canvas[]; maxResolution: MaxResolution | undefined }
-    | { ok: false; status: Status } {
-    const refuse = (message: string) =>
-      ({ ok: false, status: status(STATUS.invalidArgument, message) }) as const;
-    const { videoSlots } = this.self();
-    if (videoSlots === 0)
-      return {
-        ok: false,
-        status: status(STATUS.failedPrecondition, 'The session has no video sections.'),
-      };
-    const given = member(payload, 'canvases');
-    if (!Array.isArray(given)) return refuse('INVALID_CANVAS: setLayout needs a list of canvases.');
-    if (given.length > videoSlots)
-      return refuse(`TOO_MANY_CANVASES: the session has ${videoSlots} video slots.`);
-    const canvases: Canvas[] = [];
-    for (const one of given as unknown[]) {
-      const [id, width, height] = [member(one, 'id'), member(one, 'width'), member(one, 'height')];
-      const mode = this.#readMode(one);
-      if (typeof id !== 'number' || typeof width !== 'number' || typeof height !== 'number' || !mode)
-        return refuse('INVALID_CANVAS: a canvas needs id, width, height, and relevant or direct.');
-      canvases.push({ id, width, height, mode });
-    }
-    const limit = member(payload, 'maxResolution');
-    if (limit === undefined) return { ok: true, canvases, maxResolution: undefined };
-    const [width, height] = [member(limit, 'width'), member(limit, 'height')];
-    const frameRate = member(limit, 'frameRate');
-    if (
-      typeof width !== 'number' ||
-      typeof height !== 'number' ||
-      (frameRate !== undefined && typeof frameRate !== 'number')
-    )
-      return refuse('INVALID_CANVAS: maxResolution needs width and height, and may have frameRate.');
-    const rate = frameRate === undefined ? {} : { frameRate };
-    return { ok: true, canvases, maxResolution: { width, height, ...rate } };
-  }
-
-  /** An entry that is not there any more, or not yet, is a canvas that nobody is for. */
-  #readMode(canvas: unknown): Canvas['mode'] | undefined {
-    if (isObject(member(canvas, 'relevant'))) return 'relevant';
-    const direct = member(canvas, 'direct');
-    const participantId = member(direct, 'participantId');
-    if (typeof participantId === 'string' && participantId !== '') return { participantId };
-    const entryId = member(direct, 'entryId');
-    if (typeof entryId !== 'number') return undefined;
-    const entry = this.port.snapshot().entries.find(({ id }) => id === entryId);
-    return { csrc: entry?.videoCsrc ?? 0 };
   }
 
   #answerLayout(requestId: number, result: LayoutResult): void {
