@@ -1,7 +1,8 @@
 /**
  * A call: the state that an application sees, kept over lost connections. It owns one session at a time and decides
- * nothing about time itself: the reconnector, the speaker tracker and the mute state are asked ten times a second.
- * Elsewhere: one session → session.ts · what to do when it is lost → reconnector.ts · who is heard → speakers.ts
+ * nothing about time itself: the reconnector, the slots, lip-sync and the mute states are asked ten times a second.
+ * Elsewhere: one session → session.ts · what to do when it is lost → reconnector.ts · who is heard → voices.ts
+ * · who is seen → pictures.ts · what is asked for → layoutRequests.ts · what we send → ownSources.ts
  */
 import type {
   AudioSlot,
@@ -17,6 +18,7 @@ import type {
 } from './callTypes.js';
 import { Emitter } from './emitter.js';
 import { CallError } from './errors.js';
+import { LipSync } from './lipSync.js';
 import { LIMITS, type ServerMessage } from './messages.js';
 import { LayoutRequests } from './layoutRequests.js';
 import { OwnSources, type SourcesPort } from './ownSources.js';
@@ -26,7 +28,7 @@ import type { AudioSink, Platform } from './platform.js';
 import { Reconnector, RECONNECT, type AttemptResult, type ReconnectCommand } from './reconnector.js';
 import { Session, type SessionHandlers } from './session.js';
 import { isFinal, type SessionApi } from './sessionApi.js';
-import { SpeakerTracker } from './speakers.js';
+import { Voices } from './voices.js';
 
 export const CALL_TIMES = {
   pollMs: 100, // who speaks is shown within a tenth of a second
@@ -41,7 +43,8 @@ export class Call extends Emitter<CallEvents> {
   #api: SessionApi;
   readonly #options: CallOptions;
   readonly #store = new ParticipantsStore();
-  readonly #tracker = new SpeakerTracker();
+  readonly #lipSync = new LipSync();
+  readonly #voices: Voices;
   readonly #own: OwnSources;
   readonly #pictures: Pictures;
   readonly #layouts: LayoutRequests;
@@ -58,7 +61,6 @@ export class Call extends Emitter<CallEvents> {
   #participantId = '';
   #displayName: string;
   #sink: AudioSink | undefined;
-  #slots: readonly AudioSlot[] = [];
   #cancelSnapshot: (() => void) | undefined;
   readonly #cleanup: (() => void)[] = [];
 
@@ -70,6 +72,13 @@ export class Call extends Emitter<CallEvents> {
     this.#options = options;
     this.#displayName = options.displayName;
     this.room = api.room;
+    this.#voices = new Voices(this.#store, {
+      speakers: (slots) => this.emit('speakers', slots),
+      tracks: (slots) => {
+        this.#sink?.play(slots.map(({ stream }) => stream));
+        this.emit('audioslots', slots);
+      },
+    });
     this.#pictures = new Pictures(this.#store, {
       slots: (slots) => this.emit('videoslots', slots),
       assignments: (assignments) => this.emit('assignments', assignments),
@@ -106,7 +115,7 @@ export class Call extends Emitter<CallEvents> {
     return this.#store.participants;
   }
   get audioSlots(): readonly AudioSlot[] {
-    return this.#slots;
+    return this.#voices.slots;
   }
   get videoSlots(): readonly VideoSlot[] {
     return this.#pictures.slots;
@@ -145,7 +154,7 @@ export class Call extends Emitter<CallEvents> {
   }
   /** How well voices and pictures are in step, for each person of whom both are played now. */
   get lipSync(): readonly LipSyncReading[] {
-    return [];
+    return this.#lipSync.skews;
   }
 
   /** @internal Opens the devices and the first session. Rejects with a CallError and leaves nothing behind. */
@@ -328,7 +337,7 @@ export class Call extends Emitter<CallEvents> {
     this.#participantId = session.participantId ?? '';
     this.#opened = session;
     await this.#own.sessionOpened(tracks);
-    this.#refreshSlots(true);
+    this.#voices.useTracks(session.peer.audioSlots);
   }
 
   async #rejoin(): Promise<AttemptResult> {
@@ -410,16 +419,15 @@ export class Call extends Emitter<CallEvents> {
           this.#store.beginSnapshot();
           this.#cancelSnapshot?.();
           this.#cancelSnapshot = this.#platform.after(CALL_TIMES.snapshotMs, () => this.#endSnapshot());
-          this.#tracker.reset(this.#session.peer.audioSlots.length);
-          // Further sections of the offer were answered as inactive.
-          this.#pictures.beginSession(this.#session.peer.videoSlots.slice(0, resource.videoSlots));
+          this.#beginSession(resource.videoSlots);
           break;
         case 'participant':
         case 'mediaEntry':
           people.push(resource);
           break;
         case 'speakers':
-          if (this.#tracker.hint(resource.slots, this.#platform.nowMs())) this.#refreshSlots();
+          this.#voices.hint(resource.slots, this.#platform.nowMs());
+          for (const report of resource.slots) this.#lipSync.anchor('audio', report.slot, report);
           this.#endSnapshot();
           break;
         case 'message': {
@@ -429,6 +437,7 @@ export class Call extends Emitter<CallEvents> {
         }
         case 'videoSlots':
           this.#pictures.hint(resource.slots, this.#platform.nowMs());
+          for (const report of resource.slots) this.#lipSync.anchor('video', report.slot, report);
           break;
         case 'videoAssignment':
           this.#pictures.assigned(resource.canvases);
@@ -440,8 +449,17 @@ export class Call extends Emitter<CallEvents> {
     }
     if (people.length + deleted.length > 0) {
       this.#changed(this.#store.apply(people, deleted));
+      this.#lipSync.know(this.#store.pairs);
       this.#layouts.entriesChanged();
     }
+  }
+
+  /** @param granted further video sections of the offer were answered as inactive */
+  #beginSession(granted: number): void {
+    const { audioSlots, videoSlots } = this.#session.peer;
+    this.#voices.beginSession(audioSlots.length);
+    this.#pictures.beginSession(videoSlots.slice(0, granted));
+    this.#lipSync.reset({ audio: audioSlots.length, video: videoSlots.length });
   }
 
   /** The first table of slots comes after everybody has been listed. */
@@ -458,7 +476,7 @@ export class Call extends Emitter<CallEvents> {
     const self = this.#store.get(this.#participantId);
     if (self) this.#own.serverSays(self);
     this.emit('participants', this.#store.participants, change);
-    this.#refreshSlots(); // a slot's CSRC may have got its name only now
+    this.#voices.refresh(); // a slot's CSRC may have got its name only now
     this.#pictures.refresh();
   }
 
@@ -467,37 +485,38 @@ export class Call extends Emitter<CallEvents> {
   #poll(): void {
     const nowMs = this.#platform.nowMs();
     const { audioSlots, videoSlots } = this.#session.peer;
-    for (const slot of audioSlots) this.#tracker.read(slot.index, slot.read(), nowMs);
-    for (const slot of videoSlots) this.#pictures.read(slot.index, slot.read(), nowMs);
-    if (this.#tracker.poll(nowMs)) this.#refreshSlots();
+    for (const slot of audioSlots) {
+      const reading = slot.read();
+      this.#voices.read(slot.index, reading, nowMs);
+      this.#lipSync.read('audio', slot.index, reading, nowMs);
+    }
+    for (const slot of videoSlots) {
+      const reading = slot.read();
+      this.#pictures.read(slot.index, reading, nowMs);
+      this.#lipSync.read('video', slot.index, reading, nowMs);
+    }
+    this.#voices.poll(nowMs);
     this.#pictures.poll(nowMs);
+    this.#keepInStep(nowMs);
     if (this.#opened === this.#session) this.#own.poll(nowMs);
     this.#follow();
   }
 
-  #refreshSlots(newTracks = false): void {
-    const states = this.#tracker.slots;
-    const slots = this.#session.peer.audioSlots.map(({ index, mid, track, stream }): AudioSlot => {
-      const state = states[index] ?? { csrc: undefined, loudest: false, speaking: false, level: undefined };
-      const participant = state.csrc === undefined ? undefined : this.#store.byCsrc(state.csrc);
-      return { index, mid, track, stream, participant, ...state };
-    });
-    const before = this.#slots;
-    this.#slots = slots;
-    if (newTracks) {
-      this.#sink?.play(slots.map((slot) => slot.stream));
-      this.emit('audioslots', slots);
-    }
-    const visible = slots.some((slot, index) => {
-      const old = before[index];
-      return (
-        slot.csrc !== old?.csrc ||
-        slot.participant !== old?.participant ||
-        slot.loudest !== old?.loudest ||
-        slot.speaking !== old?.speaking
+  /** Sound and picture of one person, in whatever slots they are. Virtual streams R5. */
+  #keepInStep(nowMs: number): void {
+    const { peer } = this.#session;
+    if (!peer.canDelay) return;
+    const slots = { audio: peer.audioSlots, video: peer.videoSlots };
+    for (const { kind, slot, delayMs } of this.#lipSync.poll(nowMs))
+      slots[kind][slot]?.setPlayoutDelay(delayMs);
+    for (const { kind, slot } of this.#lipSync.looks(nowMs)) {
+      void slots[kind][slot]?.bufferedMs().then(
+        (bufferedMs) => {
+          if (peer === this.#session.peer) this.#lipSync.buffered(kind, slot, bufferedMs);
+        },
+        () => {}, // closed meanwhile
       );
-    });
-    if (visible) this.emit('speakers', slots);
+    }
   }
 
   // ── the end ───────────────────────────────────────────────────────────────────────────────────────────────────

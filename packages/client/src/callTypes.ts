@@ -1,6 +1,7 @@
 /** What an application sees of a call: its options, states, events and the shapes in them. */
 import type { CallError } from './errors.js';
 import type { VideoOption } from './camera.js';
+import type { Skew } from './lipSync.js';
 import type { AudioOption } from './microphone.js';
 import type { Participant, ParticipantsChange } from './participants.js';
 
@@ -67,11 +68,8 @@ export interface VideoAssignment {
   readonly stream: MediaStream | undefined;
 }
 
-export interface LipSyncReading {
-  readonly participantId: string;
-  /** How much later the picture is played than the sound that belongs to it; negative: earlier. */
-  readonly skewMs: number;
-}
+/** How much later somebody's picture is played than the sound that belongs to it; negative: earlier. */
+export type LipSyncReading = Skew;
 
 export interface ChatMessage {
   readonly from: string;

@@ -34,7 +34,7 @@ export const LIP_SYNC = {
   longestMs: 4_000, // W3C webrtc-extensions: jitterBufferTarget beyond it throws
   bufferedMs: 500, // between two looks at the jitter buffers of a pair
   lookMs: 1_200, // the first size comes with the second look; without one, a usual size is taken
-  settledMs: 2_000, // unchanged for so long, what is left is our model's error and is corrected
+  settledMs: 2_000, // when the skew has not moved for so long, what is left is our model's error and is corrected
   lateMs: 20, // held back and later than the other by this: the minimum is given up and the other one's turn comes
   absentMs: 5_000, // pauses between words free an audio slot; what was reached is kept over them
 } as const;
@@ -129,6 +129,8 @@ interface Pair {
   /** Which of the two is held back. */
   held: Kind | undefined;
   correctionMs: number;
+  /** Since when the skew has been about this. */
+  settled: { skewMs: number; atMs: number };
 }
 
 export class LipSync {
@@ -223,6 +225,7 @@ export class LipSync {
           skewMs: undefined,
           held: undefined,
           correctionMs: 0,
+          settled: { skewMs: 0, atMs: nowMs },
         });
         continue;
       }
@@ -249,42 +252,44 @@ export class LipSync {
       if (Math.abs(skewMs) < LIP_SYNC.beginMs) return;
       pair.held = skewMs > 0 ? 'audio' : 'video';
       pair.correctionMs = 0;
+      pair.settled = { skewMs, atMs: nowMs };
     }
     const { held } = pair;
     const slot = this.#slots[held][pair.ends[held]]!;
     const aheadMs = held === 'audio' ? skewMs : -skewMs;
     const goalMs = held === 'audio' ? videoMs : audioMs;
-    const unchangedMs = nowMs - slot.changedAtMs;
 
-    // The minimum does nothing any more, and still it is the later one: the other has become quicker.
-    const idle = slot.bufferedMs === undefined || slot.bufferedMs > (slot.delayMs ?? 0) + LIP_SYNC.changeMs;
-    if (slot.delayMs !== null && aheadMs < -LIP_SYNC.lateMs && idle && unchangedMs >= LIP_SYNC.settledMs) {
+    if (Math.abs(skewMs - pair.settled.skewMs) >= LIP_SYNC.changeMs) pair.settled = { skewMs, atMs: nowMs };
+    const settled = nowMs - pair.settled.atMs >= LIP_SYNC.settledMs;
+    // The minimum does nothing any more, and still this is the later one: the other has become quicker.
+    const { delayMs, bufferedMs } = slot;
+    const idle = delayMs === 0 || (bufferedMs ?? 0) > (delayMs ?? 0) + LIP_SYNC.changeMs;
+    if (delayMs !== null && settled && aheadMs < -LIP_SYNC.lateMs && idle) {
       this.#release(pair, nowMs);
       return;
     }
     // A moment for the first look at the buffer.
     if (slot.pathMs === undefined && nowMs - pair.foundAtMs < LIP_SYNC.lookMs) return;
     const pathMs = (slot.pathMs ??= (held === 'audio' ? audioMs : videoMs) - USUAL_BUFFER_MS[held]);
-    if (
-      slot.delayMs !== null &&
-      unchangedMs >= LIP_SYNC.settledMs &&
-      Math.abs(aheadMs) >= LIP_SYNC.changeMs
-    ) {
+    if (delayMs !== null && settled && Math.abs(aheadMs) >= LIP_SYNC.changeMs) {
       pair.correctionMs += aheadMs;
-      slot.changedAtMs = nowMs;
+      pair.settled = { skewMs, atMs: nowMs };
     }
     const wantedMs = goalMs - pathMs + BELOW_TARGET_MS[held] + pair.correctionMs;
-    this.#step(pair, slot, wantedMs, nowMs);
+    if (this.#step(pair, slot, wantedMs, nowMs)) pair.settled = { skewMs, atMs: nowMs };
   }
 
-  #step({ held, ends }: Pair, slot: Slot, wantedMs: number, nowMs: number): void {
+  #step({ held, ends }: Pair, slot: Slot, wantedMs: number, nowMs: number): boolean {
     const wanted = Math.round(Math.min(Math.max(wantedMs, 0), LIP_SYNC.longestMs));
-    const present = slot.delayMs ?? Math.max(0, wanted - LIP_SYNC.stepMs);
+    // The first minimum begins where the buffer is, so that the step is one in what is seen.
+    const usual = (slot.bufferedMs ?? USUAL_BUFFER_MS[slot.kind]) + BELOW_TARGET_MS[slot.kind];
+    const present = slot.delayMs ?? Math.round(Math.min(wanted, usual));
     const by = Math.max(-LIP_SYNC.stepMs, Math.min(LIP_SYNC.stepMs, wanted - present));
-    if (Math.abs(by) < LIP_SYNC.changeMs || nowMs - slot.changedAtMs < LIP_SYNC.stepGapMs) return;
+    if (Math.abs(by) < LIP_SYNC.changeMs || nowMs - slot.changedAtMs < LIP_SYNC.stepGapMs) return false;
     slot.delayMs = present + by;
     slot.changedAtMs = nowMs;
     this.#changes.push({ kind: held!, slot: ends[held!], delayMs: slot.delayMs });
+    return true;
   }
 
   #release(pair: Pair, nowMs: number): void {
