@@ -31,7 +31,7 @@ export class DirectTransport extends Transport {
     engine.setPlain(this.peer);
     engine.setRateLimit(this.peer, TRUSTED.packetsPerSecond, TRUSTED.burst, TRUSTED.sources);
     this.rtp.direct = true;
-    this.rtp.onRtcp = (packet) => context.emit({ event: 'transport.rtcp', transportId, packet });
+    this.rtp.rtcp.onRtcp = (packet) => context.emit({ event: 'transport.rtcp', transportId, packet });
     this.rtp.setReady(true, engine.now());
   }
 

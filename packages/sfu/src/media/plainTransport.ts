@@ -63,7 +63,7 @@ export class PlainTransport extends Transport {
       this.#rtcpPeer = context.engine.createPeer();
       this.#prepare(this.#rtcpPeer, rtcpEnd);
       directory.byPeer.set(this.#rtcpPeer, this);
-      this.rtp.rtcpPeer = this.#rtcpPeer;
+      this.rtp.rtcp.rtcpPeer = this.#rtcpPeer;
     }
   }
 

@@ -1,20 +1,19 @@
 /**
- * RTP and RTCP of one transport, whatever carries it: which packet is whose, reports in and out, NACKs in and out.
+ * RTP and RTCP of one transport, whatever carries it: which packet is whose, what RTCP says, and when what is owed.
  * One deadline for all it owes; time comes as an argument.
  * Spec: RFC 3550 §6 (reports), RFC 4585 (NACK), RFC 5506 (reduced size), virtual streams R5 (when slots are reported).
- * Elsewhere: addresses and keys → webRtcTransport.ts · forwarding → producer.ts, virtual/ · bytes → reportWriter.ts
+ * Elsewhere: addresses and keys → webRtcTransport.ts · forwarding → producer.ts, virtual/ · RTCP that goes out → rtcpSender.ts
  */
 import { ROW_LENGTH, ROW_SSRC } from '@tertulia/engine';
-import { fromNtp, middleNtp, parseRtcp, toNtp, writeRtcp } from '@tertulia/wire';
+import { fromNtp, middleNtp, parseRtcp, toNtp } from '@tertulia/wire';
 import type { ReportBlock, RtcpPacket } from '@tertulia/wire';
 import { SEND_SIDE } from './congestion/sendSideEstimator.js';
 import type { Consumer } from './consumer.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import { DropCounters } from './dropCounters.js';
-import { RTCP_BYTES_MAX } from './enginePort.js';
 import { IncomingBandwidth } from './incomingBandwidth.js';
-import type { OutgoingStream, SenderReportNumbers } from './outgoing.js';
+import type { OutgoingStream } from './outgoing.js';
 import { OutgoingBandwidth } from './outgoingBandwidth.js';
 import { ExtensionIds } from './packetReader.js';
 import type { Encoding, Producer } from './producer.js';
@@ -22,14 +21,9 @@ import { visitReports, visitTransportFeedback } from './reportReader.js';
 import type { ReportVisitor } from './reportReader.js';
 import { ReportSchedule } from './reportSchedule.js';
 import type { Reporter } from './reportSchedule.js';
-import {
-  cnameChunk,
-  nackWords,
-  REPORT_BLOCKS_MAX,
-  senderReportBytes,
-  SOURCE_DESCRIPTION_HEAD_BYTES,
-  sourceDescription,
-} from './reportWriter.js';
+import { REPORT_BLOCKS_MAX } from './reportWriter.js';
+import { RtcpSender } from './rtcpSender.js';
+import type { SlotSender } from './rtcpSender.js';
 import { RtpListener } from './rtpListener.js';
 import type { TransportTraceEventType } from '../types.js';
 import { Tracing } from './tracing.js';
@@ -43,28 +37,6 @@ export const REPORT_TIMES = {
   switchLeastMicros: 10_000,
   switchMostMicros: 70_000,
 } as const;
-/** Blocks that may go with the first sender report; with more, a receiver report of their own carries them. */
-const BLOCKS_WITH_SENDERS = 8;
-const NO_BLOCKS: readonly ReportBlock[] = [];
-const SENDERS_PER_COMPOUND = 31; // five bits of count in the source description
-/** NACK words in one packet; more lost than this is not repaired by asking. */
-const NACK_WORDS_MAX = 64;
-
-/** Numbers of a slot. With the last three the engine can write the next report by itself. */
-export interface SlotReportNumbers extends SenderReportNumbers {
-  readonly entry?: number;
-  readonly baseTimestamp?: number;
-  readonly clockRate?: number;
-}
-
-/** The slots of one receiver, or whatever else sends more than one stream. */
-export interface SlotSender {
-  senderReports(nowMicros: number): readonly SlotReportNumbers[];
-  /** What is sent can, or can no longer, reach the receiver: numbers that nobody sees must not be used up (R9). */
-  setReady(ready: boolean, nowMicros: number): void;
-  octetsSent(nowMicros: number): number;
-}
-
 export class RtpSession implements Reporter {
   readonly listener = new RtpListener();
   readonly extensionIds = new ExtensionIds();
@@ -78,24 +50,15 @@ export class RtpSession implements Reporter {
   readonly drops: DropCounters;
   /** Without a socket: what consumers send goes to the application. */
   direct = false;
-  /** Takes RTCP instead of the peer: of a transport without a socket. */
-  onRtcp: ((bytes: Uint8Array) => void) | undefined;
-  /** Where RTCP goes that has a socket of its own. */
-  rtcpPeer: number | undefined;
+  readonly rtcp: RtcpSender;
   bytesReceived = 0;
-  reportsSent = 0;
   readonly #context: MediaContext;
   readonly #peer: number;
   readonly #outgoing = new Map<number, OutgoingStream>();
   /** Of repetitions: reports about them say nothing that is used. */
   readonly #outgoingRtx = new Set<number>();
-  readonly #cnames = new Map<number, Uint8Array>();
-  readonly #ownSsrc: number;
-  readonly #ownCname: Uint8Array;
-  readonly #ownDescription: Uint8Array;
   readonly #onDeadline: (deadlineMicros: number) => void;
   readonly #schedule: ReportSchedule;
-  #reducedSize = false;
   readonly tracing = new Tracing<TransportTraceEventType>();
   /** When feedback about the way to here is owed, as the timer knows it. */
   #feedbackMicros = -1;
@@ -108,11 +71,6 @@ export class RtpSession implements Reporter {
     handleNack: (mediaSsrc, lost) => this.#handleNack(mediaSsrc, lost, this.#nowMicros),
     handleTransportFeedback: (feedback) => this.#handleTransportFeedback(feedback),
   };
-  /** Clock rate of a report that the engine has a template of: it differs from the last one in time and counters only. */
-  #templateRate: number | undefined;
-  /** The names that went with the last sender reports; mostly the same go again. */
-  #names: { readonly ssrcs: readonly number[]; readonly bytes: Uint8Array } | undefined;
-
   /** @param onDeadline called when `nextDeadline` may have come nearer */
   constructor(context: MediaContext, peer: number, onDeadline: (deadlineMicros: number) => void) {
     this.#context = context;
@@ -124,9 +82,7 @@ export class RtpSession implements Reporter {
       setPacing: (bitsPerSecond) => context.port.setPacing(peer, bitsPerSecond),
       probe: (entry, probe) => context.port.probe(peer, entry, probe),
     });
-    this.#ownSsrc = context.newSsrc();
-    this.#ownCname = cnameChunk(this.#ownSsrc, context.secretText(16));
-    this.#ownDescription = sourceDescription([this.#ownCname]);
+    this.rtcp = new RtcpSender(context, peer);
   }
 
   /** There are keys and an address. */
@@ -155,7 +111,7 @@ export class RtpSession implements Reporter {
     const why = this.listener.add(producer);
     if (why !== undefined) return why;
     for (const { uri, id } of producer.rtpParameters.headerExtensions ?? []) this.extensionIds.add(uri, id);
-    if (producer.rtpParameters.rtcp?.reducedSize) this.#reducedSize = true;
+    if (producer.rtpParameters.rtcp?.reducedSize) this.rtcp.reducedSize = true;
     this.incoming.negotiate(producer.rtpParameters);
     this.producers.set(producer.id, producer);
     return undefined;
@@ -241,21 +197,13 @@ export class RtpSession implements Reporter {
   addOutgoing(stream: OutgoingStream, cname: string): void {
     this.#outgoing.set(stream.ssrc, stream);
     if (stream.rtxSsrc !== undefined) this.#outgoingRtx.add(stream.rtxSsrc);
-    this.#cnames.set(stream.ssrc, cnameChunk(stream.ssrc, cname));
-    this.#forgetReport();
+    this.rtcp.addName(stream.ssrc, cname);
   }
 
   removeOutgoing(stream: OutgoingStream): void {
     this.#outgoing.delete(stream.ssrc);
     if (stream.rtxSsrc !== undefined) this.#outgoingRtx.delete(stream.rtxSsrc);
-    this.#cnames.delete(stream.ssrc);
-    this.#forgetReport();
-  }
-
-  /** The streams are others: so is the next report. */
-  #forgetReport(): void {
-    this.#names = undefined;
-    this.#templateRate = undefined;
+    this.rtcp.removeName(stream.ssrc);
   }
 
   // ---- in ----
@@ -342,14 +290,7 @@ export class RtpSession implements Reporter {
 
   /** Called by the schedule. */
   report(nowMicros: number): void {
-    if (this.#templateRate === undefined || this.consumers.size > 0 || this.producers.size > 0) {
-      this.#sendReports(nowMicros);
-    } else {
-      this.reportsSent++;
-      const now = toNtp(unixMs(this.#context, nowMicros));
-      const line = Math.round((nowMicros * this.#templateRate) / 1e6);
-      this.#context.port.sendReport(this.#peer, now.seconds, now.fraction, line);
-    }
+    this.rtcp.report(this, nowMicros);
     for (const producer of this.producers.values()) producer.look(nowMicros);
     this.#scheduleReport(nowMicros);
   }
@@ -377,7 +318,7 @@ export class RtpSession implements Reporter {
       consumerIds: [...this.consumers.keys()],
       outgoingSsrcs: [...this.#outgoing.keys()],
       rtpListener: this.listener.dump(),
-      reportsSent: this.reportsSent,
+      reportsSent: this.rtcp.reportsSent,
       drops: this.drops.toObject(),
     };
   }
@@ -459,14 +400,8 @@ export class RtpSession implements Reporter {
   #sendFeedback(nowMicros: number): void {
     const owed = this.incoming.nextDeadline();
     if (owed === undefined || owed > nowMicros || this.#reportMicros === undefined) return;
-    const { engine, port } = this.#context;
     const ssrcs = [...this.listener.streams()].slice(0, REPORT_BLOCKS_MAX).map(({ ssrc }) => ssrc);
-    for (const packet of this.incoming.poll(nowMicros, this.#ownSsrc, ssrcs)) {
-      const bytes = writeRtcp([packet]);
-      if (bytes.length > RTCP_BYTES_MAX) continue;
-      engine.scratch.set(bytes, port.rtcpOffset());
-      this.#sendRtcp(bytes.length);
-    }
+    for (const packet of this.incoming.poll(nowMicros, this.rtcp.ssrc, ssrcs)) this.rtcp.sendPacket(packet);
   }
 
   #handleBlocks(blocks: readonly ReportBlock[], middleNow: number): void {
@@ -518,7 +453,7 @@ export class RtpSession implements Reporter {
     stream.nacks++;
     stream.nackPackets += lost.length;
     if (producer.tracing.has('nack')) producer.trace('nack', 'out', {});
-    this.#sendNack(stream.ssrc, lost);
+    this.rtcp.sendNack(stream.ssrc, lost);
   }
 
   #pollKeyFrames({ current: stream, keyFrames, producer, source }: Encoding, nowMicros: number): void {
@@ -530,17 +465,13 @@ export class RtpSession implements Reporter {
     if (!keyFrames.poll(nowMicros, source.awaitsKeyFrame)) return;
     const words = producer.keyFrameWords ?? 'pli';
     if (producer.tracing.has(words)) producer.trace(words, 'out', { ssrc: stream.ssrc });
-    const { port, reports: writer } = this.#context;
-    writer.begin(port.rtcpOffset());
-    if (!this.#reducedSize) this.#writeReceiverReport([]);
     if (producer.keyFrameWords === 'pli') {
       stream.plis++;
-      writer.pictureLoss(this.#ownSsrc, stream.ssrc);
+      this.rtcp.sendPictureLoss(stream.ssrc);
     } else {
       stream.firs++;
-      writer.fullIntraRequest(this.#ownSsrc, stream.ssrc, stream.firSequence++ & 0xff);
+      this.rtcp.sendFullIntraRequest(stream.ssrc, stream.firSequence++);
     }
-    this.#send();
   }
 
   #scheduleReport(nowMicros: number): void {
@@ -550,115 +481,16 @@ export class RtpSession implements Reporter {
     this.#schedule.set(this, this.#reportMicros);
   }
 
-  /** Whoever was sent something hears where each line is; whoever sent something hears how it arrived. */
-  #sendReports(nowMicros: number): void {
-    const { port, reports: writer } = this.#context;
-    senders.length = 0;
-    for (const consumer of this.consumers.values()) {
-      consumer.addSenderReports(nowMicros, senders);
-    }
-    for (const sender of this.slotSenders) {
-      for (const numbers of sender.senderReports(nowMicros))
-        if (numbers.packetCount > 0) senders.push(numbers);
-    }
-    const onlySlots = this.slotSenders.size === 1 && this.consumers.size === 0 && this.producers.size === 0;
-    let blocks = this.producers.size > 0 ? this.#receptionBlocks(nowMicros) : NO_BLOCKS;
-    if (senders.length === 0 && blocks.length === 0) return;
-    const now = toNtp(unixMs(this.#context, nowMicros));
-    if (senders.length === 0 || blocks.length > BLOCKS_WITH_SENDERS) {
-      writer.begin(port.rtcpOffset());
-      this.#writeReceiverReport(blocks);
-      this.#send();
-      blocks = NO_BLOCKS;
-    }
-    for (let at = 0; at < senders.length;) {
-      const first = at;
-      let bytes = SOURCE_DESCRIPTION_HEAD_BYTES;
-      writer.begin(port.rtcpOffset());
-      for (; at < senders.length && at - first < SENDERS_PER_COMPOUND; at++) {
-        bytes += senderReportBytes(blocks.length) + this.#nameOf(senders[at]!.ssrc).length;
-        if (at > first && bytes > RTCP_BYTES_MAX) break;
-        writer.senderReport(senders[at]!, now.seconds, now.fraction, blocks);
-        blocks = NO_BLOCKS;
-      }
-      writer.raw(this.#namesOf(first, at));
-      if (onlySlots && at - first === this.#outgoing.size) this.#makeTemplate();
-      this.#send();
-    }
+  /** Packets come, and are reported. */
+  get receives(): boolean {
+    return this.producers.size > 0;
   }
 
-  /** What lies in the scratch is all that this receiver will ever be told, but for time and counters. */
-  #makeTemplate(): void {
-    if (this.onRtcp || this.rtcpPeer !== undefined) return;
-    const { engine, port, reports: writer } = this.#context;
-    const places = new Uint32Array(3 * senders.length);
-    for (let i = 0; i < senders.length; i++) {
-      const { entry, baseTimestamp, clockRate } = senders[i]!;
-      if (entry === undefined || baseTimestamp === undefined || clockRate === undefined) return;
-      if (clockRate !== senders[0]!.clockRate) return;
-      places.set([i * senderReportBytes(0), entry, baseTimestamp], 3 * i);
-    }
-    const offset = port.rtcpOffset();
-    const compound = engine.scratch.slice(offset, offset + writer.length);
-    if (engine.setReport(this.#peer, compound, places)) this.#templateRate = senders[0]!.clockRate;
-  }
-
-  #nameOf(ssrc: number): Uint8Array {
-    return this.#cnames.get(ssrc) ?? this.#ownCname;
-  }
-
-  /** The source description of `senders` from `first` to before `end`. */
-  #namesOf(first: number, end: number): Uint8Array {
-    const known = this.#names;
-    if (known?.ssrcs.length === end - first) {
-      let same = true;
-      for (let i = first; i < end; i++) if (known.ssrcs[i - first] !== senders[i]!.ssrc) same = false;
-      if (same) return known.bytes;
-    }
-    const ssrcs = senders.slice(first, end).map(({ ssrc }) => ssrc);
-    const bytes = sourceDescription(ssrcs.map((ssrc) => this.#nameOf(ssrc)));
-    this.#names = { ssrcs, bytes };
-    return bytes;
-  }
-
-  #receptionBlocks(nowMicros: number): readonly ReportBlock[] {
+  receptionBlocks(nowMicros: number): readonly ReportBlock[] {
     const blocks: ReportBlock[] = [];
     for (const { packets, receive } of this.listener.streams()) {
       if (packets > 0 && blocks.length < REPORT_BLOCKS_MAX) blocks.push(receive.reportBlock(nowMicros));
     }
     return blocks;
   }
-
-  #writeReceiverReport(blocks: readonly ReportBlock[]): void {
-    const { reports: writer } = this.#context;
-    writer.receiverReport(this.#ownSsrc, blocks);
-    writer.raw(this.#ownDescription);
-  }
-
-  #sendNack(mediaSsrc: number, lost: readonly number[]): void {
-    const { port, reports: writer } = this.#context;
-    writer.begin(port.rtcpOffset());
-    if (!this.#reducedSize) this.#writeReceiverReport([]);
-    writer.nack(this.#ownSsrc, mediaSsrc, nackWords(lost).slice(0, NACK_WORDS_MAX));
-    this.#send();
-  }
-
-  #send(): void {
-    this.reportsSent++;
-    this.#sendRtcp(this.#context.reports.length);
-  }
-
-  /** What lies in the scratch. */
-  #sendRtcp(length: number): void {
-    const { engine, port } = this.#context;
-    if (this.onRtcp) {
-      const offset = port.rtcpOffset();
-      this.onRtcp(engine.scratch.slice(offset, offset + length));
-    } else {
-      port.sendRtcp(this.rtcpPeer ?? this.#peer, length);
-    }
-  }
 }
-
-/** Who is owed a report, while it is written. */
-const senders: SlotReportNumbers[] = [];

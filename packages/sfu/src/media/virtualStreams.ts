@@ -16,7 +16,7 @@ import type { ReceivedPacket } from './packet.js';
 import { offersNack } from './producer.js';
 import type { PacketSink, Producer } from './producer.js';
 import type { Router } from './router.js';
-import type { SlotReportNumbers, SlotSender } from './rtpSession.js';
+import type { SlotReportNumbers, SlotSender } from './rtcpSender.js';
 import { Timed } from './timerQueue.js';
 import { CsrcAllocator, VideoRoom, VirtualRoom } from './virtual/index.js';
 import type { AudioSource, SlotEvent, VideoNews, VideoReceiver, VirtualEvent } from './virtual/index.js';

@@ -8,7 +8,7 @@ import { VariantMember } from '../../../src/media/forward/variantMember.js';
 import { OutgoingStream } from '../../../src/media/outgoing.js';
 import type { OutgoingOwner } from '../../../src/media/outgoing.js';
 import type { Producer } from '../../../src/media/producer.js';
-import type { SlotReportNumbers, SlotSender } from '../../../src/media/rtpSession.js';
+import type { SlotReportNumbers, SlotSender } from '../../../src/media/rtcpSender.js';
 import { MemoryCall, seededRandom } from '../../media/support/memoryCall.js';
 import type { HeardRtp, Peer } from '../../media/support/memoryCall.js';
 import { Av1Encoder, Vp9Encoder } from './svc.js';

@@ -19,7 +19,7 @@ import type { EntryCodecs } from '../../forward/variantMember.js';
 import type { BandwidthTaker } from '../../outgoingBandwidth.js';
 import { OutgoingStream } from '../../outgoing.js';
 import type { OutgoingOwner } from '../../outgoing.js';
-import type { SlotReportNumbers } from '../../rtpSession.js';
+import type { SlotReportNumbers } from '../../rtcpSender.js';
 import type { Transport } from '../../transport.js';
 import type { VideoSource } from './videoSource.js';
 
