@@ -25,7 +25,7 @@ interface Person {
 }
 
 /** Errors of the console and of the network count: a page that people like has none. */
-async function open(path: string, permissions: string[] = ['microphone']): Promise<Person> {
+async function open(path: string, permissions: string[] = ['microphone', 'camera']): Promise<Person> {
   const context = await browser.newContext({ permissions, viewport: { width: 1280, height: 800 } });
   contexts.push(context);
   const page = await context.newPage();
@@ -136,6 +136,69 @@ describe('a call of two', () => {
       errors.filter((text) => !/Failed to load resource|ERR_/.test(text));
     expect(own(ada.errors)).toEqual([]);
     expect(own(ben.errors)).toEqual([]);
+  });
+});
+
+describe('pictures', () => {
+  let ada: Person;
+  let ben: Person;
+  /** The tile of a person with a picture on it. */
+  const pictured = (page: Page, name: string) =>
+    page.locator('[data-testid=tile][data-pictured=true]', { hasText: name });
+  const frames = (page: Page, selector: string): Promise<number> =>
+    page
+      .locator(`${selector} video`)
+      .evaluate((video: HTMLVideoElement) => video.getVideoPlaybackQuality().totalVideoFrames);
+  const moves = async (page: Page, selector: string): Promise<void> => {
+    const before = await frames(page, selector);
+    await expect.poll(() => frames(page, selector), { timeout: 10_000 }).toBeGreaterThan(before + 5);
+  };
+
+  beforeAll(async () => {
+    ada = await join('film', 'Ada');
+    ben = await join('film', 'Ben');
+    await tile(ada.page, 'Ben').waitFor();
+  });
+
+  test('a camera on in two tabs: each sees the other, moving, and oneself as in a mirror', async () => {
+    await ada.page.getByTestId('camera').click();
+    await ben.page.keyboard.press('v');
+    await pictured(ada.page, 'Ben').waitFor({ timeout: 20_000 });
+    await pictured(ben.page, 'Ada').waitFor({ timeout: 20_000 });
+    await moves(ada.page, '[data-testid=tile]:has([title=Ben])');
+    await moves(ben.page, '[data-testid=tile]:has([title=Ada])');
+    const own = pictured(ada.page, 'Ada').locator('video');
+    await own.waitFor();
+    expect(await own.getAttribute('data-mirrored')).toBe('true');
+    // Two people: the other one is large.
+    await ada.page.locator('[data-testid=tile][data-role=stage]', { hasText: 'Ben' }).waitFor();
+  });
+
+  test('a shared screen comes large and whole, and goes when it is stopped', async () => {
+    await ada.page.getByTestId('share').click();
+    await ada.page.getByTestId('sharing').waitFor({ timeout: 10_000 });
+    const screen = '[data-testid=screen-tile][data-role=stage]';
+    await ben.page.locator(`${screen}[data-pictured=true]`).waitFor({ timeout: 20_000 });
+    await moves(ben.page, screen);
+    const fit = ben.page.locator(`${screen} video`);
+    expect(await fit.evaluate((video) => getComputedStyle(video).objectFit)).toBe('contain');
+    const box = (await ben.page.locator(screen).boundingBox())!;
+    expect(box.width).toBeGreaterThan(800);
+    await ada.page.getByTestId('stop-screen').click();
+    await expect.poll(() => ben.page.getByTestId('screen-tile').count(), { timeout: 10_000 }).toBe(0);
+  });
+
+  test('a camera that is turned off leaves the circle, not the last frame', async () => {
+    await ben.page.getByTestId('camera').click();
+    await pictured(ada.page, 'Ben').waitFor({ state: 'detached', timeout: 10_000 });
+    await tile(ada.page, 'Ben').locator('.avatar').waitFor();
+    await ben.page.getByTestId('camera').click();
+    await pictured(ada.page, 'Ben').waitFor({ timeout: 20_000 });
+  });
+
+  test('the pages said nothing in the console', () => {
+    expect(ada.errors).toEqual([]);
+    expect(ben.errors).toEqual([]);
   });
 });
 

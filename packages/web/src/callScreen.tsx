@@ -251,6 +251,8 @@ function useOwnMedia(
   setModerated: (source: ModeratedSource | undefined) => void,
 ) {
   const [cameraBusy, setCameraBusy] = useState(false);
+  /** What the last press asked for; a camera takes its time to start. */
+  const wanted = useRef<boolean>(undefined);
   const toggleMute = async (): Promise<void> => {
     setProblem(undefined);
     setModerated(undefined);
@@ -265,17 +267,23 @@ function useOwnMedia(
     }
   };
   const toggleCamera = async (): Promise<void> => {
-    if (cameraBusy) return;
     setProblem(undefined);
     setModerated(undefined);
-    const on = !call.cameraOn;
+    const busy = wanted.current !== undefined;
+    wanted.current = !(wanted.current ?? call.cameraOn);
+    if (busy) return; // seen below, when the first press is done
     setCameraBusy(true);
     try {
-      await call.setCamera(on && memory.cameraId !== '' ? memory.cameraId : on);
-      memory.cameraOn = on;
+      while (wanted.current !== call.cameraOn) {
+        const on = wanted.current;
+        await turnCamera(call, on);
+        memory.cameraOn = on;
+        if (call.cameraOn !== on) break; // turned off by other hands meanwhile
+      }
     } catch (error) {
       setProblem(codeOf(error, 'CAMERA_FAILED'));
     } finally {
+      wanted.current = undefined;
       setCameraBusy(false);
     }
   };
@@ -291,6 +299,17 @@ function useOwnMedia(
     }
   };
   return { cameraBusy, toggleMute, toggleCamera, toggleScreen };
+}
+
+/** The remembered camera if it is still there, otherwise any. */
+async function turnCamera(call: CallHandle, on: boolean): Promise<void> {
+  if (!on || memory.cameraId === '') return call.setCamera(on);
+  try {
+    await call.setCamera(memory.cameraId);
+  } catch (error) {
+    if (codeOf(error, '') !== 'CAMERA_MISSING') throw error;
+    await call.setCamera(true);
+  }
 }
 
 const codeOf = (error: unknown, otherwise: string): string =>

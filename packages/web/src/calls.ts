@@ -13,6 +13,10 @@ import type {
 export type CallHandle = Pick<Call, keyof Call>;
 export type JoinFunction = (options: JoinOptions) => Promise<CallHandle>;
 
+/** A person's own words, not the sound of the screen that they share. */
+export const isVoice = ({ csrc, participant }: AudioSlot): boolean =>
+  participant !== undefined && (participant.csrc === undefined || participant.csrc === csrc);
+
 export interface CallSnapshot {
   state: CallState;
   participants: readonly Participant[];

@@ -9,7 +9,7 @@ import {
   type KeyboardEvent,
 } from 'react';
 import { arrange, type Place, type TileKey } from './arrange.js';
-import type { CallHandle, CallSnapshot } from './calls.js';
+import { isVoice, type CallHandle, type CallSnapshot } from './calls.js';
 import { customProperties } from './customProperties.js';
 import { isDark, NO_PLAN, planLayout, slotOf, stripOrder } from './layoutPlan.js';
 import { useSpeaking } from './levels.js';
@@ -103,7 +103,9 @@ export function Stage({ call, snapshot, view }: Props) {
     >
       {tiles.map(({ key, participant, screen, self, live }) => {
         const { participantId } = participant;
-        const voice = audioSlots.find((one) => one.participant?.participantId === participantId);
+        const voice = audioSlots.find(
+          (one) => one.participant?.participantId === participantId && isVoice(one),
+        );
         const slot = live && !self ? slotOf({ participantId, screen }, carried, assigned) : undefined;
         const own = screen ? ownScreen : ownCamera;
         return (

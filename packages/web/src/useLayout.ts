@@ -5,8 +5,9 @@ import type { Plan } from './layoutPlan.js';
 
 /** At most one layout in this time: a window whose edge is dragged asks once it rests. */
 const SETTLE_MS = 200;
-/** After a refusal (too many at once) it is said again. */
+/** After a refusal (too many at once, somebody who has just left) it is said again, some times. */
 const RETRY_MS = 1_500;
+const RETRIES = 4;
 /** A glance at another tab costs no picture. */
 const HIDDEN_MS = 5_000;
 
@@ -37,11 +38,12 @@ export function useLayout(call: CallHandle, { canvases }: Plan): void {
     if (first.current && canvases.length === 0) return; // nothing was asked for yet
     let timer: ReturnType<typeof setTimeout> | undefined;
     let live = true;
+    let retries = 0;
     const send = (): void => {
       first.current = false;
       sentAtMs.current = performance.now();
       call.setLayout(canvases).catch(() => {
-        if (live && call.state !== 'ended') timer = setTimeout(send, RETRY_MS);
+        if (live && call.state !== 'ended' && retries++ < RETRIES) timer = setTimeout(send, RETRY_MS);
       });
     };
     timer = setTimeout(send, Math.max(0, sentAtMs.current + SETTLE_MS - performance.now()));

@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { AudioSlot, Participant } from '@tertulia/client';
 import { tileKey, type TileKey } from './arrange.js';
-import type { CallHandle, CallSnapshot } from './calls.js';
+import { isVoice, type CallHandle, type CallSnapshot } from './calls.js';
 import type { PlanTile } from './layoutPlan.js';
 import {
   chooseStage,
@@ -102,13 +102,16 @@ function useSpeech(
 ): { dominant: string | undefined; spokeAtMs: ReadonlyMap<string, number> } {
   const [lead, setLead] = useState(NOBODY);
   const spoke = useRef(new Map<string, number>());
-  for (const { speaking, participant } of slots)
-    if (speaking && participant) spoke.current.set(participant.participantId, performance.now());
+  for (const slot of slots) {
+    const { speaking, participant } = slot;
+    if (speaking && participant && isVoice(slot))
+      spoke.current.set(participant.participantId, performance.now());
+  }
 
   useEffect(() => {
     const follow = (): void => {
       const nowMs = performance.now();
-      const talking = call.audioSlots.filter(({ speaking, participant }) => speaking && participant);
+      const talking = call.audioSlots.filter((slot) => slot.speaking && slot.participant && isVoice(slot));
       for (const { participant } of talking) spoke.current.set(participant!.participantId, nowMs);
       const leading = talking.find(({ loudest }) => loudest) ?? talking[0];
       setLead((now) =>

@@ -1,7 +1,7 @@
 /** The audio slots: whose voices come in now. With a hundred people in a room this is where one sees who speaks. */
 import { useRef } from 'react';
 import type { AudioSlot } from '@tertulia/client';
-import type { CallHandle } from './calls.js';
+import { isVoice, type CallHandle } from './calls.js';
 import { motion, useLevelStyle } from './levels.js';
 import { Avatar } from './parts.js';
 
@@ -21,7 +21,8 @@ function Voice({ call, slot }: { call: CallHandle; slot: AudioSlot }) {
   const node = useRef<HTMLLIElement>(null);
   const amplitude = (): number => call.audioSlots[index]?.level ?? 0;
   useLevelStyle(node, speaking ? motion(amplitude) : undefined);
-  const name = participant?.displayName ?? (csrc === undefined ? undefined : 'Somebody');
+  const owner = participant?.displayName ?? (csrc === undefined ? undefined : 'Somebody');
+  const name = owner !== undefined && participant && !isVoice(slot) ? `${owner}: screen` : owner;
   return (
     <li
       ref={node}
@@ -37,7 +38,7 @@ function Voice({ call, slot }: { call: CallHandle; slot: AudioSlot }) {
         <span className="visually-hidden">free</span>
       ) : (
         <>
-          <Avatar name={name} size="s" />
+          <Avatar name={owner ?? name} size="s" />
           <span className="voice-name">{name}</span>
           <span className="visually-hidden">{speaking ? ', speaking' : ', silent'}</span>
         </>
