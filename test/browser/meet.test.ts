@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { launchChromium, openTestPage } from './support/chromium.js';
 import { MeetPage, type MeetMessage } from './support/meet.js';
 import { People } from './support/people.js';
+import { Senders } from './support/senders.js';
 import { startServer, type ServerProcess } from './support/serverProcess.js';
 import { serveTestPages, type TestPages } from './support/testPages.js';
 
@@ -329,6 +330,17 @@ test('H12 L02 a client that vanishes frees its place within 35 s', async () => {
   await expect
     .poll(async () => (await doomed.state('doomed')).status, { timeout: 10_000 })
     .toBe('STATE_JOINED');
+  // With a picture under way, since what still goes out must not keep it.
+  const filmTab = await openTestPage(browser, pages.origin, server.url);
+  const senders = new Senders(filmTab.page);
+  await senders.enter('fay', ROOM);
+  await senders.film('fay', true);
+  expect(await doomed.applyNewLayout('doomed', [{ width: 320, height: 180 }])).toMatchObject({ code: 0 });
+  await expect
+    .poll(async () => (await doomed.seen('doomed')).filter(({ ssrc }) => ssrc !== 0).length, {
+      timeout: 5_000,
+    })
+    .toBe(1);
   // The whole browser, at once: nothing says goodbye.
   await doomed.crash();
   await doomedBrowser.close();

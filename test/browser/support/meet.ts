@@ -122,6 +122,7 @@ export class MeetPage {
     this.#call('applyNewLayout', name, sizes) as Promise<MeetStatus>;
   applyLayoutAgain = (name: string, ids: number[]) =>
     this.#call('applyLayoutAgain', name, ids) as Promise<MeetStatus>;
+  openChannel = (name: string, label: string) => this.#call('openChannel', name, label);
   request = (name: string, label: string, payload: object, requestId?: number) =>
     this.#call('request', name, label, payload, requestId);
   sendRaw = (name: string, label: string, data: string | number[]) =>

@@ -20,7 +20,12 @@ const TYPES: Record<string, string> = {
 
 /** Tests reach the modules as `testModules`; a plain script, so that it is there before the page counts as loaded. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>test</title><body>
-<script>window.testModules = { people: import('/page/people.js'), meet: import('/page/meetClient.js'), pictures: import('/page/pictures.js') };</script>`;
+<script>window.testModules = {
+  people: import('/page/people.js'),
+  meet: import('/page/meetClient.js'),
+  pictures: import('/page/pictures.js'),
+  senders: import('/page/senders.js'),
+};</script>`;
 
 export interface TestPages {
   readonly origin: string;

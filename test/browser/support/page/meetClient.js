@@ -333,6 +333,12 @@ export function state(name) {
   };
 }
 
+export async function openChannel(name, label) {
+  const client = clients.get(name);
+  client.open(label);
+  const channel = client.channels[label];
+  while (channel.readyState === 'connecting') await new Promise((resolve) => setTimeout(resolve, 20));
+}
 export const request = (name, label, payload, requestId) =>
   clients.get(name).request(label, payload, requestId);
 export const sendRaw = (name, label, data) =>
