@@ -333,8 +333,8 @@ test('H12 L02 a client that vanishes frees its place within 35 s', async () => {
   // With a picture under way, since what still goes out must not keep it.
   const filmTab = await openTestPage(browser, pages.origin, server.url);
   const senders = new Senders(filmTab.page);
-  await senders.enter('fay', ROOM);
-  await senders.film('fay', true);
+  await senders.enter('emil', ROOM);
+  await senders.film('emil', true);
   expect(await doomed.applyNewLayout('doomed', [{ width: 320, height: 180 }])).toMatchObject({ code: 0 });
   await expect
     .poll(async () => (await doomed.seen('doomed')).filter(({ ssrc }) => ssrc !== 0).length, {
