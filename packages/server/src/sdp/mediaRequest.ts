@@ -106,12 +106,8 @@ function commonOfKind(kind: MediaKind, sections: readonly MediaSection[]): RtpCa
   const [first, ...others] = sections;
   if (!first) return {};
   const known = kind === 'audio' ? first.codecs.filter(isOpus) : first.codecs.filter(isVideo);
-  const codecs = known.filter(({ payloadType, mimeType }) =>
-    others.every((other) =>
-      other.codecs.some(
-        (each) => each.payloadType === payloadType && each.mimeType.toLowerCase() === mimeType.toLowerCase(),
-      ),
-    ),
+  const codecs = known.filter((codec) =>
+    others.every((other) => other.codecs.some((each) => isSameCodec(each, codec))),
   );
   if (codecs.length === 0)
     throw new ServerError(
@@ -134,6 +130,12 @@ function commonOfKind(kind: MediaKind, sections: readonly MediaSection[]): RtpCa
     ),
   };
 }
+
+/** Retransmission included: a slot that moves has one number for it as well. */
+const isSameCodec = (a: SdpCodec, b: SdpCodec): boolean =>
+  a.payloadType === b.payloadType &&
+  a.rtxPayloadType === b.rtxPayloadType &&
+  a.mimeType.toLowerCase() === b.mimeType.toLowerCase();
 
 const isVideo = (codec: SdpCodec): boolean => videoCodecRank(codec) !== undefined;
 

@@ -12,6 +12,8 @@ export interface SectionSpec {
   /** Lines that are added. */
   extra?: string[];
   opus?: number | undefined;
+  /** Payload type of VP8; its retransmission has the next one. Without it there is VP8 alone, as 96. */
+  vp8?: number;
 }
 
 export interface OfferSpec {
@@ -60,15 +62,19 @@ function section(
       'a=max-message-size:262144',
       ...extra,
     ];
-  if (kind === 'video')
+  if (kind === 'video') {
+    const { vp8 } = more;
+    const number = vp8 ?? 96;
     return [
-      'm=video 9 UDP/TLS/RTP/SAVPF 96',
+      `m=video 9 UDP/TLS/RTP/SAVPF ${number}${vp8 === undefined ? '' : ` ${vp8 + 1}`}`,
       ...transport,
       `a=${direction}`,
       'a=rtcp-mux',
-      'a=rtpmap:96 VP8/90000',
+      `a=rtpmap:${number} VP8/90000`,
+      ...(vp8 === undefined ? [] : [`a=rtpmap:${vp8 + 1} rtx/90000`, `a=fmtp:${vp8 + 1} apt=${vp8}`]),
       ...extra,
     ];
+  }
   const opus = 'opus' in more ? more.opus : 111;
   return [
     `m=audio 9 UDP/TLS/RTP/SAVPF ${opus === undefined ? '' : `${opus} `}0`,
