@@ -88,6 +88,8 @@ function participantBody(participant: Participant): z.infer<typeof ParticipantBo
     roles: [...participant.roles],
     audioMuted: participant.isMuted('microphone') && participant.isMuted('screenSound'),
     videoMuted: participant.isMuted('camera') && participant.isMuted('screen'),
+    cameraOn: !participant.isMuted('camera'),
+    screenOn: !participant.isMuted('screen'),
     pinned: participant.pinned,
     sources: sources.map(({ name, csrc, muted }) => ({ source: name, csrc, muted })),
   };

@@ -81,7 +81,9 @@ export const ParticipantBody = z.object({
   connected: z.boolean(),
   roles: z.array(z.string()),
   audioMuted: z.boolean(),
-  videoMuted: z.boolean(),
+  videoMuted: z.boolean().describe('Camera and screen.'),
+  cameraOn: z.boolean(),
+  screenOn: z.boolean(),
   pinned: z.boolean(),
   sources: z.array(Source),
 });

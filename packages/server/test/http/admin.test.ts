@@ -1,7 +1,7 @@
 /** Looking at rooms, moderation, rights by token. Ids are those of the hostile inputs, group 9. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { KEYS, TestServer } from '../support/testServer.js';
-import { clientOffer } from '../support/offers.js';
+import { clientOffer, makeOffer } from '../support/offers.js';
 
 let server: TestServer;
 beforeEach(async () => {
@@ -152,6 +152,182 @@ describe('moderating', () => {
       expect(answer.body['code']).toBe('BODY_INVALID');
     },
   );
+});
+
+describe('pictures', () => {
+  const offer = makeOffer([
+    { kind: 'audio', direction: 'sendonly' },
+    { kind: 'audio', direction: 'sendonly' },
+    { kind: 'video', direction: 'sendonly' },
+    { kind: 'video', direction: 'sendonly' },
+    { kind: 'video' },
+    { kind: 'application' },
+  ]);
+  const show = async (name: string) => {
+    const token = await server.token({ room: 'tea', identity: name });
+    const joined = await server.join('tea', name, { token, offer });
+    const channel = joined.media.connect().open('tertulia');
+    let requestId = 0;
+    const setMuted = (source: string, muted: boolean): unknown => {
+      channel.receive({ request: { requestId: ++requestId, setMuted: { source, muted } } });
+      return channel.messages.find(
+        ({ response }) => (response as { requestId?: number } | undefined)?.requestId === requestId,
+      )?.['response'];
+    };
+    const entries = (): Record<string, unknown>[] =>
+      channel.messages.flatMap(({ resources = [] }) =>
+        (resources as { mediaEntry?: Record<string, unknown> }[]).flatMap(
+          ({ mediaEntry }) => mediaEntry ?? [],
+        ),
+      );
+    return { ...joined, channel, setMuted, entries };
+  };
+  const patch = async (participantId: string, body: object, role = 'moderate') =>
+    server.request('PATCH', `/v1/rooms/tea/participants/${participantId}`, {
+      token: await server.token({ identity: 'mod', room: 'tea', roles: [role as 'moderate'] }),
+      body,
+    });
+
+  test('camera and screen begin off; the list says who shows what, with the CSRCs', async () => {
+    const ada = await show('Ada');
+    const listed = async (): Promise<unknown> => {
+      const token = await admin();
+      return (await server.request('GET', '/v1/rooms/tea/participants', { token })).body['participants'];
+    };
+    expect(await listed()).toMatchObject([
+      {
+        videoMuted: true,
+        cameraOn: false,
+        screenOn: false,
+        pinned: false,
+        sources: [
+          { source: 'microphone', muted: false },
+          { source: 'screenSound', muted: true },
+          { source: 'camera', muted: true, csrc: ada.media.sources[2]?.csrc },
+          { source: 'screen', muted: true },
+        ],
+      },
+    ]);
+    ada.setMuted('screen', false);
+    expect(await listed()).toMatchObject([{ videoMuted: false, cameraOn: false, screenOn: true }]);
+  });
+
+  test('a moderator mutes camera and screen; undoing it opens only what the moderator closed', async () => {
+    const ada = await show('Ada');
+    ada.setMuted('camera', false);
+    expect((await patch(ada.participantId, { videoMuted: true })).body).toMatchObject({ cameraOn: false });
+    expect(ada.media.paused.get('camera')).toBe(true);
+    expect(ada.media.paused.get('microphone')).toBe(false);
+    expect(ada.entries().at(-1)).toMatchObject({ screenshare: false, videoMuted: true, audioMuted: false });
+    expect((await patch(ada.participantId, { videoMuted: false })).body).toMatchObject({
+      cameraOn: true,
+      screenOn: false,
+    });
+    expect([ada.media.paused.get('camera'), ada.media.paused.get('screen')]).toEqual([false, true]);
+  });
+
+  test('nobody but the person opens a camera that the person closed, or never opened', async () => {
+    const ada = await show('Ada');
+    expect((await patch(ada.participantId, { videoMuted: false })).body).toMatchObject({ cameraOn: false });
+    ada.setMuted('camera', false);
+    ada.setMuted('camera', true);
+    expect((await patch(ada.participantId, { videoMuted: false })).body).toMatchObject({ cameraOn: false });
+    expect(ada.media.paused.get('camera')).toBe(true);
+  });
+
+  test('a muted screen is no entry any more; unmuted it is another one with the CSRCs of before', async () => {
+    const ada = await show('Ada');
+    const ben = await show('Ben');
+    ada.setMuted('screen', false);
+    const first = ben.entries().at(-1);
+    expect(first).toMatchObject({ screenshare: true, audioMuted: true, videoMuted: false });
+    await patch(ada.participantId, { videoMuted: true });
+    const gone = ben.channel.messages.at(-1) as { deletedResources: { id: number }[] };
+    expect(gone.deletedResources).toMatchObject([{ mediaEntry: true }]);
+    await patch(ada.participantId, { videoMuted: false });
+    const again = ben.channel.messages.at(-1) as { resources: { id: number; mediaEntry: object }[] };
+    expect(again.resources[0]?.mediaEntry).toEqual(first);
+    expect(again.resources[0]?.id).not.toBe(gone.deletedResources[0]?.id);
+  });
+
+  test('a pinned camera: the media side is told, now and for each session of the person', async () => {
+    const ada = await show('Ada');
+    expect((await patch(ada.participantId, { pinned: true })).body).toMatchObject({ pinned: true });
+    expect(ada.media.pinned).toEqual(new Map([['camera', true]]));
+    const again = await server.join('tea', 'Ada', {
+      token: await server.token({ room: 'tea', identity: 'Ada' }),
+      offer,
+      replaces: ada.sessionId,
+    });
+    again.media.connect();
+    expect(again.media.pinned).toEqual(new Map([['camera', true]]));
+    expect((await patch(ada.participantId, { pinned: false })).body).toMatchObject({ pinned: false });
+    expect(again.media.pinned.get('camera')).toBe(false);
+  });
+
+  test('a session that replaces another keeps the CSRCs of all four sources, what is muted, and its entries', async () => {
+    const ada = await show('Ada');
+    const ben = await show('Ben');
+    ada.setMuted('camera', false);
+    ada.setMuted('screen', false);
+    const csrcs = ada.media.sources;
+    expect(new Set(csrcs.map(({ csrc }) => csrc)).size).toBe(4);
+    const count = ben.channel.messages.length;
+    const again = await server.join('tea', 'Ada', {
+      token: await server.token({ room: 'tea', identity: 'Ada' }),
+      offer,
+      replaces: ada.sessionId,
+    });
+    expect(again.participantId).toBe(ada.participantId);
+    again.media.connect();
+    expect(again.media.sources).toEqual(csrcs);
+    expect([...again.media.paused]).toEqual([
+      ['microphone', false],
+      ['screenSound', true],
+      ['camera', false],
+      ['screen', false],
+    ]);
+    expect(ben.channel.messages).toHaveLength(count);
+  });
+
+  test('a listener shows nothing either, and cannot undo it', async () => {
+    const ada = await show('Ada');
+    ada.setMuted('camera', false);
+    expect((await patch(ada.participantId, { role: 'listener' })).body).toMatchObject({ cameraOn: false });
+    expect(ada.setMuted('camera', false)).toMatchObject({ status: { code: 7 } });
+    expect(ada.media.paused.get('camera')).toBe(true);
+  });
+
+  test('a source that the session does not send cannot be unmuted', async () => {
+    const ada = await enter('Ada');
+    ada.media.channels[0]?.receive({
+      request: { requestId: 1, setMuted: { source: 'camera', muted: false } },
+    });
+    expect(ada.media.log.at(-1)?.message).toMatchObject({ response: { requestId: 1, status: { code: 9 } } });
+  });
+
+  test('slots of pictures: as many as the server has, fewer when the token says so', async () => {
+    const many = makeOffer(Array.from({ length: 12 }, () => ({ kind: 'video' as const })));
+    const slots = async (more: object): Promise<number> => {
+      const token = await server.token({ room: 'tea', ...more });
+      return (await server.join('tea', 'Ada', { token, offer: many })).media.videoSlots.length;
+    };
+    expect([await slots({}), await slots({ videoSlots: 2 }), await slots({ videoSlots: 16 })]).toEqual([
+      9, 2, 9,
+    ]);
+  });
+
+  test.each([{ videoMuted: 'yes' }, { pinned: 1 }, { cameraOn: true }])('%j is refused', async (body) => {
+    const ada = await show('Ada');
+    expect((await patch(ada.participantId, body)).body['code']).toBe('BODY_INVALID');
+  });
+
+  test('pinning is for moderators', async () => {
+    const ada = await show('Ada');
+    expect((await patch(ada.participantId, { pinned: true }, 'publish')).body['code']).toBe(
+      'TOKEN_FORBIDDEN',
+    );
+  });
 });
 
 describe('rights', () => {
