@@ -121,6 +121,8 @@ export interface WorkerDump {
   transports: number;
   producers: number;
   consumers: number;
+  /** Of all virtual streams together; names as in their getStats(). */
+  virtualStreams: Record<string, number>;
   /** Packets that wait for a NACK. */
   cachedPackets: number;
   timers: number;

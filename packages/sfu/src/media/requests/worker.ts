@@ -29,6 +29,7 @@ export const WORKER_REQUESTS: Handlers<
       transports: directory.transports.size,
       producers: directory.producers.size,
       consumers: directory.consumers.size,
+      virtualStreams: sums([...directory.virtualStreams.values()].map((streams) => streams.stats())),
       cachedPackets: core.cachedPackets,
       timers: core.timerCount,
       drops: core.drops.toObject(),
@@ -62,3 +63,12 @@ export const WORKER_REQUESTS: Handlers<
   'webRtcServer.dump': ({ directory }, { webRtcServerId }) =>
     directory.webRtcServers.get(webRtcServerId).dump(),
 };
+
+/** Of all rooms together: the numbers of each name. */
+function sums(stats: readonly Readonly<Record<string, unknown>>[]): Record<string, number> {
+  const totals: Record<string, number> = {};
+  for (const one of stats)
+    for (const [name, value] of Object.entries(one))
+      if (typeof value === 'number') totals[name] = (totals[name] ?? 0) + value;
+  return totals;
+}
