@@ -27,7 +27,12 @@ export const ConfigSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Address that clients are told instead of the bound one; needed behind NAT.'),
-  mediaPort: z.int().min(1).max(65_535).default(40_000).describe('UDP port of the first media process.'),
+  mediaPort: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .default(40_000)
+    .describe('UDP and TCP port of the first media process.'),
   tlsCert: z.string().optional().describe('PEM file with the certificate chain; needs --tls-key.'),
   tlsKey: z.string().optional().describe('PEM file with the private key of --tls-cert.'),
   tlsSelfSigned: z

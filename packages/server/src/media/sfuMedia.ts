@@ -27,7 +27,7 @@ import { SfuSession } from './sfuSession.js';
 export interface SfuMediaOptions {
   readonly workers: number;
   readonly listen: readonly MediaListen[];
-  /** UDP port of the first process; process i has this + i. */
+  /** UDP and TCP port of the first process; process i has this + i. */
   readonly port: number;
   /** Most slots that any receiver may have. */
   readonly audioSlots: number;
@@ -76,7 +76,10 @@ export async function createSfuMedia(options: SfuMediaOptions, log: Logger): Pro
 function explain(error: unknown, { port, workers }: SfuMediaOptions): string {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const ports = workers === 1 ? `UDP port ${port}` : `One of the UDP ports ${port} to ${port + workers - 1}`;
+  const ports =
+    workers === 1
+      ? `UDP or TCP port ${port}`
+      : `One of the UDP and TCP ports ${port} to ${port + workers - 1}`;
   switch (code) {
     case 'ADDRESS_IN_USE':
       return `${ports} is in use by another program; choose another with --media-port.`;
@@ -113,11 +116,9 @@ class SfuMedia implements MediaPort {
     let webRtcServer: WebRtcServer;
     try {
       webRtcServer = await worker.createWebRtcServer({
-        listenInfos: this.options.listen.map((listen) => ({
-          protocol: 'udp' as const,
-          ...listen,
-          port: this.options.port + index,
-        })),
+        listenInfos: (['udp', 'tcp'] as const).flatMap((protocol) =>
+          this.options.listen.map((listen) => ({ protocol, ...listen, port: this.options.port + index })),
+        ),
       });
     } catch (error) {
       worker.close();

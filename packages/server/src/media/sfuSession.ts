@@ -82,6 +82,9 @@ export class SfuSession implements MediaSession {
   ): Promise<SfuSession> {
     const transport = await parts.router.createWebRtcTransport({
       webRtcServer: parts.webRtcServer,
+      // TCP is for networks without UDP: a lost packet holds up all that come after it.
+      enableTcp: true,
+      preferUdp: true,
       enableDcep: request.dataChannels,
     });
     const session = new SfuSession(parts, transport, events);

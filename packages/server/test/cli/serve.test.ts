@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { realOffer } from '../support/offers.js';
+import { freeMediaPort } from '../support/ports.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
@@ -58,16 +59,18 @@ afterEach(async () => {
   }
 });
 
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
 const serve = async (args: string[] = [], env?: Record<string, string>): Promise<Command> =>
   command(
-    ['serve', '--port', '0', '--media-ip', '127.0.0.1', '--media-port', String(await freeUdpPort()), ...args],
+    [
+      'serve',
+      '--port',
+      '0',
+      '--media-ip',
+      '127.0.0.1',
+      '--media-port',
+      String(await freeMediaPort()),
+      ...args,
+    ],
     env,
   );
 
@@ -102,6 +105,56 @@ describe('tertulia serve', () => {
     };
     expect(stats.sessions[0]?.media.slots).toHaveLength(3);
     expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/tertulia_media\{counter="transports"\} 1/);
+  });
+
+  test('with two media processes each takes a room, on its own port, over UDP and TCP', async () => {
+    const first = await freeMediaPort(2);
+    const server = await serve(['--workers', '2', '--media-port', String(first)]);
+    const url = await server.ready();
+    const ports = async (room: string): Promise<string[]> => {
+      const joined = await fetch(`${url}/v1/rooms/${room}/sessions`, {
+        method: 'POST',
+        body: JSON.stringify({ offer: realOffer('client-chromium') }),
+      });
+      const { answer } = (await joined.json()) as { answer: string };
+      const found = [
+        ...answer.matchAll(/a=candidate:\S+ 1 (udp|tcp) (\d+) 127\.0\.0\.1 (\d+) typ host(.*)/g),
+      ];
+      const best = found.toSorted((a, b) => Number(b[2]) - Number(a[2]));
+      return [...new Set(best.map(([, protocol, , port, more]) => `${protocol} ${port}${more?.trimEnd()}`))];
+    };
+    expect(await ports('tea')).toEqual([`udp ${first}`, `tcp ${first} tcptype passive`]);
+    expect(await ports('milk')).toEqual([`udp ${first + 1}`, `tcp ${first + 1} tcptype passive`]);
+    // The others of a room come to where the room is.
+    expect(await ports('tea')).toEqual([`udp ${first}`, `tcp ${first} tcptype passive`]);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toMatch(/tertulia_media\{counter="transports"\} 3/);
+    expect(metrics).toMatch(/tertulia_media\{counter="virtualStreams_videoSlots"\} 27/);
+    expect(metrics).toMatch(/tertulia_media\{counter="virtualStreams_videoSlotsActive"\} 0/);
+  });
+
+  test('one of two media processes dies: the rooms of the other go on', async () => {
+    const server = await serve(['--workers', '2', '--media-port', String(await freeMediaPort(2))]);
+    const url = await server.ready();
+    const join = (room: string): Promise<Response> =>
+      fetch(`${url}/v1/rooms/${room}/sessions`, {
+        method: 'POST',
+        body: JSON.stringify({ offer: realOffer('meet-3a0v') }),
+      });
+    const [tea, milk] = [await join('tea'), await join('milk')];
+    const pid = Number(/"worker":0,"pid":(\d+)/.exec(server.stderr)?.[1]);
+    const events = await fetch(`${url}${tea.headers.get('location')}/events`);
+    process.kill(pid, 'SIGKILL');
+    const reader = events.body?.getReader();
+    let text = '';
+    while (!text.includes('rejoin')) text += new TextDecoder().decode((await reader?.read())?.value);
+    await reader?.cancel();
+    const restart = await fetch(`${url}${milk.headers.get('location')}/restart`, {
+      method: 'POST',
+      body: JSON.stringify({ offer: realOffer('meet-3a0v') }),
+    });
+    expect(restart.status).toBe(200);
+    expect((await fetch(`${url}/readyz`)).status).toBe(200);
   });
 
   test('H12.7 a media process that is killed is replaced; the session is told to come back', async () => {
@@ -185,7 +238,7 @@ describe('what goes wrong at start is one sentence and code 1', () => {
     await once(other, 'listening');
     await fails(
       await serve(['--media-port', String(other.address().port)]),
-      /UDP port \d+ is in use by another program; choose another with --media-port\./,
+      /UDP or TCP port \d+ is in use by another program; choose another with --media-port\./,
     );
     other.close();
   });
@@ -217,7 +270,7 @@ describe('what goes wrong at start is one sentence and code 1', () => {
 
 test('help and version', async () => {
   for (const [args, pattern] of [
-    [['serve', '--help'], /--media-port N +UDP port.*\[40000\] \(TERTULIA_MEDIA_PORT\)/],
+    [['serve', '--help'], /--media-port N +UDP and TCP port.*\[40000\] \(TERTULIA_MEDIA_PORT\)/],
     [['token', '--help'], /--room R/],
     [[], /tertulia serve/],
     [['--version'], /^\d+\.\d+\.\d+\n$/],

@@ -1,6 +1,4 @@
 /** The media port over the real library, without a peer: what is asked for is what is there. Needs the built packages. */
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLogger } from '../../src/logger.js';
 import type { MediaPort, MediaRoom, MediaSession, MediaSessionEvents } from '../../src/media/mediaPort.js';
@@ -8,17 +6,15 @@ import { createSfuMedia } from '../../src/media/sfuMedia.js';
 import { receiverRequest, sourceRequests } from '../../src/sdp/mediaRequest.js';
 import { readOfferText } from '../../src/sdp/offerReader.js';
 import { planSession } from '../../src/sdp/sessionPlan.js';
-import { clientOffer, makeOffer } from '../support/offers.js';
+import { clientOffer, makeOffer, realOffer } from '../support/offers.js';
+import { freeMediaPort } from '../support/ports.js';
 
 let media: MediaPort;
 let room: MediaRoom;
 let port: number;
 
 beforeAll(async () => {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  ({ port } = socket.address());
-  socket.close();
+  port = await freeMediaPort();
   media = await createSfuMedia(
     { workers: 1, listen: [{ ip: '127.0.0.1' }], port, audioSlots: 3, videoSlots: 3 },
     createLogger('silent'),
@@ -63,7 +59,12 @@ function start(
 describe('a session', () => {
   test('has candidates, one fingerprint, a CSRC and an SSRC of its own for each slot', async () => {
     const session = await start('p_ada');
-    expect(session.ice.candidates).toMatchObject([{ address: '127.0.0.1', port, protocol: 'udp' }]);
+    expect(session.ice.candidates).toMatchObject([
+      { address: '127.0.0.1', port, protocol: 'udp' },
+      { address: '127.0.0.1', port, protocol: 'tcp' },
+    ]);
+    const [udp, tcp] = session.ice.candidates.map(({ priority }) => priority);
+    expect(udp).toBeGreaterThan(tcp ?? Infinity);
     expect(session.fingerprints).toMatchObject([{ algorithm: 'sha-256' }]);
     const [source] = session.sources;
     expect(source?.name).toBe('microphone');
@@ -137,6 +138,140 @@ describe('a session', () => {
     const session = await start('p_fay', { offer });
     expect(session.sources.map(({ name }) => name)).toEqual(['microphone', 'screenSound']);
     expect(session.audioSlots[0]?.rtpParameters.codecs[0]?.payloadType).toBe(96);
+    session.close();
+  });
+});
+
+describe.each(['client-chromium', 'client-firefox'])('pictures for %s', (name) => {
+  const offer = realOffer(name);
+
+  test('four sources with CSRCs, slots with two SSRCs each, no number twice', async () => {
+    const session = await start('p_gus', { offer });
+    expect(session.sources.map(({ name }) => name)).toEqual([
+      'microphone',
+      'screenSound',
+      'camera',
+      'screen',
+    ]);
+    expect(session.videoSlots).toHaveLength(3);
+    const numbers = [...session.audioSlots, ...session.videoSlots].flatMap(({ rtpParameters }) => {
+      const [encoding] = rtpParameters.encodings ?? [];
+      return [encoding?.ssrc, ...(encoding?.rtx ? [encoding.rtx.ssrc] : [])];
+    });
+    expect(numbers).toHaveLength(3 + 2 * 3);
+    expect(new Set([...numbers, ...session.sources.map(({ csrc }) => csrc)]).size).toBe(9 + 4);
+    session.close();
+  });
+
+  test('a slot takes the codecs that the room and the browser share, with feedback, and no RIDs', async () => {
+    const session = await start('p_hal', { offer });
+    const { codecs = [], headerExtensions = [] } = session.videoSlots[0]?.rtpParameters ?? {};
+    const names = codecs.map(({ mimeType }) => mimeType.slice(6)).filter((codec) => codec !== 'rtx');
+    expect(names.sort()).toEqual(
+      name === 'client-chromium' ? ['AV1', 'H264', 'VP8', 'VP9'] : ['AV1', 'VP8', 'VP9'],
+    );
+    expect(codecs).toHaveLength(2 * names.length);
+    for (const { mimeType, rtcpFeedback = [] } of codecs)
+      if (mimeType !== 'video/rtx')
+        expect(rtcpFeedback.map(({ type, parameter }) => `${type} ${parameter ?? ''}`.trim())).toEqual(
+          expect.arrayContaining(['nack', 'nack pli', 'ccm fir', 'transport-cc']),
+        );
+    const uris = headerExtensions.map(({ uri }) => uri).join();
+    expect(uris).toContain('sdes:mid');
+    expect(uris).toContain('transport-wide-cc');
+    expect(uris).not.toContain('stream-id');
+    session.close();
+  });
+});
+
+describe('layouts', () => {
+  const offer = realOffer('client-chromium');
+  const size = { width: 640, height: 360 };
+
+  test('of nobody in particular are empty while nobody sends, and are told once each', async () => {
+    const session = await start('p_ida', { offer });
+    expect(await session.setLayout([{ id: 1, ...size, mode: 'relevant' }], undefined)).toEqual({
+      ok: true,
+      assignments: [],
+    });
+    expect(await session.setLayout([], undefined)).toEqual({ ok: true, assignments: [] });
+    session.close();
+  });
+
+  test('direct at somebody who is muted: the source is named, without a slot', async () => {
+    const [ida, jan] = [await start('p_ida', { offer }), await start('p_jan', { offer })];
+    const camera = jan.sources.find(({ name }) => name === 'camera')?.csrc ?? 0;
+    const screen = jan.sources.find(({ name }) => name === 'screen')?.csrc ?? 0;
+    const result = await ida.setLayout(
+      [
+        { id: 1, ...size, mode: { participantId: 'p_jan' } },
+        { id: 2, ...size, mode: { csrc: screen } },
+        { id: 3, ...size, mode: { csrc: 4_711 } },
+      ],
+      { ...size, frameRate: 15 },
+    );
+    const nothing = { slot: undefined, ssrc: undefined, participantId: 'p_jan', active: false };
+    expect(result).toEqual({
+      ok: true,
+      assignments: [
+        { canvasId: 1, csrc: camera, ...nothing },
+        { canvasId: 2, csrc: screen, ...nothing },
+      ],
+    });
+    jan.close();
+    ida.close();
+  });
+
+  test.each([
+    ['INVALID_CANVAS', [{ id: 1, width: 0, height: 0, mode: 'relevant' as const }]],
+    ['INVALID_CANVAS', [1, 1].map((id) => ({ id, ...size, mode: 'relevant' as const }))],
+    ['TOO_MANY_CANVASES', [1, 2, 3, 4].map((id) => ({ id, ...size, mode: 'relevant' as const }))],
+    ['OWN_SOURCE', [{ id: 1, ...size, mode: { participantId: 'p_kim' } }]],
+  ])('that cannot be: %s', async (code, canvases) => {
+    const session = await start('p_kim', { offer });
+    expect(await session.setLayout(canvases, undefined)).toMatchObject({ ok: false, code });
+    session.close();
+  });
+
+  test('a hundred at once are each answered, one after the other', async () => {
+    const session = await start('p_lea', { offer });
+    const results = await Promise.all(
+      Array.from({ length: 100 }, (_, at) =>
+        session.setLayout([{ id: at + 1, ...size, mode: 'relevant' }], undefined),
+      ),
+    );
+    expect(results.every(({ ok }) => ok)).toBe(true);
+    session.close();
+  });
+
+  test('after the end of the session: not available, and nothing thrown', async () => {
+    const session = await start('p_mia', { offer });
+    session.close();
+    expect(await session.setLayout([{ id: 1, ...size, mode: 'relevant' }], undefined)).toMatchObject({
+      ok: false,
+      code: 'UNAVAILABLE',
+    });
+    session.setPinned('camera', true);
+    session.setPaused('camera', false);
+  });
+
+  test('without slots: not available', async () => {
+    const session = await start('p_ned', { offer: makeOffer([{ kind: 'application' }]) });
+    expect(await session.setLayout([], undefined)).toMatchObject({ ok: false, code: 'UNAVAILABLE' });
+    session.close();
+  });
+
+  test('statistics name the sources and the slots of pictures', async () => {
+    const session = await start('p_ole', { offer });
+    session.setPinned('camera', true);
+    session.setPaused('camera', false);
+    expect(await session.stats()).toMatchObject({
+      sources: [{ name: 'microphone' }, { name: 'screenSound' }, { name: 'camera', paused: false }, {}],
+      videoSlots: [{ slot: 0, csrc: 0 }, { slot: 1 }, { slot: 2 }],
+    });
+    const counters = await media.counters();
+    expect(counters.get('virtualStreams_videoSlots')).toBeGreaterThanOrEqual(3);
+    expect(counters.get('virtualStreams_videoSlotsDark')).toBe(0);
     session.close();
   });
 });
