@@ -11,7 +11,7 @@ import { VideoCall } from './support/videoCall.js';
  * behind it goes to everybody, for its layer is not known; a repair that comes once the layers are known is left out for who did not
  * ask for its layer. So an upper frame may lack what it refers to (seed 202, plan 18 of 300). The layer that was asked for is whole.
  */
-const SEED = 1_041_526_799;
+const SEED = 5;
 
 type Step =
   | { do: 'prefer'; spatial: number; temporal: number }

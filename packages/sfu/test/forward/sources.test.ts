@@ -43,7 +43,8 @@ describe('a switch', () => {
     video.slot.show(b);
     video.film(20);
     expect(new Set(names(video.media()))).toEqual(new Set(['camera1']));
-    expect(b.requests).toBe(asked + 1);
+    // Two thirds of a second; what is not answered in half of one is asked again.
+    expect(b.requests).toBe(asked + 2);
     expect(video.slot.follower.shown?.id).toBe('camera1');
     b.keyFrames = true;
     video.film(2);
@@ -156,9 +157,9 @@ describe('a switch', () => {
       video.slot.show(i % 2 ? a : b);
       video.film(3);
     }
-    // Two seconds.
-    expect(a.requests - before[0]!).toBeLessThanOrEqual(3);
-    expect(b.requests - before[1]!).toBeLessThanOrEqual(3);
+    // Two seconds; the window is half of one.
+    expect(a.requests - before[0]!).toBeLessThanOrEqual(5);
+    expect(b.requests - before[1]!).toBeLessThanOrEqual(5);
     expect(video.faults()).toEqual([]);
   });
 });

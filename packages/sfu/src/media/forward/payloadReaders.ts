@@ -32,8 +32,17 @@ export interface PayloadReader {
   readonly compactsPictures?: boolean;
   /** Of the structure that the last key frame told, -1 = none for these layers. */
   decodeTarget?(spatial: number, temporal: number): number;
-  /** Every field of `frame` is written, unless a reason is returned. */
-  read(slab: Uint8Array, packet: ReceivedPacket, newPicture: boolean, frame: Frame): string | undefined;
+  /**
+   * Every field of `frame` is written, unless a reason is returned.
+   * @param newPicture nothing of its picture has come before @param isNext nothing is missing right before it
+   */
+  read(
+    slab: Uint8Array,
+    packet: ReceivedPacket,
+    newPicture: boolean,
+    frame: Frame,
+    isNext: boolean,
+  ): string | undefined;
 }
 
 /** The one that knows this codec; undefined for audio and whatever else needs no key frames. */
@@ -154,23 +163,33 @@ class Vp9Reader implements PayloadReader {
   }
 }
 
-/** What the payload alone says: `frame` has its first values. */
-type PlainReader = (slab: Uint8Array, offset: number, end: number, frame: Frame) => string | undefined;
+/**
+ * What the payload alone says: `frame` has its first values.
+ * @param isFirst surely the picture's first packet: a later one may look like a beginning, but who begins there never gets
+ * what came before it
+ */
+type PlainReader = (
+  slab: Uint8Array,
+  offset: number,
+  end: number,
+  frame: Frame,
+  isFirst: boolean,
+) => string | undefined;
 
 const h264 = emptyH264Payload();
 /** RFC 6184. */
-const readH264: PlainReader = (slab, offset, end, frame) => {
+const readH264: PlainReader = (slab, offset, end, frame, isFirst) => {
   const why = readH264Payload(slab, offset, end, h264);
-  if (why === undefined) frame.keyFrame = h264.keyFrame;
+  if (why === undefined) frame.keyFrame = h264.keyFrame && (isFirst || h264.sequenceParameterSet);
   return why;
 };
 
 const h265 = emptyH265Payload();
 /** RFC 7798. */
-const readH265: PlainReader = (slab, offset, end, frame) => {
+const readH265: PlainReader = (slab, offset, end, frame, isFirst) => {
   const why = readH265Payload(slab, offset, end, h265);
   if (why !== undefined) return why;
-  frame.keyFrame = h265.keyFrame;
+  frame.keyFrame = h265.keyFrame && (isFirst || h265.videoParameterSet || h265.sequenceParameterSet);
   frame.temporalLayer = h265.temporalLayer;
   frame.switchingPoint = h265.layerSync;
   return undefined;
@@ -178,9 +197,9 @@ const readH265: PlainReader = (slab, offset, end, frame) => {
 
 const av1 = emptyAv1Payload();
 /** AV1 RTP specification §4.4. */
-const readAv1: PlainReader = (slab, offset, end, frame) => {
+const readAv1: PlainReader = (slab, offset, end, frame, isFirst) => {
   const why = readAv1Payload(slab, offset, end, av1);
-  if (why === undefined) frame.keyFrame = av1.keyFrame;
+  if (why === undefined) frame.keyFrame = av1.keyFrame && (isFirst || av1.sequenceHeader);
   return why;
 };
 
@@ -205,10 +224,16 @@ class DescribedReader implements PayloadReader {
     );
   }
 
-  read(slab: Uint8Array, packet: ReceivedPacket, newPicture: boolean, frame: Frame): string | undefined {
+  read(
+    slab: Uint8Array,
+    packet: ReceivedPacket,
+    newPicture: boolean,
+    frame: Frame,
+    isNext: boolean,
+  ): string | undefined {
     reset(frame, packet, newPicture);
-    const { payloadOffset } = packet;
-    const why = this.#plain(slab, payloadOffset, payloadOffset + packet.payloadLength, frame);
+    const { payloadOffset, payloadLength } = packet;
+    const why = this.#plain(slab, payloadOffset, payloadOffset + payloadLength, frame, newPicture && isNext);
     if (why !== undefined) return why;
     frame.frameNumber = frameNumberOf(slab, packet);
     if (frame.frameNumber < 0) return undefined;

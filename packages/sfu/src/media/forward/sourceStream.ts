@@ -156,7 +156,8 @@ export class SourceStream {
     const newPicture = newest && (anew || lastIndex === undefined || isNewTime);
     const reader = this.#options.readers[codec];
     const { frame } = this;
-    const why = reader?.read(slab, packet, newPicture, frame);
+    const isNext = !anew && index - 1 === lastIndex;
+    const why = reader?.read(slab, packet, newPicture, frame, isNext);
     if (why !== undefined) return why;
     this.#reader = reader;
     if (anew) {
@@ -173,8 +174,7 @@ export class SourceStream {
     this.#time(packet, codec, newest, anew);
     if (newPicture && this.hasKeyFrames) {
       const { timestamp, captureMicros, clockRate } = this;
-      const isNext = anew || lastIndex === undefined || index === lastIndex + 1;
-      this.line.take(timestamp, captureMicros, clockRate, packet.arrivalMicros, isNext);
+      this.line.take(timestamp, captureMicros, clockRate, packet.arrivalMicros, anew || isNext);
     }
     if (newest) {
       if (lastIndex === undefined) this.firstMicros = packet.arrivalMicros;

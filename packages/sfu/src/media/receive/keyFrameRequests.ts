@@ -5,10 +5,14 @@
  */
 
 export const KEY_FRAME_TIMES = {
-  /** Between two requests for one stream; others have 0.2 to 1 s. An application may ask for another (keyFrameRequestDelay). */
-  windowMicros: 1_000_000,
-  /** A request that is older was lost. Encoders answer within a frame or two and a round trip. */
-  answerMicros: 1_000_000,
+  /**
+   * Between two requests for one stream; others have 0.2 to 1 s. A virtual stream shows the source before for a second at most
+   * (virtual streams V4): the second request's answer must come within it. An application may ask for another window
+   * (keyFrameRequestDelay).
+   */
+  windowMicros: 500_000,
+  /** A request that is older was lost. Encoders answer within a frame or two and a round trip; for V4 again. */
+  answerMicros: 500_000,
   /** Repetitions when nobody has nothing to show: a picture that is merely broken repairs itself some day. */
   repetitions: 1,
 } as const;
