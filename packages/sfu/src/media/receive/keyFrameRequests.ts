@@ -13,6 +13,8 @@ export const KEY_FRAME_TIMES = {
   windowMicros: 500_000,
   /** A request that is older was lost. Encoders answer within a frame or two and a round trip; for V4 again. */
   answerMicros: 500_000,
+  /** From the second request on that is not answered: maybe none ever is. */
+  laterAnswerMicros: 1_000_000,
   /** Repetitions when nobody has nothing to show: a picture that is merely broken repairs itself some day. */
   repetitions: 1,
 } as const;
@@ -61,7 +63,9 @@ export class KeyFrameRequests {
 
   nextDeadline(): number | undefined {
     if (this.#unanswered) {
-      return this.#sentMicros + Math.max(KEY_FRAME_TIMES.answerMicros, this.#windowMicros);
+      const { answerMicros, laterAnswerMicros } = KEY_FRAME_TIMES;
+      const micros = this.#repetitions === 0 ? answerMicros : laterAnswerMicros;
+      return this.#sentMicros + Math.max(micros, this.#windowMicros);
     }
     return this.#wanted ? this.#sentMicros + this.#windowMicros : undefined;
   }
