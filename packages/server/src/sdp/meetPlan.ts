@@ -7,7 +7,14 @@
 import type { SdpOffer } from '@tertulia/wire';
 import { MeetError } from '../errors.js';
 import type { SourceName } from '../rooms/news.js';
-import { isOpus, receives, type MediaSection, type PlannedSection, type SessionPlan } from './sessionPlan.js';
+import {
+  hasVideoCodec,
+  isOpus,
+  receives,
+  type MediaSection,
+  type PlannedSection,
+  type SessionPlan,
+} from './sessionPlan.js';
 
 const STRICT_AUDIO_SECTIONS = [0, 3];
 const STRICT_VIDEO_SECTIONS = 3;
@@ -34,6 +41,8 @@ export function planMeetSession(offer: SdpOffer, options: { readonly extensions:
   if (slots.some((section) => !receives(section))) refuse('Media sections must be recvonly.');
   if (media.some(({ kind, codecs }) => kind === 'audio' && !codecs.some(isOpus)))
     refuse('Each audio section must offer Opus.');
+  if (media.some((section) => section.kind === 'video' && !hasVideoCodec(section)))
+    refuse('Each video section must offer VP8, VP9, H264 or AV1.');
   if (options.extensions) {
     if (audio.length > MOST_SECTIONS || video.length > MOST_SECTIONS)
       refuse(`At most ${MOST_SECTIONS} audio and ${MOST_SECTIONS} video sections are answered.`);

@@ -116,7 +116,10 @@ export class Receiver extends Entity<ReceiverEvents, AppData> {
   async #ask(layout: LayoutRequest): Promise<readonly Assignment[]> {
     this.#asking = true;
     try {
-      this.#assignments = await this.#port.setLayout(layout);
+      const before = this.#assignments;
+      const answer = await this.#port.setLayout(layout);
+      // The process tells a change before it answers. What was told meanwhile is that, or newer than the answer.
+      if (this.#assignments === before) this.#assignments = answer;
       return this.#assignments;
     } finally {
       this.#asking = false;

@@ -51,6 +51,16 @@ describe('layouts', () => {
     expect(receiver.assignments).toEqual([assignment(1)]);
   });
 
+  test('a change that is told before the answer is looked at is newer than the answer', async () => {
+    const done = receiver.setLayout([canvas(1)]);
+    receiver.handleAssignments([assignment(1)]);
+    asked[0]!.resolve([assignment(1)]);
+    // In the same read of the pipe: the promise has not gone on yet.
+    receiver.handleAssignments([]);
+    expect(await done).toEqual([]);
+    expect(receiver.assignments).toEqual([]);
+  });
+
   test('a thousand at once: the first and the last are carried out, and all resolve', async () => {
     const all = Array.from({ length: 1000 }, (_, i) => receiver.setLayout([canvas(i + 1)]));
     expect(asked).toHaveLength(1);
