@@ -70,7 +70,7 @@ interface Trial {
 }
 
 function judged({ change, codecs = ['VP8', 'VP8'], owner = 'p9', repeat }: Trial): VideoJudge {
-  const judge = new VideoJudge({ earlyMs: 5, lateMs: 5 });
+  const judge = new VideoJudge({ earlyMs: 5, lateMs: 5, firstLateMs: 5 });
   const cameras = codecs.map((codec, at) => makeCamera(at + 1, codec));
   for (const camera of cameras) judge.cameras.set(camera.source, camera);
   const slot = judge.slot(`${owner}/0`, owner);
@@ -178,7 +178,7 @@ describe('the judge of pictures', () => {
   });
 
   test('a lead that stays is seen against who has none', () => {
-    const judge = new VideoJudge({ earlyMs: 5, lateMs: 50 });
+    const judge = new VideoJudge({ earlyMs: 5, lateMs: 50, firstLateMs: 50 });
     const cameras = [makeCamera(1, 'VP8'), makeCamera(2, 'VP8')];
     for (const camera of cameras) judge.cameras.set(camera.source, camera);
     const packets = rightStream(cameras);
@@ -196,7 +196,7 @@ describe('the judge of pictures', () => {
   });
 
   test('a report off the line is seen', () => {
-    const judge = new VideoJudge({ earlyMs: 5, lateMs: 5 });
+    const judge = new VideoJudge({ earlyMs: 5, lateMs: 5, firstLateMs: 5 });
     const slot = judge.slot('p9/0', 'p9');
     slot.report(5000, 100);
     slot.report(5000 + 90_000, 1100);

@@ -62,9 +62,11 @@ const SILENT_MICROS = 200_000;
 const SOON_MICROS = 2_000;
 
 export interface VideoTolerance {
-  /** How far a timestamp may lie before and, without need, behind capture time + the least delay of the source's path. */
+  /** How far a timestamp may lie before and behind capture time + the least delay of the source's path. */
   readonly earlyMs: number;
   readonly lateMs: number;
+  /** The same in a stay's first second, where it need not be behind the picture before. */
+  readonly firstLateMs: number;
 }
 
 interface LeadSample {
@@ -271,8 +273,7 @@ export class SlotJudge {
     const last = this.#last;
     this.#last = told;
     // A source that begins anew may be ahead of the line again, whoever was shown before.
-    const isResumed = last !== undefined && told.sentMicros - last.sentMicros > SILENT_MICROS;
-    if (last?.stream !== told.stream || isResumed) this.#switchedMicros = told.sentMicros;
+    if (last === undefined || beginsAnew(told, last)) this.#switchedMicros = told.sentMicros;
     if (this.#base === undefined) this.#unanchored.push({ told, last });
     else this.#judgeLine(told, last);
     if (last === undefined) {
@@ -418,8 +419,10 @@ export class SlotJudge {
         this.#where(told),
       );
     const isTight = last !== undefined && signed32(told.timestamp - last.timestamp) <= TICKS_PER_FRAME + 30;
-    const { earlyMs, lateMs } = judge.tolerance;
-    if (error < -earlyMs || (error > lateMs && !isTight))
+    // What comes first after a pause may be a repetition of what was lost: as late as that, and repaid within the second.
+    const isFresh = told.sentMicros - this.#switchedMicros < LEAD_AFTER_MICROS;
+    const { earlyMs, lateMs, firstLateMs } = judge.tolerance;
+    if (error < -earlyMs || (error > (isFresh ? firstLateMs : lateMs) && !(isFresh && isTight)))
       judge.violate(
         'line',
         `${this.#where(told)}, captured at ${captured / 1000} s, is ${error.toFixed(1)} ms off the line`,
@@ -429,6 +432,13 @@ export class SlotJudge {
   #where({ out, facts: { e, n, p, key }, sentMicros, stream }: VideoTold): string {
     return `${this.name} #${out} (${stream.camera.codec} ${e} frame ${n}${key ? ' key' : ''} packet ${p}, ${(sentMicros / 1e6).toFixed(3)} s)`;
   }
+}
+
+/** Another stream; the same after a silence; or at a key frame before which packets were left out. */
+function beginsAnew(told: VideoTold, last: VideoTold): boolean {
+  const { stream, facts } = told;
+  if (last.stream !== stream || told.sentMicros - last.sentMicros > SILENT_MICROS) return true;
+  return facts.key && stream.indexOf(facts) - stream.indexOf(last.facts) > told.out - last.out;
 }
 
 /** Upper temporal layers while the way down takes effect, and frames that the source lost. */

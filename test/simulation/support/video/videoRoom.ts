@@ -22,7 +22,7 @@ const RECEIVER_REPORT_EVERY_MICROS = 1_000_000;
 /** Longer than any link here. */
 const SETTLE_MICROS = 1_000_000;
 /** R8: between two requests for one stream, but for what the link does to them. */
-const REQUEST_WINDOW_MICROS = 1_000_000;
+const REQUEST_WINDOW_MICROS = 500_000;
 
 export interface VideoRoomOptions {
   random: Random;
