@@ -47,6 +47,8 @@ const STRIP = {
   maxWidthPx: 280,
   /** When not all fit, the strip may become so narrow before some are left out. */
   tightWidthPx: 168,
+  /** Of each of two columns. */
+  halfWidthPx: 120,
   ratio: 16 / 10,
   flatRatio: 1.9, // heads are cut beyond it
 } as const;
@@ -194,6 +196,28 @@ function finish(
   };
 }
 
+/** One column as wide as there is room, narrower so that all fit; two where that shows more people. */
+function chooseStrip(
+  count: number,
+  widestPx: number,
+  heightPx: number,
+): { widthPx: number; columns: number; capacity: number } {
+  const { gapPx } = TILE;
+  const fits = (tilePx: number): number =>
+    Math.max(1, Math.floor((heightPx + gapPx) / (tilePx / STRIP.flatRatio + gapPx)));
+  const allPx = Math.floor(((heightPx - gapPx * (count - 1)) / count) * STRIP.flatRatio);
+  const tightPx = Math.min(widestPx, STRIP.tightWidthPx);
+  if (allPx >= tightPx) {
+    const widthPx = Math.min(widestPx, allPx);
+    return { widthPx, columns: 1, capacity: fits(widthPx) };
+  }
+  const halfPx = Math.floor((widestPx - gapPx) / 2);
+  const double = halfPx >= STRIP.halfWidthPx ? 2 * fits(halfPx) : 0;
+  return double > fits(tightPx)
+    ? { widthPx: widestPx, columns: 2, capacity: double }
+    : { widthPx: tightPx, columns: 1, capacity: fits(tightPx) };
+}
+
 /** A column at the right. What a screen's shape leaves free at the sides goes to the people. */
 function beside(staged: ArrangedTile, others: readonly ArrangedTile[], area: Area): Arrangement {
   const { gapPx } = TILE;
@@ -201,17 +225,17 @@ function beside(staged: ArrangedTile, others: readonly ArrangedTile[], area: Are
   const free = staged.screen
     ? area.widthPx - gapPx - area.heightPx * (staged.aspect ?? SCREEN_ASPECT)
     : wanted;
-  const fits = (widthPx: number): number =>
-    Math.max(1, Math.floor((area.heightPx + gapPx) / (widthPx / STRIP.flatRatio + gapPx)));
   const widest = Math.floor(clamp(free, wanted, STRIP.maxWidthPx));
-  const needed = (area.heightPx - gapPx * (others.length - 1)) / others.length; // height of each, so that all fit
-  const all = Math.floor(needed * STRIP.flatRatio);
-  const stripPx = all >= Math.min(widest, STRIP.tightWidthPx) ? Math.min(widest, all) : widest;
-  const capacity = fits(stripPx);
+  const { widthPx: stripPx, columns, capacity } = chooseStrip(others.length, widest, area.heightPx);
   const stagePx = area.widthPx - gapPx - stripPx;
-  const count = Math.min(others.length, capacity);
+  const rows = Math.ceil(Math.min(others.length, capacity) / columns);
+  const tileWidthPx = Math.floor((stripPx - gapPx * (columns - 1)) / columns);
   const tileHeightPx = Math.floor(
-    clamp((area.heightPx - gapPx * (count - 1)) / count, stripPx / STRIP.flatRatio, stripPx / STRIP.ratio),
+    clamp(
+      (area.heightPx - gapPx * (rows - 1)) / rows,
+      tileWidthPx / STRIP.flatRatio,
+      tileWidthPx / STRIP.ratio,
+    ),
   );
   const { shown, moreCount } = fill(others, capacity);
   const stage = fitStage(staged, { xPx: 0, yPx: 0, widthPx: stagePx, heightPx: area.heightPx });
@@ -220,7 +244,7 @@ function beside(staged: ArrangedTile, others: readonly ArrangedTile[], area: Are
   stage.xPx = Math.round(slack / 2);
   const { places } = lay(
     shown,
-    { columns: 1, tileWidthPx: stripPx, tileHeightPx },
+    { columns, tileWidthPx, tileHeightPx },
     {
       xPx: stage.xPx + stage.widthPx + gapPx,
       yPx: 0,
