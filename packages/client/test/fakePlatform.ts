@@ -177,6 +177,9 @@ export class FakePlatform implements Platform {
     status: 200,
     body: { answer: 'restart-answer' },
   });
+  /** What the server grants. */
+  videoSlots = 9;
+  canPublish = true;
   /** Whether a peer's checks reach the server once its answer is applied. */
   mediaWorks = true;
   /** Answers each request on the channel with OK unless a test says otherwise. */
@@ -293,9 +296,9 @@ export class FakePlatform implements Platform {
             participantId: 'p_me',
             room: 'room',
             audioSlots: 3,
-            videoSlots: 9,
+            videoSlots: this.videoSlots,
             serverTimeMs: 0,
-            canPublish: true,
+            canPublish: this.canPublish,
             roles: ['join'],
           },
         },
