@@ -35,6 +35,9 @@ export interface ParticipantsChange {
   changed: Participant[];
 }
 
+/** Pictures that are remembered; more than two for each person of the largest rooms. */
+const PICTURES = 2_048;
+
 type Entry = Omit<MediaEntryResource, 't'>;
 type Person = { participantId: string; displayName: string; self: boolean; joinedAtMs: number };
 
@@ -55,6 +58,8 @@ export class ParticipantsStore {
   /** Resource id → its thing; ids are of one session. */
   readonly #people = new Map<number, Person>();
   readonly #entries = new Map<number, Entry>();
+  /** CSRC → its source, of entries that are there and the last ones that were. Constant from join to leave. */
+  readonly #pictures = new Map<number, Pick<Entry, 'participantId' | 'screenshare'>>();
   /** Of the session before, until the new one's snapshot is complete. */
   #before = new Map<string, Participant>();
   #listed: Participant[] = [];
@@ -75,12 +80,10 @@ export class ParticipantsStore {
     return this.#listed.find((one) => one.csrc === csrc || one.videoCsrc === csrc || one.screenCsrc === csrc);
   }
 
-  /** Whose picture it is. */
+  /** Whose picture it is, also for a moment after it has ended: its last frames may still be on a screen. */
   pictureOf(csrc: number): { participant: Participant | undefined; screenshare: boolean } | undefined {
-    for (const { participantId, videoCsrc, screenshare } of this.#entries.values())
-      if (videoCsrc === csrc) return { participant: this.get(participantId), screenshare };
-    const participant = this.#listed.find((one) => one.videoCsrc === csrc || one.screenCsrc === csrc);
-    return participant && { participant, screenshare: participant.screenCsrc === csrc };
+    const picture = this.#pictures.get(csrc);
+    return picture && { participant: this.get(picture.participantId), screenshare: picture.screenshare };
   }
 
   /** The sounds and pictures that belong together: microphone and camera, screen and its sound. */
@@ -117,10 +120,20 @@ export class ParticipantsStore {
   ): ParticipantsChange | undefined {
     for (const { id, kind } of deleted) (kind === 'participant' ? this.#people : this.#entries).delete(id);
     for (const resource of resources) {
-      if (resource.t === 'mediaEntry') this.#entries.set(resource.id, resource);
+      if (resource.t === 'mediaEntry') this.#remember(resource);
       else this.#people.set(resource.id, resource);
     }
     return this.#update();
+  }
+
+  #remember(entry: MediaEntryResource): void {
+    const { id, videoCsrc, participantId, screenshare } = entry;
+    this.#entries.set(id, entry);
+    if (videoCsrc === undefined) return;
+    this.#pictures.delete(videoCsrc);
+    this.#pictures.set(videoCsrc, { participantId, screenshare });
+    const [oldest] = this.#pictures.keys();
+    if (this.#pictures.size > PICTURES && oldest !== undefined) this.#pictures.delete(oldest);
   }
 
   #update(): ParticipantsChange | undefined {

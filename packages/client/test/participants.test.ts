@@ -92,6 +92,9 @@ test('camera and screen come and go, each seen as a change of the person', () =>
     { screenCsrc: undefined },
   ]);
   expect(store.entryId('ada', true)).toBeUndefined();
+  // Its last pictures are still in buffers: whose they were is known.
+  expect(store.pictureOf(1502)).toMatchObject({ participant: { participantId: 'ada' }, screenshare: true });
+  expect(store.pictureOf(1501)?.screenshare).toBe(false);
 });
 
 test('an entry before its person waits for it', () => {
