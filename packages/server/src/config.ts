@@ -9,7 +9,14 @@ import { isRoomName } from './names.js';
 const port = (text: string, fallback: number) => z.int().min(0).max(65_535).default(fallback).describe(text);
 const roomName = z.string().refine(isRoomName, 'must be 1 to 64 of A-Z a-z 0-9 . _ ~ -');
 
-export const ConfiguredRoom = z.strictObject({ code: roomName, id: roomName });
+const slots = z.int().min(0).max(16);
+
+export const ConfiguredRoom = z.strictObject({
+  code: roomName,
+  id: roomName,
+  audioSlots: slots.optional(),
+  videoSlots: slots.optional(),
+});
 
 export const ConfigSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address that the web server listens on.'),
@@ -85,16 +92,10 @@ export const ConfigSchema = z.strictObject({
     .string()
     .optional()
     .describe('Directory of the built call page. Default: that of @tertulia/web.'),
-  audioSlots: z
-    .int()
-    .min(0)
-    .max(16)
+  audioSlots: slots
     .default(3)
     .describe('Most voices that a participant hears at once; a token may ask for fewer.'),
-  videoSlots: z
-    .int()
-    .min(0)
-    .max(16)
+  videoSlots: slots
     .default(9)
     .describe('Most pictures that a participant sees at once; a token may ask for fewer.'),
   maxParticipants: z.int().min(1).default(1_000).describe('Most participants of one room.'),
@@ -114,7 +115,7 @@ export const ConfigSchema = z.strictObject({
     .max(10_000)
     .default([])
     .describe(
-      'Rooms that the Meet endpoint knows while they are empty: JSON [{code, id}] or code=id,code=id.',
+      'Rooms that the Meet endpoint knows while they are empty: code=id,code=id or JSON [{code, id}], there with audioSlots and videoSlots of their own.',
     ),
   meet: z
     .strictObject({

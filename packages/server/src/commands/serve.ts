@@ -58,10 +58,11 @@ export async function serve(args: readonly string[]): Promise<void> {
   process.stdout.write(`tertulia listening on ${url}\n`);
 }
 
-/** Clients of the Meet endpoint have three, or with extensions up to 16, whatever the project's own have. */
-function mostSlots({ audioSlots, videoSlots, meet }: Config): { audioSlots: number; videoSlots: number } {
-  const most = (own: number): number => (meet.extensions ? 16 : Math.max(3, own));
-  return { audioSlots: most(audioSlots), videoSlots: most(videoSlots) };
+/** Of any room. Clients of the Meet endpoint have three, or with extensions up to 16, whatever the project's own have. */
+function mostSlots(config: Config): { audioSlots: number; videoSlots: number } {
+  const most = (kind: 'audioSlots' | 'videoSlots'): number =>
+    config.meet.extensions ? 16 : Math.max(3, config[kind], ...config.rooms.map((room) => room[kind] ?? 0));
+  return { audioSlots: most('audioSlots'), videoSlots: most('videoSlots') };
 }
 
 function readKeys(config: Config): TokenKeys | undefined {

@@ -21,11 +21,12 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
     limitJoins(context, request);
     const grants = await authorize(context, request, room, ['join']);
     const body = checkedBody(request, CreateSessionBody);
+    const { audioSlots = config.audioSlots, videoSlots = config.videoSlots } = conference.rooms.slots(room);
     const plan = planSession(readOfferText(body.offer), {
       publish: grants.roles.has('publish'),
       subscribe: grants.roles.has('subscribe'),
-      audioSlots: Math.min(config.audioSlots, grants.audioSlots ?? config.audioSlots),
-      videoSlots: Math.min(config.videoSlots, grants.videoSlots ?? config.videoSlots),
+      audioSlots: Math.min(audioSlots, grants.audioSlots ?? audioSlots),
+      videoSlots: Math.min(videoSlots, grants.videoSlots ?? videoSlots),
     });
     const record = await conference.join({
       roomName: room,

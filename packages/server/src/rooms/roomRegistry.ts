@@ -6,17 +6,32 @@ import type { Config } from '../config.js';
 import { ServerError } from '../errors.js';
 import type { Room } from './room.js';
 
+interface Slots {
+  readonly audioSlots: number | undefined;
+  readonly videoSlots: number | undefined;
+}
+const NO_SLOTS: Slots = { audioSlots: undefined, videoSlots: undefined };
+
 export class RoomRegistry {
   readonly #rooms = new Map<string, Room>();
   /** Either name of a configured room → its code. */
   readonly #codes = new Map<string, string>();
+  readonly #slots = new Map<string, Slots>();
 
   constructor(
     configured: Config['rooms'],
     private readonly maxRooms: number,
     private readonly create: (name: string) => Room,
   ) {
-    for (const { code, id } of configured) this.#codes.set(code, code).set(id, code);
+    for (const { code, id, audioSlots, videoSlots } of configured) {
+      this.#codes.set(code, code).set(id, code);
+      this.#slots.set(code, { audioSlots, videoSlots });
+    }
+  }
+
+  /** Of its own; undefined: as in other rooms. */
+  slots(name: string): Slots {
+    return this.#slots.get(this.canonical(name)) ?? NO_SLOTS;
   }
 
   /** The one name of a room. */

@@ -40,7 +40,15 @@ test('roles as several flags or with commas; every room; the flags go before the
   expect(grants.room).toBe('*');
 });
 
+test('slots of voices and of pictures', async () => {
+  const args = ['--room', 'tea', '--name', 'Ada', '--audio-slots', '1', '--video-slots', '16'];
+  const [text = ''] = (await token(args, env, NOW)).split('\n');
+  const grants = await verifier.verify(`Bearer ${text}`, NOW);
+  expect([grants.audioSlots, grants.videoSlots]).toEqual([1, 16]);
+});
+
 test.each([
+  [['--room', 'tea', '--name', 'Ada', '--video-slots', '17'], /--video-slots/],
   [['--name', 'Ada'], /--room/],
   [['--room', 'a/b', '--name', 'Ada'], /--room/],
   [['--room', 'tea'], /--name/],

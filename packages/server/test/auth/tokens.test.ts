@@ -30,13 +30,14 @@ const code = async (authorization: string | undefined, nowMs = NOW, by = verifie
   );
 
 test('what the token says is what it gives', async () => {
-  const grants = await verifier.verify(await bearer({ audioSlots: 5, single: true }), NOW);
+  const grants = await verifier.verify(await bearer({ audioSlots: 5, videoSlots: 0, single: true }), NOW);
   expect(grants).toEqual({
     identity: 'ada',
     displayName: 'Ada',
     room: 'tea',
     roles: new Set(['join', 'publish']),
     audioSlots: 5,
+    videoSlots: 0,
     single: true,
   });
 });
@@ -151,6 +152,7 @@ describe('refused', () => {
     ['a room that is a path', { tertulia: { room: '../x', roles: ['join'] } }],
     ['roles as text', { tertulia: { room: 'tea', roles: 'join' } }],
     ['slots beyond 16', { tertulia: { room: 'tea', roles: ['join'], audioSlots: 17 } }],
+    ['half a slot', { tertulia: { room: 'tea', roles: ['join'], videoSlots: 0.5 } }],
   ])('%s', async (_name, payload) => {
     expect(await code(await signed(payload))).toBe('TOKEN_INVALID');
   });

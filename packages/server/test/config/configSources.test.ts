@@ -73,7 +73,8 @@ test('rooms as JSON, as pairs, and in the file', () => {
   const rooms = [{ code: 'abc-mnop-xyz', id: 'jQCFfuBOdN5z' }];
   expect(read({ args: ['--rooms', JSON.stringify(rooms)] }).rooms).toEqual(rooms);
   expect(read({ env: { TERTULIA_ROOMS: 'abc-mnop-xyz=jQCFfuBOdN5z' } }).rooms).toEqual(rooms);
-  expect(read({ args: ['--config', 'c'], files: { c: JSON.stringify({ rooms }) } }).rooms).toEqual(rooms);
+  const own = rooms.map((room) => ({ ...room, videoSlots: 16 }));
+  expect(read({ args: ['--config', 'c'], files: { c: JSON.stringify({ rooms: own }) } }).rooms).toEqual(own);
 });
 
 test('variables that look like settings but are none are named', () => {
@@ -113,6 +114,12 @@ describe('what is wrong is said in one sentence', () => {
     ['recordings', { args: ['--recordings', '/tmp'] }, /not available/],
     ['a cluster', { args: ['--cluster', 'nats://x'] }, /not available/],
     ['two rooms of one name', { args: ['--rooms', 'a=b,c=a'] }, /different/],
+    [
+      'slots beyond 16 of a room',
+      { args: ['--rooms', '[{"code":"a","id":"b","videoSlots":17}]'] },
+      /--rooms/,
+    ],
+    ['slots of pictures beyond 16', { env: { TERTULIA_VIDEO_SLOTS: '17' } }, /--video-slots/],
     ['a room that is a path', { args: ['--rooms', '../x=b'] }, /--rooms/],
   ])('%s', (_name, given, sentence) => {
     expect(() => read(given)).toThrow(StartError);

@@ -317,6 +317,22 @@ describe('pictures', () => {
     ]);
   });
 
+  test('a room of the configuration may have slots of its own, under either name', async () => {
+    const rooms = [{ code: 'big', id: 'b1g', audioSlots: 1, videoSlots: 12 }];
+    const other = await TestServer.start({ rooms });
+    const many = makeOffer(Array.from({ length: 30 }, (_, at) => ({ kind: at % 2 ? 'audio' : 'video' })));
+    const slots = async (room: string): Promise<number[]> => {
+      const { media } = await other.join(room, 'Ada', { offer: many });
+      return [media.audioSlots.length, media.videoSlots.length];
+    };
+    expect([await slots('big'), await slots('b1g'), await slots('tea')]).toEqual([
+      [1, 12],
+      [1, 12],
+      [3, 9],
+    ]);
+    await other.close();
+  });
+
   test.each([{ videoMuted: 'yes' }, { pinned: 1 }, { cameraOn: true }])('%j is refused', async (body) => {
     const ada = await show('Ada');
     expect((await patch(ada.participantId, body)).body['code']).toBe('BODY_INVALID');
