@@ -58,8 +58,10 @@ export function Picture({ stream, kind, mirrored = false, widthPx, heightPx, onS
         frames = count;
         movedAtMs = nowMs;
       }
+      // Firefox counts no frames of streams: there a picture that stands still cannot be told from one that moves.
+      const counts = count > 0;
       const there = video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && video.videoWidth > 0;
-      setShown(there && (kind === 'screen' || nowMs - movedAtMs < STALL_MS));
+      setShown(there && (kind === 'screen' || !counts || nowMs - movedAtMs < STALL_MS));
     };
     const resized = (): void => {
       if (video.videoWidth === 0 || video.videoHeight === 0) return;
