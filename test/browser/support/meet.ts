@@ -76,6 +76,8 @@ export interface MeetVariant {
   /** Patterns and replacements. */
   editOffer?: [string, string][];
   editAnswer?: [string, string][];
+  /** A section that sends a tone. */
+  speaks?: boolean;
 }
 
 export class MeetPage {
@@ -85,9 +87,9 @@ export class MeetPage {
   ) {}
 
   /** A configuration file in which the room has a meeting code and a space id. */
-  static async configWithRoom(code: string, id: string): Promise<string> {
+  static async configWithRoom(code: string, id: string, more: object = {}): Promise<string> {
     const file = join(await mkdtemp(join(tmpdir(), 'tertulia-')), 'config.json');
-    await writeFile(file, JSON.stringify({ rooms: [{ code, id }] }));
+    await writeFile(file, JSON.stringify({ rooms: [{ code, id }], ...more }));
     return file;
   }
 
@@ -120,6 +122,8 @@ export class MeetPage {
   seen = (name: string) => this.#call('seen', name) as Promise<MeetPicture[]>;
   applyNewLayout = (name: string, sizes: { width: number; height: number }[]) =>
     this.#call('applyNewLayout', name, sizes) as Promise<MeetStatus>;
+  applyCanvases = (name: string, canvases: object[]) =>
+    this.#call('applyCanvases', name, canvases) as Promise<MeetStatus>;
   applyLayoutAgain = (name: string, ids: number[]) =>
     this.#call('applyLayoutAgain', name, ids) as Promise<MeetStatus>;
   openChannel = (name: string, label: string) => this.#call('openChannel', name, label);

@@ -146,7 +146,7 @@ describe('request and response', () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
   });
 
-  test('H12 after a client that vanished, never connected, left, or was refused by media, the place is free', async () => {
+  test('H12 L01 L02 after a client that vanished, never connected, left, or was refused by media, the place is free', async () => {
     await server.enter(CODE, 'Ada');
     const accepted = async (): Promise<void> => expect((await server.postMeet(CODE)).status).toBe(200);
     await accepted();

@@ -28,7 +28,10 @@ class MeetClient {
     this.errors = [];
   }
 
-  /** @param editOffer, editAnswer lists of [pattern, replacement], for checks that need another client's SDP */
+  /**
+   * @param editOffer, editAnswer lists of [pattern, replacement], for checks that need another client's SDP
+   * @param speaks beyond the reference client: a section that sends a tone
+   */
   async join({
     base,
     space,
@@ -38,6 +41,7 @@ class MeetClient {
     withoutCodecs = [],
     editOffer = [],
     editAnswer = [],
+    speaks = false,
   }) {
     const connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
     this.connection = connection;
@@ -68,6 +72,14 @@ class MeetClient {
       const { codecs } = RTCRtpReceiver.getCapabilities('video');
       if (withoutCodecs.length > 0)
         transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => !withoutCodecs.includes(mimeType)));
+    }
+    if (speaks) {
+      const context = new AudioContext();
+      const destination = new MediaStreamAudioDestinationNode(context);
+      const tone = new OscillatorNode(context, { frequency: 330 });
+      tone.connect(destination);
+      tone.start();
+      connection.addTransceiver(destination.stream.getAudioTracks()[0], { direction: 'sendonly' });
     }
     if (video > 0) this.open('video-assignment');
     if (audio + video > 0) for (const label of ['media-entries', 'participants']) this.open(label);
@@ -349,6 +361,14 @@ export function applyNewLayout(name, sizes) {
   const client = clients.get(name);
   return client.applyLayout(sizes.map((size) => client.createMediaLayout(size)));
 }
+/** With any canvases, as this client alone would ask. */
+export const applyCanvases = (name, canvases) =>
+  clients
+    .get(name)
+    .request('video-assignment', {
+      setAssignment: { layoutModel: { label: Date.now().toString(), canvases } },
+    })
+    .then(({ status }) => status);
 /** The same canvases again, under a new label. */
 export function applyLayoutAgain(name, ids) {
   const client = clients.get(name);
