@@ -322,6 +322,27 @@ test('M11 without the SSRC lines of the answer sound and pictures find their sec
   await senders.speak({ ada: 0 });
 });
 
+test('M13 three talkers are mapped, and the mark of the loudest is seen by the one look that the client takes', async () => {
+  await senders.speak({ ada: 1, ben: 0.1, cleo: 0.1 });
+  // Between two words nobody is the loudest: a client that comes at such a moment sees no mark.
+  for (let again = 0; ; again++) {
+    const name = `M13 ${again}`;
+    guests.push(name);
+    await joinAs(name);
+    const mapped = async () => (await meet.state(name)).entries.filter(({ assigned }) => assigned);
+    await expect.poll(async () => (await mapped()).length, { timeout: MAPPED_MS }).toBe(3);
+    const entries = await mapped();
+    expect(new Set(entries.map(({ assigned }) => assigned?.track)).size).toBe(3);
+    const loudest = entries.filter(({ assigned }) => assigned?.loudest);
+    if (loudest.length > 0 || again === 4) {
+      expect(loudest.map((entry) => entry.name)).toEqual(['ada']);
+      break;
+    }
+    await leave(name);
+  }
+  await senders.speak({ ada: 0, ben: 0, cleo: 0 });
+});
+
 test('S08 another payload type of Opus is answered and used on the wire', async () => {
   await senders.speak({ ada: 1 });
   const { state } = await watch('S08', { editOffer: [['\\b111\\b', '121']] });
