@@ -6,7 +6,7 @@ const SECOND = 1_000_000;
 const CHANGES = 50;
 const TURN = (10 * 60 * SECOND) / CHANGES;
 
-test('M12 ten minutes with fifty changes of speaker: the same SSRCs, and every participant the same CSRC', () => {
+test('M07 M12 ten minutes with fifty changes of speaker: the same SSRCs and CSRCs, and numbers that continue', () => {
   const room = new TestRoom({ seed: 12 });
   const people = Array.from({ length: 5 }, (_, i) => room.addTalker({ id: `t${i}`, participantId: `p${i}` }));
   const owners = new Map(people.map(({ truth }) => [truth.csrc, truth.participantId]));
