@@ -1,14 +1,14 @@
 /**
  * What one receiver's way holds, and who gets how much of it: feedback into the estimate, the estimate into the pacer, into
  * probes and into layers of what the transport sends, by priority. Where nothing was agreed on, nothing is limited.
- * Elsewhere: estimate, allocation → congestion/ · layers → consumer.ts · pacing, probes, send history → engine
+ * Elsewhere: estimate, sharing → congestion/ · layers → consumer.ts · pacing, probes, send history → engine
  */
 import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import type { RtpParameters } from '@tertulia/wire';
 import { offersFeedback } from './codecs.js';
-import { allocateBitrate } from './congestion/bitrateAllocator.js';
 import type { AllocationRequest } from './congestion/bitrateAllocator.js';
 import type { TransportFeedback } from './congestion/feedback.js';
+import { LayerSharing } from './congestion/layerSharing.js';
 import { SEND_SIDE, SendSideEstimator } from './congestion/sendSideEstimator.js';
 import { LossMeter } from './receive/lossMeter.js';
 
@@ -16,10 +16,6 @@ export const OUTGOING_BANDWIDTH = {
   /** Between allocations while the estimate moves a little; at once when it falls by more than `fallen`. */
   allocateMicros: 500_000,
   fallen: 0.95,
-  /** A layer is given only when so much more than its bitrate is there: what is measured moves. */
-  headroom: 1.1,
-  /** After layers were taken because of the estimate, none is given for this long. */
-  calmMicros: 2_000_000,
   /** Probes look for what is wanted and somewhat more, so that the next key frame fits. mediasoup: 1.35. */
   desiredShare: 1.35,
   /** The pacer is told of a rate that has moved by this share: its factor of 1.5 bears more. Ours. */
@@ -73,7 +69,7 @@ export class OutgoingBandwidth {
   #desiredBitrate = 0;
   #allocatedMicros = -Infinity;
   #allocatedBitrate = 0;
-  #takenMicros = -Infinity;
+  readonly #sharing = new LayerSharing();
   #pacedBitrate = 0;
   #heard = false;
   #due = false;
@@ -220,22 +216,11 @@ export class OutgoingBandwidth {
       } else fixed += taker.fixedBitrate(nowMicros);
     }
     const left = Math.max(0, available - fixed);
-    const requests = layered.map(({ request }) => request);
-    const { choices, desiredBitrate } = allocateBitrate(requests, left);
+    const requests = layered.map(({ taker, request }) => ({ ...request, allowed: taker.allowedChoice }));
+    const { choices, desiredBitrate } = this.#sharing.share(requests, left, nowMicros);
     const desired = desiredBitrate + fixed;
-    // Up only with room to spare, and not right after it went down.
-    const calm = nowMicros - this.#takenMicros >= OUTGOING_BANDWIDTH.calmMicros;
-    const spare = allocateBitrate(requests, left / OUTGOING_BANDWIDTH.headroom);
-    for (const { taker, request } of layered) {
-      const most = choices.get(request.id) ?? -1;
-      const safe = spare.choices.get(request.id) ?? -1;
-      const now = taker.allowedChoice;
-      // Unlimited so far: what fits, fits.
-      const before = now === undefined ? most : now;
-      const choice = most <= before ? most : calm ? Math.max(before, safe) : before;
-      if (now !== undefined && choice < now && choice < request.wanted) this.#takenMicros = nowMicros;
-      taker.setAllowedChoice(choice, nowMicros);
-    }
+    for (const { taker, request } of layered)
+      taker.setAllowedChoice(choices.get(request.id) ?? -1, nowMicros);
     this.#allocatedMicros = nowMicros;
     this.#allocatedBitrate = available;
     this.#due = false;

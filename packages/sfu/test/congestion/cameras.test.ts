@@ -1,10 +1,10 @@
 /** What people see who receive layers: the best that fits, and no flicker between two. */
 import { expect, test } from 'vitest';
-import { between, percentile, SECOND, type CallOptions } from './support/call.js';
-import { runCameras, type CamerasResult } from './support/cameras.js';
+import { between, percentile, SECOND } from './support/call.js';
+import { runCameras, type CamerasOptions, type CamerasResult } from './support/cameras.js';
 import { EngineSender } from './support/engineSender.js';
 
-const run = (options: Omit<CallOptions, 'seconds' | 'sender'>): CamerasResult =>
+const run = (options: Omit<CamerasOptions, 'seconds' | 'sender'>): CamerasResult =>
   runCameras({ seconds: 60, sender: new EngineSender(), ...options });
 
 const after = (switches: readonly number[], seconds: number): number =>

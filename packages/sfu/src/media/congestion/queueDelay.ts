@@ -29,6 +29,11 @@ export class QueueDelay {
     if (this.#recent.length > QUEUE_DELAY.recent) this.#recent.shift();
   }
 
+  /** What was there is gone. The least delay stays known. */
+  clear(): void {
+    this.#recent.length = 0;
+  }
+
   get micros(): number {
     return this.#recent.length === 0 ? 0 : Math.max(0, leastOf(this.#recent) - leastOf(this.#least));
   }

@@ -198,9 +198,15 @@ export class SendSideEstimator {
       this.#handleFall(before, nowMicros);
       this.#settle();
     }
-    if (this.#feedbackMicros === undefined || nowMicros - this.#feedbackMicros > SEND_SIDE.feedbackMicros) {
-      this.#waitsForFeedback = true;
-      return;
+    const heard = this.#feedbackMicros;
+    if (heard === undefined || nowMicros - heard > SEND_SIDE.feedbackMicros) {
+      if (heard === undefined || this.#silenceMicros !== undefined) {
+        this.#waitsForFeedback = true;
+        return;
+      }
+      // Nothing is under way, so nothing can be fed back: what stood in the queue is gone, and only a probe can tell more.
+      this.#detector.reset();
+      this.#queue.clear();
     }
     const busy = this.#detector.state === 'overuse' || this.#queue.micros > SEND_SIDE.standingMicros;
     const quietSince = busy ? nowMicros : this.#rate.decreasedMicros;

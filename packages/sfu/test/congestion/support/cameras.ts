@@ -1,14 +1,16 @@
-/** A receiver of three cameras with three layers each, whose layers follow the target as a forwarder's do: in steps, with headroom. */
-import { allocateBitrate } from '../../../src/media/congestion/bitrateAllocator.js';
+/** A receiver of some cameras whose layers follow the target as a forwarder's do. */
+import { LayerSharing } from '../../../src/media/congestion/layerSharing.js';
 import { runCall, SECOND, type CallOptions, type Sample } from './call.js';
 
-const LAYERS = [100_000, 300_000, 900_000];
-const NAMES = ['a', 'b', 'c'];
+const THREE_CAMERAS = { count: 3, layers: [100_000, 300_000, 900_000] };
 const EVERY_MICROS = 500_000;
-const HEADROOM = 1.1;
-const CALM_MICROS = 2 * SECOND;
 /** Wanted in all, and somewhat more. */
-const WANTED = 3 * 900_000 * 1.35;
+const WANTED_SHARE = 1.35;
+
+export interface CamerasOptions extends CallOptions {
+  /** Default: three of them with three layers. */
+  cameras?: { count: number; layers: readonly number[] };
+}
 
 export interface CamerasResult {
   samples: Sample[];
@@ -16,17 +18,21 @@ export interface CamerasResult {
   switches: number[];
   /** Sum of the layers chosen, at each sample. */
   chosen: number[];
+  /** By camera, the most relevant first: layer at the end, -1 = dark. */
+  layers: number[];
 }
 
-export function runCameras(options: CallOptions): CamerasResult {
-  const choices = new Map(NAMES.map((name) => [name, 0]));
+export function runCameras(options: CamerasOptions): CamerasResult {
+  const { count, layers } = options.cameras ?? THREE_CAMERAS;
+  const names = Array.from({ length: count }, (_, i) => `camera${i}`);
+  const choices = new Map<string, number>(names.map((name) => [name, 0]));
   const switches: number[] = [];
   const chosen: number[] = [];
+  const sharing = new LayerSharing();
   let next = 0;
-  let loweredMicros = -Infinity;
-  const sum = (): number => NAMES.reduce((total, name) => total + (LAYERS[choices.get(name)!] ?? 0), 0);
+  const sum = (): number => names.reduce((total, name) => total + (layers[choices.get(name)!] ?? 0), 0);
   const { samples } = runCall({
-    bounds: { max: WANTED },
+    bounds: { max: count * layers.at(-1)! * WANTED_SHARE },
     ...options,
     layered: true,
     application: sum,
@@ -34,20 +40,19 @@ export function runCameras(options: CallOptions): CamerasResult {
       if (now % 100_000 === 0) chosen.push(sum());
       if (now < next) return;
       next = now + EVERY_MICROS;
-      const requests = NAMES.map((id) => ({ id, priority: 1, bitrates: LAYERS, wanted: 2 }));
-      const most = allocateBitrate(requests, estimator.targetBitrate).choices;
-      const safe = allocateBitrate(requests, estimator.targetBitrate / HEADROOM).choices;
-      const calm = now - loweredMicros > CALM_MICROS;
-      for (const name of NAMES) {
-        const before = choices.get(name)!;
-        const fits = most.get(name)!;
-        const choice = fits <= before ? fits : calm ? Math.max(before, safe.get(name)!) : before;
-        if (choice === before) continue;
-        if (choice < before) loweredMicros = now;
+      const requests = names.map((id) => ({
+        id,
+        priority: 1,
+        bitrates: layers,
+        wanted: layers.length - 1,
+        allowed: choices.get(id),
+      }));
+      for (const [name, choice] of sharing.share(requests, estimator.targetBitrate, now).choices) {
+        if (choice === choices.get(name)) continue;
         choices.set(name, choice);
         switches.push(now / SECOND);
       }
     },
   });
-  return { samples, switches, chosen };
+  return { samples, switches, chosen, layers: names.map((name) => choices.get(name)!) };
 }
