@@ -2,7 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import type { Participant } from '@tertulia/client';
 import { CLIENT_ERRORS } from '@tertulia/client';
-import { announceChange, announceMuted, announceState, farewell } from '../src/announcements.js';
+import {
+  announceCamera,
+  announceChange,
+  announceMuted,
+  announceScreen,
+  announceState,
+  farewell,
+} from '../src/announcements.js';
 import { chooseGrid, TILE } from '../src/grid.js';
 import { invitationLink, isRoomName, newRoomName, readPlace, roomNameFrom } from '../src/invitation.js';
 import { loudness } from '../src/levels.js';
@@ -128,6 +135,19 @@ describe('announcements', () => {
       'Ada muted.',
     ]);
     expect(announceChange({ ...nothing, changed: [{ ...ada!, csrc: 9 }] }, [ada!])).toEqual([]);
+  });
+
+  test('screens of others, cameras not: faces come and go all the time', () => {
+    const sharing = { ...ada!, screenOn: true };
+    expect(announceChange({ ...nothing, changed: [sharing] }, [ada!])).toEqual(['Ada shares a screen.']);
+    expect(announceChange({ ...nothing, changed: [ada!] }, [sharing])).toEqual(['Ada stopped sharing.']);
+    expect(announceChange({ ...nothing, changed: [{ ...ada!, cameraOn: true }] }, [ada!])).toEqual([]);
+  });
+
+  test('own camera and screen', () => {
+    expect(announceCamera(true, false)).toBe('Your camera is on.');
+    expect(announceCamera(false, true)).toBe('Your camera was turned off.');
+    expect(announceScreen(false)).toBe('Your screen is no longer shared.');
   });
 
   test('own state', () => {

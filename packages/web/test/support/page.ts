@@ -2,6 +2,14 @@
 import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { createServer, type ViteDevServer } from 'vite';
+import type { FakeCall } from '../harness/fakeCall.js';
+
+declare global {
+  interface Window {
+    fake?: FakeCall;
+    joins?: { displayName: string; audio: unknown; video: unknown; muted?: boolean }[];
+  }
+}
 
 const COMMON = [
   '--no-sandbox',
@@ -70,4 +78,18 @@ export async function startHarness(): Promise<Harness> {
       await server.close();
     },
   };
+}
+
+export type CallOptions = Parameters<Harness['open']>[1] & { cameras?: number };
+
+/** A page in a call. @param people with oneself; of the others the first `cameras` have theirs on */
+export async function joinCall(
+  harness: Harness,
+  people = 4,
+  { cameras = 0, ...options }: CallOptions = {},
+): Promise<Page> {
+  const page = await harness.open(`room=tea&people=${people}&cameras=${cameras}&portrait`, options);
+  await page.getByRole('button', { name: 'Join the call' }).click();
+  await page.getByTestId('call').waitFor();
+  return page;
 }
