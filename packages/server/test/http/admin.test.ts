@@ -174,12 +174,12 @@ describe('pictures', () => {
         ({ response }) => (response as { requestId?: number } | undefined)?.requestId === requestId,
       )?.['response'];
     };
-    const entries = (): Record<string, unknown>[] =>
-      channel.messages.flatMap(({ resources = [] }) =>
-        (resources as { mediaEntry?: Record<string, unknown> }[]).flatMap(
-          ({ mediaEntry }) => mediaEntry ?? [],
-        ),
+    const entries = (): Record<string, unknown>[] => {
+      const resources = channel.messages.flatMap(
+        (message) => (message['resources'] ?? []) as { mediaEntry?: Record<string, unknown> }[],
       );
+      return resources.flatMap(({ mediaEntry }) => (mediaEntry ? [mediaEntry] : []));
+    };
     return { ...joined, channel, setMuted, entries };
   };
   const patch = async (participantId: string, body: object, role = 'moderate') =>

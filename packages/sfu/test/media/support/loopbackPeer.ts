@@ -27,6 +27,8 @@ import { IDS, OPUS_PAYLOAD_TYPE } from './memoryCall.js';
 
 const TICK_MS = 20;
 const FRAME_TICKS = 960;
+/** 90 kHz, 30 pictures a second. */
+const PICTURE_TICKS = 3_000;
 
 export interface HeardPacket extends RtpPacket {
   payload: string;
@@ -49,6 +51,8 @@ export class LoopbackPeer {
   #ticks = 0;
   #entry: number | undefined;
   #sent = 0;
+  /** By SSRC. */
+  readonly #films = new Map<number, { number: number; index: number }>();
   #sctp: DataChannels | undefined;
   #labels = new Map<number, string>();
 
@@ -120,6 +124,29 @@ export class LoopbackPeer {
     });
     engine.flush(1);
     this.#sent++;
+  }
+
+  /** One picture in one packet, of VP8: the payload is its descriptor and what follows. 30 a second. */
+  film(ssrc: number, payloadType: number, payload: Uint8Array): void {
+    const engine = this.#engine;
+    let entry = this.#films.get(ssrc);
+    if (!entry) {
+      entry = { index: 500, number: engine.createEntry() };
+      this.#films.set(ssrc, entry);
+      const constants = { peer: this.#peer, ssrc, payloadTypes: [payloadType], enabled: true };
+      writeEntry(engine.entries, entry.number, constants);
+    }
+    engine.scratch.set(payload);
+    writeCommand(engine.commands, 0, {
+      entry: entry.number,
+      payloadOffset: engine.scratchOffset,
+      payloadLength: payload.length,
+      index: entry.index,
+      timestamp: entry.index * PICTURE_TICKS,
+      marker: true,
+    });
+    engine.flush(1);
+    entry.index++;
   }
 
   sendRtcp(packets: RtcpPacket[]): void {
