@@ -367,6 +367,32 @@ describe('beside the switch', () => {
     expect(video.faults()).toEqual([]);
   });
 
+  test('what was lost while a source was muted is nobody’s afterwards', () => {
+    video = new SlotCall(19);
+    const a = video.addCamera({ packetsPerFrame: 4 });
+    const [encoder] = a.encoders;
+    const mute = (muted: boolean): void => {
+      const method = muted ? 'producer.pause' : 'producer.resume';
+      video.call.core.handleRequest(method, { producerId: a.id });
+    };
+    video.askForMissing();
+    video.slot.show(a);
+    video.film(40);
+    mute(true);
+    video.film(10, { lost: ({ facts }) => facts.p === 2, repairs: false });
+    mute(false);
+    // Repetitions of before come first, and once more in between.
+    const lost = encoder!.sent.filter(({ facts }) => facts.p === 2).slice(-10);
+    video.call.inject(...lost.slice(0, 5).map((packet) => encoder!.repeat(packet)));
+    video.film(1);
+    video.call.inject(...lost.slice(5).map((packet) => encoder!.repeat(packet)));
+    video.film(40);
+    expect(video.faults()).toEqual([]);
+    const numbers = inOrder(video.media()).map(({ sequenceNumber }) => sequenceNumber);
+    expect(numbers.every((number, i) => i === 0 || ((number - numbers[i - 1]!) & 0xffff) === 1)).toBe(true);
+    expect(worst(video.lineErrors().slice(-20))).toBeLessThan(1000);
+  });
+
   test('a source that has sent nothing yet is waited for', () => {
     video = new SlotCall(16);
     const a = video.addCamera();

@@ -104,13 +104,13 @@ function play(video: SlotCall, steps: readonly Step[]): void {
       video.film(each.frames);
       cameras[each.camera]!.keyFrames = true;
     } else {
-      // What is on its way to a paused producer never comes again.
       video.film(8);
       const { id } = cameras[each.camera]!;
       if (each.do === 'jump') cameras[each.camera]!.jump(rng);
       else {
         call.core.handleRequest('producer.pause', { producerId: id });
-        video.film(each.frames);
+        // What was lost meanwhile is asked for afterwards, and nobody's any more.
+        video.film(each.frames, { lost: () => rng() < 0.1 });
         call.core.handleRequest('producer.resume', { producerId: id });
       }
     }
