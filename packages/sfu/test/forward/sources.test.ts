@@ -264,6 +264,27 @@ describe('the line', () => {
     expect(video.faults()).toEqual([]);
   });
 
+  test('the anchor names the time of capture of what was sent with that timestamp, late packets included', () => {
+    video = new SlotCall(20);
+    const a = video.addCamera({ packetsPerFrame: 3 });
+    const b = video.addCamera();
+    const { member } = video.slot;
+    const check = (): void => {
+      const { rtpTimestamp, captureMicros } = member.anchor!;
+      const sent = video.media().findLast(({ timestamp }) => timestamp === rtpTimestamp)!;
+      const { e, n } = factsOf(sent.payload)!;
+      expect(Math.abs(video.captured.get(`${e}/${n}`)! - captureMicros)).toBeLessThan(1000);
+    };
+    expect(member.anchor).toBeUndefined();
+    for (const camera of [a, b, a]) {
+      video.slot.show(camera);
+      for (let i = 0; i < 30; i++) {
+        video.film(1, { late: ({ facts }) => facts.p === 1 && i % 3 === 0 });
+        if (member.anchor) check();
+      }
+    }
+  });
+
   test('a lead is repaid by at most half of each step', () => {
     video = new SlotCall(12);
     const slow = video.addCamera({ every: 4 });

@@ -197,11 +197,6 @@ export class SourceStream {
     return undefined;
   }
 
-  /** Of the newest packet. */
-  get newestCaptureMicros(): number {
-    return this.#lastCapture;
-  }
-
   handleSenderReport(ntpMicros: number, rtpTimestamp: number, nowMicros: number): void {
     if (this.#lastIndex === undefined) return;
     this.#clock.handleSenderReport(ntpMicros, this.#ticks + ((rtpTimestamp - this.#ticks) | 0), nowMicros);

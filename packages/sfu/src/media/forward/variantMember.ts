@@ -349,14 +349,14 @@ export class VariantMember {
     return now;
   }
 
-  /** What a virtual stream's newest packet says: its timestamp, and when that was captured. */
+  /** What the packet at hand, or the last one that came, says in a virtual stream: its timestamp, and when that was captured. */
   get anchor(): { readonly rtpTimestamp: number; readonly captureMicros: number } | undefined {
     const variant = this.#variant;
     if (!variant) return undefined;
     const { timestampAhead, source } = variant;
     return {
-      rtpTimestamp: (timestampAhead + this.#deltaTimestamp) >>> 0,
-      captureMicros: source.newestCaptureMicros,
+      rtpTimestamp: (timestampAhead + deltaAt(this.#timestampSteps, timestampAhead)) >>> 0,
+      captureMicros: source.captureMicros,
     };
   }
 
