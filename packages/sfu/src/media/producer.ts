@@ -286,7 +286,7 @@ export class Producer {
     if (this.paused === paused) return;
     this.paused = paused;
     // What comes after the pause is not what its numbers say was lost.
-    if (!paused) for (const { source } of this.encodings) source.startAnew();
+    if (!paused) for (const { source } of this.encodings) source.startAnew({ sameTimestamps: true });
     for (const follower of [...this.followers]) follower.producerPaused(this, nowMicros);
     for (const consumer of this.consumers) consumer.producerPaused(nowMicros);
     for (const sink of this.sinks) sink.setPaused(paused, nowMicros);

@@ -38,6 +38,7 @@ export class ServerLine {
   /**
    * The first packet of a picture that is newer than all before. @param nowMicros of its arrival
    * @param isNext nothing is missing before it: a picture that comes late needs its place between two others
+   * @param anew the sender's numbers begin anew: its step says nothing, the time of capture alone counts
    */
   take(
     timestamp: number,
@@ -45,11 +46,12 @@ export class ServerLine {
     clockRate: number,
     nowMicros: number,
     isNext: boolean,
+    anew = false,
   ): void {
     const wanted = Math.round((captureMicros * clockRate) / 1e6);
     const steps = this.#steps;
     const last = steps.at(-1);
-    const step = (timestamp - this.#timestamp) | 0;
+    const step = anew ? 0 : (timestamp - this.#timestamp) | 0;
     this.ticks = last ? this.#next(wanted, step, clockRate / 1e6, isNext) : wanted;
     this.#timestamp = timestamp;
     const delta = (this.ticks - timestamp) >>> 0;

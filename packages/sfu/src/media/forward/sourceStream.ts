@@ -86,6 +86,7 @@ export class SourceStream {
   #lastTl0 = -1;
   #lastFrameNumber = -1;
   #startsAnew = false;
+  #keepsClock = false;
   /** Of the packet at hand. */
   #reader: PayloadReader | undefined;
 
@@ -139,8 +140,12 @@ export class SourceStream {
     this.#active = active ? [...this.#active, variant] : this.#active.filter((other) => other !== variant);
   }
 
-  /** The sender has another SSRC or has jumped: its numbers go on where they were. */
-  startAnew(): void {
+  /**
+   * The sender has another SSRC, has jumped or was muted: its numbers go on where they were.
+   * @param sameTimestamps what is known of its clock still holds; what comes first after a pause may be a repetition, and late
+   */
+  startAnew({ sameTimestamps = false }: { readonly sameTimestamps?: boolean } = {}): void {
+    this.#keepsClock = sameTimestamps && (this.#keepsClock || !this.#startsAnew);
     this.#startsAnew = true;
     this.history.clear();
   }
@@ -174,7 +179,7 @@ export class SourceStream {
     this.#time(packet, codec, newest, anew);
     if (newPicture && this.hasKeyFrames) {
       const { timestamp, captureMicros, clockRate } = this;
-      this.line.take(timestamp, captureMicros, clockRate, packet.arrivalMicros, anew || isNext);
+      this.line.take(timestamp, captureMicros, clockRate, packet.arrivalMicros, isNext, anew);
     }
     if (newest) {
       if (lastIndex === undefined) this.firstMicros = packet.arrivalMicros;
@@ -270,7 +275,7 @@ export class SourceStream {
       this.#clock = this.#options.clock.createStream(clockRate);
       this.#ticks = packet.timestamp;
     }
-    if (anew) {
+    if (anew && !this.#keepsClock) {
       this.#clock.restart();
       this.#ticks = packet.timestamp;
     }
