@@ -20,7 +20,7 @@ export interface VideoSource {
   /** Counts the sources of the room as they come. */
   readonly joinSerial: number;
   readonly paused: boolean;
-  /** Was asked for a key frame, gave none for `RELEVANCE.stalledMicros` and still owes it. */
+  /** Was asked for a key frame, gave none for a while (videoSlot.ts) and still owes it. */
   readonly stalled: boolean;
 }
 
@@ -29,11 +29,6 @@ export interface Speakers {
   /** Latest first. */
   readonly recent: readonly string[];
 }
-
-export const RELEVANCE = {
-  /** µs after the first request that went unanswered: three requests in a row, so none of them was merely lost. */
-  stalledMicros: 3_000_000,
-} as const;
 
 const SCREEN = 0;
 const PINNED = 1;
