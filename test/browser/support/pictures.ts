@@ -13,6 +13,8 @@ export interface SenderOptions {
   voice?: string;
   /** Pictures that cost bits. */
   detail?: boolean;
+  /** All media goes through the link with this port. */
+  linkPort?: number;
   /** false: muted at first. */
   camera?: boolean;
 }
@@ -28,8 +30,10 @@ export interface CanvasWish {
   id: number;
   width: number;
   height: number;
-  /** A sender's name; absent: the server chooses. */
+  /** The name of a sender in the same page. */
   whom?: string;
+  /** Neither this nor `whom`: the server chooses. */
+  participantId?: string;
 }
 /** A frame that was painted. */
 export interface Frame {
@@ -107,6 +111,7 @@ interface PageModule {
   slotMids(name: string): string[];
   assignments(name: string, from?: number): { at: number; assignment: AssignedCanvas[] }[];
   showing(name: string): Showing[];
+  participantIds(): Record<string, string>;
   pictureCsrcs(): Record<string, number>;
   pageStalls(): { at: number; late: number }[];
 }

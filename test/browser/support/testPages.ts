@@ -24,6 +24,7 @@ const PAGE = `<!doctype html><meta charset="utf-8"><title>test</title><body>
   people: import('/page/people.js'),
   meet: import('/page/meetClient.js'),
   pictures: import('/page/pictures.js'),
+  clapperboard: import('/page/clapperboard.js'),
   senders: import('/page/senders.js'),
 };</script>`;
 

@@ -12,11 +12,11 @@ const STATISTICS_EVERY_MS = 500;
 const CHANNEL_LIMIT_MS = 20_000;
 const ANSWER_LIMIT_MS = 10_000;
 
-const senders = new Map();
-const receivers = new Map();
+export const senders = new Map();
+export const receivers = new Map();
 let context;
 
-const sound = () => (context ??= new AudioContext({ sampleRate: 48000 }));
+export const sound = () => (context ??= new AudioContext({ sampleRate: 48000 }));
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 export const now = () => performance.now();
 
@@ -41,8 +41,13 @@ const throughLink = (answer, port) =>
     .filter((line, index, lines) => !/^a=candidate:/.test(line) || lines.indexOf(line) === index)
     .join('\r\n');
 
-/** @param edit of the answer, before the browser sees it */
-async function open(name, room, addSections, { linkPort, edit = (answer) => answer, ...configuration } = {}) {
+/** @param prepare the connection before the offer @param edit the answer before the browser sees it */
+async function open(
+  name,
+  room,
+  addSections,
+  { linkPort, prepare = () => {}, edit = (answer) => answer, ...configuration } = {},
+) {
   const connection = new RTCPeerConnection(configuration);
   const session = {
     name,
@@ -53,7 +58,8 @@ async function open(name, room, addSections, { linkPort, edit = (answer) => answ
     anchors: [],
     answers: [],
   };
-  const sections = await addSections(connection);
+  const sections = addSections(connection);
+  prepare(connection);
   const channel = connection.createDataChannel('tertulia');
   session.channel = channel;
   channel.onmessage = ({ data }) => take(session, JSON.parse(data));
@@ -145,7 +151,8 @@ function drawing(number, { width, height, framesPerSecond, detail }) {
   state.draw = draw;
   draw();
   state.timer = setInterval(draw, 1_000 / framesPerSecond);
-  state.track = canvas.captureStream(framesPerSecond).getVideoTracks()[0];
+  // Without a rate of its own: each drawing is a frame, at once.
+  state.track = canvas.captureStream().getVideoTracks()[0];
   return state;
 }
 
@@ -215,7 +222,7 @@ export async function addSender(name, room, number, options) {
   const { layers = 2, codec, voice, camera = true } = options;
   const picture = drawing(number, options);
   const speaker = voice === undefined ? undefined : await microphone(voice);
-  const session = await open(name, room, async (connection) => {
+  const addSections = (connection) => {
     const stream = new MediaStream();
     const sound = connection.addTransceiver(speaker?.track ?? 'audio', {
       direction: 'sendonly',
@@ -234,7 +241,8 @@ export async function addSender(name, room, number, options) {
     if (codec !== undefined) preferCodec(video, codec);
     connection.addTransceiver('video', { direction: 'sendonly' });
     return { soundSender: sound.sender, videoSender: video.sender };
-  });
+  };
+  const session = await open(name, room, addSections, { linkPort: options.linkPort });
   senders.set(name, Object.assign(session, { number, picture, microphone: speaker }));
   if (camera) await setMuted(name, 'camera', false);
   return session.participantId;
@@ -309,7 +317,7 @@ export async function addReceiver(name, room, { videoSlots, audioSlots = 0, play
   const session = await open(
     name,
     room,
-    async (connection) => {
+    (connection) => {
       for (const kind of ['audio', 'audio', 'video', 'video'])
         connection.addTransceiver(kind, { direction: 'sendonly' });
       const add = (kind, count) =>
@@ -349,14 +357,12 @@ export function removeReceiver(name) {
   receivers.delete(name);
 }
 
-/** @param canvases [{id, width, height, whom?}]: `whom` is a sender's name, absent: the server chooses */
+/** @param canvases [{id, width, height, whom?, participantId?}]: `whom` is a sender's name; neither: the server chooses */
 export function setLayout(name, canvases) {
   return ask(receivers.get(name), {
     setLayout: {
-      canvases: canvases.map(({ whom, ...size }) =>
-        whom === undefined
-          ? { ...size, relevant: {} }
-          : { ...size, direct: { participantId: senders.get(whom).participantId } },
+      canvases: canvases.map(({ whom, participantId = senders.get(whom)?.participantId, ...size }) =>
+        participantId === undefined ? { ...size, relevant: {} } : { ...size, direct: { participantId } },
       ),
     },
   });
@@ -432,6 +438,8 @@ export const showing = (name) => {
     };
   });
 };
+export const participantIds = () =>
+  Object.fromEntries([...senders.values()].map(({ name, participantId }) => [name, participantId]));
 /** number of each sender by the CSRC that the room gave its camera */
 export function pictureCsrcs() {
   const result = {};
