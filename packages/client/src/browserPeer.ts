@@ -33,7 +33,8 @@ class BrowserSlot implements PeerSlot {
     const { receiver } = this.transceiver;
     return {
       contributing: receiver.getContributingSources?.() ?? [],
-      synchronization: receiver.getSynchronizationSources?.() ?? [],
+      // Asked for its audio level only; each of these calls waits for another thread.
+      synchronization: this.track.kind === 'audio' ? (receiver.getSynchronizationSources?.() ?? []) : [],
     };
   }
 

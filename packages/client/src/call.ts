@@ -1,8 +1,8 @@
 /**
- * A call: the state that an application sees, kept over lost connections. It owns one session at a time and decides
- * nothing about time itself: the reconnector, the slots, lip-sync and the mute states are asked ten times a second.
- * Elsewhere: one session → session.ts · what to do when it is lost → reconnector.ts · who is heard → voices.ts
- * · who is seen → pictures.ts · what is asked for → layoutRequests.ts · what we send → ownSources.ts
+ * A call: the state that an application sees, kept over lost connections. It decides nothing about time itself:
+ * the connection, the slots, lip-sync and the mute states are asked ten times a second.
+ * Elsewhere: sessions, lost and found → connection.ts · who is heard → voices.ts · who is seen → pictures.ts
+ * · what is asked for → layoutRequests.ts · what we send → ownSources.ts
  */
 import type {
   AudioSlot,
@@ -16,6 +16,7 @@ import type {
   VideoAssignment,
   VideoSlot,
 } from './callTypes.js';
+import { Connection, type ConnectionPort } from './connection.js';
 import { Emitter } from './emitter.js';
 import { CallError } from './errors.js';
 import { LipSync } from './lipSync.js';
@@ -25,9 +26,8 @@ import { OwnSources, type SourcesPort } from './ownSources.js';
 import { ParticipantsStore, type Participant, type ParticipantsChange } from './participants.js';
 import { Pictures } from './pictures.js';
 import type { AudioSink, Platform } from './platform.js';
-import { Reconnector, RECONNECT, type AttemptResult, type ReconnectCommand } from './reconnector.js';
-import { Session, type SessionHandlers } from './session.js';
-import { isFinal, type SessionApi } from './sessionApi.js';
+import type { Session } from './session.js';
+import type { SessionApi } from './sessionApi.js';
 import { Voices } from './voices.js';
 
 export const CALL_TIMES = {
@@ -40,7 +40,6 @@ export const CALL_TIMES = {
 export class Call extends Emitter<CallEvents> {
   readonly room: string;
   readonly #platform: Platform;
-  #api: SessionApi;
   readonly #options: CallOptions;
   readonly #store = new ParticipantsStore();
   readonly #lipSync = new LipSync();
@@ -49,15 +48,9 @@ export class Call extends Emitter<CallEvents> {
   readonly #pictures: Pictures;
   readonly #layouts: LayoutRequests;
   #state: CallState = 'connecting';
-  #session: Session;
-  /** The session that came up last and has been told what we send. */
-  #opened: Session | undefined;
+  readonly #connection: Connection;
   /** The session that has begun to tell who is there. */
   #told: Session | undefined;
-  #reconnector: Reconnector | undefined;
-  #attempt: AbortController | undefined;
-  /** The session whose place a new one takes; it may be one that never came up. */
-  #replaceable: string | undefined;
   #participantId = '';
   #displayName: string;
   #sink: AudioSink | undefined;
@@ -68,7 +61,6 @@ export class Call extends Emitter<CallEvents> {
   constructor(platform: Platform, api: SessionApi, options: CallOptions) {
     super();
     this.#platform = platform;
-    this.#api = api;
     this.#options = options;
     this.#displayName = options.displayName;
     this.room = api.room;
@@ -98,7 +90,8 @@ export class Call extends Emitter<CallEvents> {
       request: (layout) => this.#session.request({ setLayout: layout }),
       entryId: (participantId, screenshare) => this.#store.entryId(participantId, screenshare),
     });
-    this.#session = this.#newSession();
+    const slots = { audio: options.audioSlots, video: options.videoSlots };
+    this.#connection = new Connection(platform, api, slots, this.#connectionPort());
   }
 
   get state(): CallState {
@@ -162,22 +155,20 @@ export class Call extends Emitter<CallEvents> {
     try {
       await this.#own.open(this.#options.video);
       this.#sink = this.#platform.createAudioSink(() => this.emit('playbackblocked'));
-      await this.#openSession(CALL_TIMES.joinMs);
+      await this.#connection.start(CALL_TIMES.joinMs);
     } catch (error) {
-      this.#attempt?.abort();
-      if (this.#session.sessionId !== undefined) void this.#api.remove(this.#session.sessionId);
+      void this.#connection.remove();
       this.#release();
       this.#state = 'ended';
       throw error instanceof CallError
         ? error
         : new CallError('CONNECTION_FAILED', undefined, { cause: error });
     }
-    this.#reconnector = new Reconnector(this.#platform.nowMs(), () => this.#platform.chance());
     this.#cleanup.push(
       this.#platform.every(CALL_TIMES.pollMs, () => this.#poll()),
       this.#platform.watch({
-        online: () => this.#signal({ t: 'online' }),
-        offline: () => this.#signal({ t: 'offline' }),
+        online: () => this.#connection.online(),
+        offline: () => this.#connection.offline(),
         pageHide: () => void this.leave(),
       }),
     );
@@ -283,9 +274,7 @@ export class Call extends Emitter<CallEvents> {
   /** Ends the call; resolves when the server knows, or after two seconds. */
   async leave(): Promise<void> {
     if (this.#state === 'ended') return;
-    const { sessionId } = this.#session;
-    // Over HTTP only: the channel is closed at once, and what was just put into it might not go out.
-    const removed = sessionId === undefined ? Promise.resolve() : this.#api.remove(sessionId);
+    const removed = this.#connection.remove();
     this.#end('left');
     await Promise.race([
       removed,
@@ -295,114 +284,24 @@ export class Call extends Emitter<CallEvents> {
 
   // ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #newSession(): Session {
-    const only = <Args extends unknown[]>(run: (...args: Args) => void) => {
-      // A session that was given up may still speak; nobody listens.
-      return (...args: Args): void => {
-        if (session === this.#session && !session.closed) run(...args);
-      };
+  #connectionPort(): ConnectionPort {
+    return {
+      opening: () => ({ displayName: this.#displayName, tracks: this.#own.tracks }),
+      opened: async (session, tracks) => {
+        this.#participantId = session.participantId ?? '';
+        await this.#own.sessionOpened(tracks);
+        this.#voices.useTracks(session.peer.audioSlots);
+      },
+      lost: () => this.#layouts.sessionLost(),
+      status: (status) => this.#setState(status),
+      message: (message) => this.#onMessage(message),
+      refused: (why) => this.emit('error', new CallError('ANSWER_MALFORMED', `channel: ${why}`)),
+      ended: (reason, error) => this.#end(reason, error),
     };
-    const handlers: SessionHandlers = {
-      transport: only((state) => this.#signal({ t: 'transport', state })),
-      message: only((message) => this.#onMessage(message)),
-      lost: only((delayMs) => this.#signal({ t: 'rejoin', delayMs })),
-      moved: only((url) => {
-        this.#api = this.#api.at(url);
-        this.#signal({ t: 'rejoin', delayMs: 0 });
-      }),
-      ended: only((reason) => this.#end(reason)),
-      refused: only((why) => this.emit('error', new CallError('ANSWER_MALFORMED', `channel: ${why}`))),
-    };
-    const counts = { audio: this.#options.audioSlots, video: this.#options.videoSlots };
-    const session: Session = new Session(this.#platform, this.#api, counts, handlers);
-    return session;
   }
 
-  async #openSession(deadlineMs: number): Promise<void> {
-    const session = this.#session;
-    const attempt = this.#beginAttempt(deadlineMs);
-    const { tracks } = this.#own;
-    const options = { displayName: this.#displayName, tracks };
-    try {
-      try {
-        await session.open({ ...options, replaces: this.#replaceable, signal: attempt.signal });
-      } finally {
-        // Even one that came too late holds our place on the server.
-        if (session.sessionId !== undefined) this.#replaceable = session.sessionId;
-      }
-    } finally {
-      attempt.done();
-    }
-    if (this.#session !== session || session.closed) throw new CallError('CONNECTION_FAILED');
-    this.#participantId = session.participantId ?? '';
-    this.#opened = session;
-    await this.#own.sessionOpened(tracks);
-    this.#voices.useTracks(session.peer.audioSlots);
-  }
-
-  async #rejoin(): Promise<AttemptResult> {
-    this.#session.close();
-    this.#layouts.sessionLost();
-    try {
-      this.#session = this.#newSession();
-      await this.#openSession(RECONNECT.joinMs);
-      return { t: 'ok' };
-    } catch (error) {
-      this.#session.close();
-      if (error instanceof CallError && error.code === 'SESSION_NOT_FOUND') this.#replaceable = undefined;
-      return resultOf(error);
-    }
-  }
-
-  async #restart(): Promise<AttemptResult> {
-    const attempt = this.#beginAttempt(RECONNECT.restartMs);
-    try {
-      await this.#session.restartIce(attempt.signal);
-      return { t: 'ok' };
-    } catch (error) {
-      // A restart may be refused for reasons that a new session does not share.
-      const result = resultOf(error);
-      return result.t === 'fatal' ? { t: 'refused' } : result;
-    } finally {
-      attempt.done();
-    }
-  }
-
-  #beginAttempt(deadlineMs: number): { signal: AbortSignal; done: () => void } {
-    this.#attempt?.abort();
-    const controller = new AbortController();
-    this.#attempt = controller;
-    return { signal: controller.signal, done: this.#platform.after(deadlineMs, () => controller.abort()) };
-  }
-
-  #signal(signal: Parameters<Reconnector['handle']>[0]): void {
-    this.#reconnector?.handle(signal, this.#platform.nowMs());
-    this.#follow();
-  }
-
-  /** Carries out what the reconnector wants and shows its status. */
-  #follow(): void {
-    const reconnector = this.#reconnector;
-    if (!reconnector || this.#state === 'ended') return;
-    const command = reconnector.poll(this.#platform.nowMs());
-    if (reconnector.status !== 'ended') this.#setState(reconnector.status);
-    if (command) void this.#run(command);
-  }
-
-  async #run(command: ReconnectCommand): Promise<void> {
-    if (command.t === 'giveUp') {
-      const lost = command.code === 'CONNECTION_LOST';
-      this.#end(
-        'connection-lost',
-        new CallError(command.code, lost ? undefined : 'The server refused the return.'),
-      );
-      return;
-    }
-    this.#attempt?.abort();
-    const running = command.t === 'restart' ? this.#restart() : this.#rejoin();
-    const attempt = this.#attempt;
-    const result = await running;
-    if (attempt === this.#attempt) this.#signal({ t: 'attempt', result });
+  get #session(): Session {
+    return this.#connection.session;
   }
 
   // ── what the server says ──────────────────────────────────────────────────────────────────────────────────────
@@ -498,8 +397,8 @@ export class Call extends Emitter<CallEvents> {
     this.#voices.poll(nowMs);
     this.#pictures.poll(nowMs);
     this.#keepInStep(nowMs);
-    if (this.#opened === this.#session) this.#own.poll(nowMs);
-    this.#follow();
+    if (this.#connection.told) this.#own.poll(nowMs);
+    this.#connection.poll();
   }
 
   /** Sound and picture of one person, in whatever slots they are. Virtual streams R5. */
@@ -540,20 +439,12 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #release(): void {
-    this.#reconnector?.end();
-    this.#attempt?.abort();
-    this.#attempt = undefined;
     this.#cancelSnapshot?.();
     this.#cancelSnapshot = undefined;
     for (const undo of this.#cleanup.splice(0)) undo();
-    this.#session.close();
+    this.#connection.close();
     this.#own.close();
     this.#layouts.close();
     this.#sink?.close();
   }
-}
-
-function resultOf(error: unknown): AttemptResult {
-  if (!(error instanceof CallError) || error.code === 'SERVER_UNREACHABLE') return { t: 'unreachable' };
-  return isFinal(error) ? { t: 'fatal', code: error.code } : { t: 'refused' };
 }

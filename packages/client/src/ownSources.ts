@@ -39,7 +39,7 @@ export class OwnSources {
   readonly #screen: Screen;
   readonly #mutes: Record<Muting, MuteState>;
   /** What each section of the present session was last given. */
-  #given: OwnTracks = {};
+  readonly #given = new Map<Source, MediaStreamTrack | undefined>();
   #canPublish = true;
 
   constructor(
@@ -94,7 +94,7 @@ export class OwnSources {
 
   /** A new session is up and sends `given`; it knows nothing of our mute states yet. */
   async sessionOpened(given: OwnTracks): Promise<void> {
-    this.#given = { ...given };
+    for (const source of SOURCES) this.#given.set(source, given[source]);
     for (const mute of Object.values(this.#mutes)) mute.reset();
     // The server takes microphones as unmuted and pictures as muted.
     void this.#tell('microphone');
@@ -281,8 +281,20 @@ export class OwnSources {
   async #syncTracks(): Promise<void> {
     const { tracks } = this;
     const { peer } = this.port.session();
-    const changed = SOURCES.filter((source) => tracks[source] !== this.#given[source]);
-    this.#given = tracks;
-    await Promise.all(changed.map((source) => peer.setTrack(source, tracks[source] ?? null)));
+    const changed = SOURCES.filter((source) => tracks[source] !== this.#given.get(source));
+    for (const source of changed) this.#given.set(source, tracks[source]);
+    await Promise.all(
+      changed.map(async (source) => {
+        const track = tracks[source];
+        try {
+          await peer.setTrack(source, track ?? null);
+        } catch (error) {
+          // A connection that was closed meanwhile sends nothing anyway.
+          if (!track) return;
+          if (this.#given.get(source) === track) this.#given.delete(source);
+          throw error;
+        }
+      }),
+    );
   }
 }
