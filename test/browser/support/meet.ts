@@ -131,6 +131,7 @@ export class MeetPage {
     this.#call('request', name, label, payload, requestId);
   sendRaw = (name: string, label: string, data: string | number[]) =>
     this.#call('sendRaw', name, label, data);
+  sendAll = (name: string, label: string, texts: string[]) => this.#call('sendAll', name, label, texts);
   transportBytes = (name: string) => this.#call('transportBytes', name) as Promise<number>;
 
   /** The tab's process dies as in a crash. */

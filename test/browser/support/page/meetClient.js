@@ -410,6 +410,11 @@ function fresh(receiver) {
   return sources.filter(({ timestamp }) => timestamp === newestAt).map(({ source }) => source);
 }
 
+/** All of them in one turn of the page. */
+export const sendAll = (name, label, texts) => {
+  for (const text of texts) clients.get(name).channels[label].send(text);
+};
+
 /** By track: the newest CSRC that was played within the last 150 ms, whether it is marked loudest, and packets so far. */
 export async function heard(name) {
   const client = clients.get(name);
