@@ -20,6 +20,8 @@ export const OUTGOING_BANDWIDTH = {
   desiredShare: 1.35,
   /** The pacer is told of a rate that has moved by this share: its factor of 1.5 bears more. Ours. */
   pacingStep: 0.05,
+  /** What is sent takes no more of the target than this share: the pacer need not make up for what varies. Ours. */
+  roomShare: 0.95,
   /** How long one allocation holds without any news: layers of the sources come and go. */
   holdMicros: 1_000_000,
 } as const;
@@ -73,6 +75,8 @@ export class OutgoingBandwidth {
   #pacedBitrate = 0;
   #heard = false;
   #due = false;
+  /** What was given leaves some of the target. */
+  #leavesRoom = false;
   /** Some consumer can be sent less. */
   #layered = false;
   probesSent = 0;
@@ -219,8 +223,13 @@ export class OutgoingBandwidth {
     const requests = layered.map(({ taker, request }) => ({ ...request, allowed: taker.allowedChoice }));
     const { choices, desiredBitrate } = this.#sharing.share(requests, left, nowMicros);
     const desired = desiredBitrate + fixed;
-    for (const { taker, request } of layered)
-      taker.setAllowedChoice(choices.get(request.id) ?? -1, nowMicros);
+    let used = fixed;
+    for (const { taker, request } of layered) {
+      const choice = choices.get(request.id) ?? -1;
+      used += request.bitrates[choice] ?? 0;
+      taker.setAllowedChoice(choice, nowMicros);
+    }
+    this.#leavesRoom = used <= available * OUTGOING_BANDWIDTH.roomShare;
     this.#allocatedMicros = nowMicros;
     this.#allocatedBitrate = available;
     this.#due = false;
@@ -239,7 +248,7 @@ export class OutgoingBandwidth {
   #follow(nowMicros: number): void {
     const estimator = this.#estimator!;
     // Without feedback nobody knows the way: what comes goes out at once.
-    if (this.#heard) this.#pace(estimator.pacingBitrate);
+    if (this.#heard) this.#pace(this.#leavesRoom ? estimator.layeredPacingBitrate : estimator.pacingBitrate);
     const elapsed = nowMicros - this.#allocatedMicros;
     const fell = estimator.targetBitrate < this.#allocatedBitrate * OUTGOING_BANDWIDTH.fallen;
     if (fell || elapsed >= OUTGOING_BANDWIDTH.allocateMicros) this.allocate(nowMicros);

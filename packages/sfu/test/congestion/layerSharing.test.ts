@@ -1,7 +1,7 @@
 /** Layers that stay: down at once, up with patience, and more of it after upgrades that did not hold. */
 import { describe, expect, test } from 'vitest';
 import { LAYER_SHARING, LayerSharing } from '../../src/media/congestion/layerSharing.js';
-import { SECOND } from './support/call.js';
+import { mean, SECOND } from './support/call.js';
 import { runCameras } from './support/cameras.js';
 import { EngineSender } from './support/engineSender.js';
 
@@ -93,6 +93,27 @@ describe('eight cameras of two layers, and a voice beside them', () => {
     expect(result.layers).toEqual(layers);
     expect(result.switches.filter((at) => at > 15)).toEqual([]);
   });
+
+  test.each([
+    { rate: 300_000, least: 150_000, moves: 0 },
+    { rate: 1_000_000, least: 700_000, moves: 2 },
+    { rate: 5_000_000, least: 4_000_000, moves: 0 },
+  ])(
+    'over $rate bit/s, a key frame of 0.8 s with each upgrade: $least and more, at most $moves moves',
+    (each) => {
+      const { chosen, switches } = runCameras({
+        seconds: 60,
+        sender: new EngineSender(),
+        rate: () => each.rate,
+        delayMicros: 20_000,
+        rival: () => 34_000,
+        cameras: { count: 8, layers: [150_000, 700_000] },
+        keyFrameSeconds: 0.8,
+      });
+      expect(mean(chosen.slice(150))).toBeGreaterThanOrEqual(each.least);
+      expect(switches.filter((at) => at > 15).length).toBeLessThanOrEqual(each.moves);
+    },
+  );
 
   test('all go dark on a way that holds nothing, and come back within 6 s when it is wide again', () => {
     const { chosen } = narrow(1_000_000, 60_000);

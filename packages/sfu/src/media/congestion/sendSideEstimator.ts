@@ -112,6 +112,15 @@ export class SendSideEstimator {
     return this.#target * SEND_SIDE.pacingFactor;
   }
 
+  /**
+   * The same for layers that leave room below the target. Where probes have found the link's end, the key frame of a layer that
+   * comes in addition leaves no faster: its packets would wait there, and look like a link that has become narrower.
+   */
+  get layeredPacingBitrate(): number {
+    const limit = this.#probedLimit(this.#feedbackMicros ?? 0) ?? Infinity;
+    return Math.max(this.#target, Math.min(this.pacingBitrate, limit));
+  }
+
   /** More was sent than the way holds: delay grows, or a queue stands. */
   get congested(): boolean {
     return this.#detector.state === 'overuse' || this.#queue.micros > SEND_SIDE.standingMicros;
@@ -282,12 +291,18 @@ export class SendSideEstimator {
    * filled the link have shown it.
    */
   #capByProbes(nowMicros: number): void {
-    let limit = 0;
-    for (const { bitrate, atMicros } of this.#limits)
-      if (nowMicros - atMicros < SEND_SIDE.limitMicros && bitrate > limit) limit = bitrate;
-    if (limit === 0) return;
-    limit = Math.max(limit / PROBES.fullShare, this.#acknowledgedBitrate ?? 0);
+    const probed = this.#probedLimit(nowMicros);
+    if (probed === undefined) return;
+    const limit = Math.max(probed / PROBES.fullShare, this.#acknowledgedBitrate ?? 0);
     if (this.#rate.bitrate > limit) this.#rate.setBitrate(limit, nowMicros);
+  }
+
+  /** Where the link ends, as the best of the last probes that filled it has shown. */
+  #probedLimit(nowMicros: number): number | undefined {
+    let limit: number | undefined;
+    for (const { bitrate, atMicros } of this.#limits)
+      if (nowMicros - atMicros < SEND_SIDE.limitMicros && bitrate > (limit ?? 0)) limit = bitrate;
+    return limit;
   }
 
   #handleFall(before: number, nowMicros: number): void {

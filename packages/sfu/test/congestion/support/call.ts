@@ -108,7 +108,9 @@ export class Call {
   }
 
   #send(now: number): void {
-    for (const { sequence, bytes, atMicros } of this.#sender.leave(now, this.estimator.pacingBitrate)) {
+    const { layeredPacingBitrate, pacingBitrate } = this.estimator;
+    const pacing = this.#options.layered ? layeredPacingBitrate : pacingBitrate;
+    for (const { sequence, bytes, atMicros } of this.#sender.leave(now, pacing)) {
       const at = this.#link.send(bytes, atMicros);
       this.#sample.sent += bytes;
       this.#sample.queue = Math.max(this.#sample.queue, this.#link.waitMicros(atMicros));

@@ -4,12 +4,15 @@ import { runCall, SECOND, type CallOptions, type Sample } from './call.js';
 
 const THREE_CAMERAS = { count: 3, layers: [100_000, 300_000, 900_000] };
 const EVERY_MICROS = 500_000;
+const FRAME_SECONDS = 1 / 30;
 /** Wanted in all, and somewhat more. */
 const WANTED_SHARE = 1.35;
 
 export interface CamerasOptions extends CallOptions {
   /** Default: three of them with three layers. */
   cameras?: { count: number; layers: readonly number[] };
+  /** A camera that goes up begins with a key frame of so many seconds of its layer. Default 0. */
+  keyFrameSeconds?: number;
 }
 
 export interface CamerasResult {
@@ -30,12 +33,17 @@ export function runCameras(options: CamerasOptions): CamerasResult {
   const chosen: number[] = [];
   const sharing = new LayerSharing();
   let next = 0;
+  let keyFrameBits = 0;
   const sum = (): number => names.reduce((total, name) => total + (layers[choices.get(name)!] ?? 0), 0);
   const { samples } = runCall({
     bounds: { max: count * layers.at(-1)! * WANTED_SHARE },
     ...options,
     layered: true,
-    application: sum,
+    application: () => {
+      const burst = keyFrameBits / FRAME_SECONDS;
+      keyFrameBits = 0;
+      return sum() + burst;
+    },
     onTick: (now, estimator) => {
       if (now % 100_000 === 0) chosen.push(sum());
       if (now < next) return;
@@ -49,6 +57,7 @@ export function runCameras(options: CamerasOptions): CamerasResult {
       }));
       for (const [name, choice] of sharing.share(requests, estimator.targetBitrate, now).choices) {
         if (choice === choices.get(name)) continue;
+        if (choice > choices.get(name)!) keyFrameBits += layers[choice]! * (options.keyFrameSeconds ?? 0);
         choices.set(name, choice);
         switches.push(now / SECOND);
       }
