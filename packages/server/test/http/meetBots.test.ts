@@ -45,7 +45,7 @@ describe('a bot that speaks', () => {
     expect(told).toContain(`"audioCsrc":${media.sources[0]?.csrc}`);
   });
 
-  test('is seen by the other clients of the endpoint as any person is, and gone when it leaves', async () => {
+  test('is seen by the other clients of the endpoint like everybody else, and gone when it leaves', async () => {
     await server.enter(CODE, 'Ada');
     await server.postMeet(CODE);
     const listener = server.media.last.connect();
