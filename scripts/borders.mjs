@@ -12,7 +12,9 @@ const ALLOWED = {
   engine: ['node', 'node-gyp-build'],
   wire: [],
   sfu: ['@tertulia/wire', '@tertulia/engine', 'node', 'werift'],
+  recorder: ['@tertulia/wire', '@tertulia/engine', 'node', 'mediabunny'],
   server: [
+    '@tertulia/recorder',
     '@tertulia/sfu',
     '@tertulia/wire',
     'node',
@@ -26,16 +28,18 @@ const ALLOWED = {
   ],
   client: [],
   web: ['@tertulia/client', 'react', 'react-dom'],
-  bench: ['@tertulia/sfu', '@tertulia/wire', '@tertulia/engine', 'node'],
+  bench: ['@tertulia/recorder', '@tertulia/sfu', '@tertulia/wire', '@tertulia/engine', 'node'],
 };
 /** Narrower rules inside a package: only these files may import the module. */
 const ONLY_IN = {
   werift: ['packages/sfu/src/media/sctp/association.ts'],
+  mediabunny: ['packages/recorder/src/container/'],
   'sdp-transform': ['packages/server/src/sdp/'],
 };
 /** Sources that must stay pure: no Node modules at all. */
 const PURE = [
   'packages/wire/src/',
+  'packages/recorder/src/media/',
   'packages/sfu/src/media/virtual/',
   'packages/sfu/src/media/ice/',
   'packages/sfu/src/media/receive/',
