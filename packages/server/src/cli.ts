@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-/** The command `tertulia`. What goes wrong at start is one sentence on standard error and exit code 1. */
-import { StartError } from './errors.js';
+/** The command `tertulia`. What goes wrong as one may expect is one sentence on standard error and exit code 1. */
+import { CommandError, StartError } from './errors.js';
 import { VERSION } from './version.js';
 
 const HELP = `tertulia serve [flags]   the conference server; --help lists the flags
@@ -33,8 +33,8 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
-  process.stderr.write(
-    `tertulia: ${error instanceof StartError ? error.message : error instanceof Error ? error.stack : String(error)}\n`,
-  );
+  const expected = error instanceof StartError || error instanceof CommandError;
+  const text = expected ? error.message : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`tertulia: ${text}\n`);
   process.exit(1);
 });

@@ -99,3 +99,18 @@ export class MeetError extends Error {
 export class StartError extends Error {
   override readonly name: string = 'StartError';
 }
+
+/** A command cannot do what it was asked for. `message` is one sentence that says why and what to do. */
+export class CommandError extends Error {
+  override readonly name: string = 'CommandError';
+  /** Of a server's refusal. */
+  readonly status: number | undefined;
+  /** Of a server's refusal: a key of ERRORS, as far as this version knows it. */
+  readonly code: string | undefined;
+
+  constructor(message: string, about: { status?: number; code?: string; cause?: unknown } = {}) {
+    super(message, about.cause === undefined ? undefined : { cause: about.cause });
+    this.status = about.status;
+    this.code = about.code;
+  }
+}
