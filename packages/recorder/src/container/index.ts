@@ -1,0 +1,8 @@
+/** What the recorder and `tertulia export` need of files: writing them live, finishing, repairing, turning them into MP4. */
+export { containerFor, type ContainerCodec, type TrackHeader } from './elements.js';
+export {
+  MatroskaWriter,
+  WRITER_LIMITS,
+  type FrameToWrite,
+  type MatroskaWriterOptions,
+} from './matroskaWriter.js';
