@@ -4,6 +4,7 @@
       "target_name": "tertulia_engine",
       "sources": [
         "native/addon.cc",
+        "native/addon_capture.cc",
         "native/addon_dtls.cc",
         "native/addon_engine.cc",
         "native/addon_tcp.cc",

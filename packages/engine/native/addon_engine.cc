@@ -139,7 +139,7 @@ napi_value setRateLimit(EngineObject& engine, const Call& call) {
 
 napi_value sendRtcp(EngineObject& engine, const Call& call) {
   const Call::Bytes bytes = call.bytes(1);
-  const bool staged = engine.core().sendRtcp(call.u32(0), bytes.data, static_cast<uint32_t>(bytes.length));
+  const bool staged = engine.core().sendRtcp(call.u32(0), bytes.data, static_cast<uint32_t>(bytes.length), engine.now());
   engine.sendSoon();
   return boolean(call, staged);
 }
@@ -269,6 +269,7 @@ void defineEngine(napi_env env, napi_value exports) {
                                    {"close", bound<close>}};
   std::vector<Method> methods(METHODS, METHODS + sizeof METHODS / sizeof *METHODS);
   methods.insert(methods.end(), VIDEO_METHODS, VIDEO_METHODS + VIDEO_METHOD_COUNT);
+  methods.insert(methods.end(), CAPTURE_METHODS, CAPTURE_METHODS + CAPTURE_METHOD_COUNT);
   methods.insert(methods.end(), TCP_METHODS, TCP_METHODS + TCP_METHOD_COUNT);
   defineClass(env, exports, "Engine", create, methods.data(), methods.size());
 }

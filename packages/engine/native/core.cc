@@ -26,7 +26,7 @@ Core::Core(const Shared& shared, bool memory, uint32_t maxPeers)
       lists_(shared.entryCapacity),
       tuples_(randomSeed()),
       transmitter_(memory, counters_),
-      forwarder_(shared, peers_, lists_, transmitter_, counters_) {}
+      forwarder_(shared, peers_, lists_, transmitter_, capture_, counters_) {}
 
 // ---- in ----
 
@@ -194,6 +194,10 @@ bool Core::process(Peer* peer, bool unbound, uint32_t kind, uint32_t slot, uint3
   if (kind == KIND_RTP || kind == KIND_RTCP) {
     const Drop drop = kind == KIND_RTP ? openRtp(*peer, slot, length, row) : openRtcp(*peer, slot, length, row);
     if (drop != Drop::Count) return refuse(drop);
+    if (peer->capture) {
+      const size_t plain = row[ROW_LENGTH] + row[ROW_PADDING];
+      capture_.add(*peer, kind == KIND_RTCP ? CAPTURE_RTCP : 0, from, nowMicros, slots_.bytes(slot), plain, nullptr, 0);
+    }
   }
   if (unbound && bindAddress(*peer, socket, from) && owners_[socket].latch) {
     owners_[socket].latch = false;
@@ -312,8 +316,8 @@ bool Core::sendTo(uint32_t socket, const Address& to, const uint8_t* bytes, uint
   return true;
 }
 
-bool Core::sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length) {
-  const Drop drop = forwarder_.sendRtcp(peers_.find(peer), plain, length);
+bool Core::sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length, uint64_t nowMicros) {
+  const Drop drop = forwarder_.sendRtcp(peers_.find(peer), plain, length, nowMicros);
   if (drop != Drop::Count) counters_.drop(drop);
   return drop == Drop::Count;
 }

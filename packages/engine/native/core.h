@@ -40,7 +40,7 @@ class Core {
   uint32_t execute(uint32_t commands, uint64_t nowMicros) { return forwarder_.execute(commands, nowMicros); }
   /// Staged, not yet handed over: kick() does.
   bool sendTo(uint32_t socket, const Address& to, const uint8_t* bytes, uint32_t length);
-  bool sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length);
+  bool sendRtcp(uint32_t peer, const uint8_t* plain, uint32_t length, uint64_t nowMicros);
   void kick() { transmitter_.kick(); }
   /// Pacing and probes; what they let go is staged.
   VideoSender& video() { return forwarder_.video(); }
@@ -75,6 +75,7 @@ class Core {
   GcmCode gcmCode() const { return gcmCode_; }
   EntryLists& lists() { return lists_; }
   Transmitter& transmitter() { return transmitter_; }
+  CaptureStore& capture() { return capture_; }
   Counters& counters();
   const Shared& shared() const { return shared_; }
 
@@ -111,6 +112,7 @@ class Core {
   CheckNames checkNames_;
   std::vector<SocketOwner> owners_;  // by socket
   Transmitter transmitter_;
+  CaptureStore capture_;
   Forwarder forwarder_;
   GcmCode gcmCode_ = bestGcmCode();
   TransportFeedback feedback_;  // kept for its memory

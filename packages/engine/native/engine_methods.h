@@ -34,4 +34,8 @@ extern const size_t VIDEO_METHOD_COUNT;
 extern const Method TCP_METHODS[];
 extern const size_t TCP_METHOD_COUNT;
 
+/// Packets without SRTP. addon_capture.cc
+extern const Method CAPTURE_METHODS[];
+extern const size_t CAPTURE_METHOD_COUNT;
+
 }  // namespace tertulia

@@ -19,7 +19,7 @@ uint32_t Forwarder::execute(uint32_t count, uint64_t nowMicros) {
         refuse(Drop::CommandInvalid);
         continue;
       }
-      const Drop drop = sendRtcp(peers_.find(target), shared_.slab + offset, length);
+      const Drop drop = sendRtcp(peers_.find(target), shared_.slab + offset, length, nowMicros);
       if (drop != Drop::Count) refuse(drop);
       continue;
     }
@@ -259,6 +259,9 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, SharedHeader& sha
 
   const size_t length = peer->sender->protectRtp(out, headerLength, packet.payload, packet.payloadLength, index >> 16);
   if (length == 0) return Drop::SendError;
+  if (peer->capture) {
+    capture_.add(*peer, CAPTURE_OUTGOING, peer->selected, nowMicros_, out, headerLength, packet.payload, packet.payloadLength);
+  }
   out_.commit(peer->socket, peer->destination, length);
 
   if (!repeated) {
@@ -291,10 +294,10 @@ Drop Forwarder::sendReport(Peer* peer, const uint32_t* command) {
     writeU32(report + 20, words[ENTRY_PACKETS]);
     writeU32(report + 24, words[ENTRY_OCTETS]);
   }
-  return sendRtcp(peer, peer->report->bytes.data(), peer->report->bytes.size());
+  return sendRtcp(peer, peer->report->bytes.data(), peer->report->bytes.size(), nowMicros_);
 }
 
-Drop Forwarder::sendRtcp(Peer* peer, const uint8_t* plain, size_t length) {
+Drop Forwarder::sendRtcp(Peer* peer, const uint8_t* plain, size_t length, uint64_t nowMicros) {
   constexpr size_t RTCP_LEAST = 8;
   if (!peer) return Drop::EntryInvalid;
   if (length < RTCP_LEAST) return Drop::CommandInvalid;
@@ -303,6 +306,9 @@ Drop Forwarder::sendRtcp(Peer* peer, const uint8_t* plain, size_t length) {
   if (!peer->sender) return Drop::PeerNoKeys;
   const size_t sealed = peer->sender->protectRtcp(out_.stage(), plain, length, peer->sender->takeRtcpIndex());
   if (sealed == 0) return Drop::SendError;
+  if (peer->capture) {
+    capture_.add(*peer, CAPTURE_OUTGOING | CAPTURE_RTCP, peer->selected, nowMicros, plain, length, nullptr, 0);
+  }
   out_.commit(peer->socket, peer->destination, sealed);
   return Drop::Count;
 }

@@ -10,19 +10,21 @@ namespace tertulia {
 
 class Forwarder {
  public:
-  Forwarder(const Shared& shared, PeerTable& peers, EntryLists& lists, Transmitter& out, Counters& counters)
+  Forwarder(const Shared& shared, PeerTable& peers, EntryLists& lists, Transmitter& out, CaptureStore& capture,
+            Counters& counters)
       : shared_(shared),
         peers_(peers),
         lists_(lists),
         out_(out),
+        capture_(capture),
         counters_(counters),
-        video_(shared, peers, lists, out, counters) {}
+        video_(shared, peers, lists, out, capture, counters) {}
 
   /// The first `count` commands. Nothing is left staged. @return packets that were not sent
   uint32_t execute(uint32_t count, uint64_t nowMicros);
 
   /// Stages one compound; the caller kicks. @return Drop::Count when it was staged
-  Drop sendRtcp(Peer* peer, const uint8_t* plain, size_t length);
+  Drop sendRtcp(Peer* peer, const uint8_t* plain, size_t length, uint64_t nowMicros);
 
   VideoSender& video() { return video_; }
 
@@ -99,6 +101,7 @@ class Forwarder {
   PeerTable& peers_;
   EntryLists& lists_;
   Transmitter& out_;
+  CaptureStore& capture_;
   Counters& counters_;
   uint64_t nowMicros_ = 0;
   uint32_t sendTime_ = 0;  // the same in abs-send-time's form

@@ -150,6 +150,7 @@ struct alignas(64) Peer : InArena<Peer> {
   std::unique_ptr<SrtpSender> sender;
   Destination destination;  // length 0: nowhere yet
   uint16_t transportWideNumber = 0;
+  uint8_t capture = 0;  // who looks at its packets, 0: nobody
   std::unique_ptr<PeerVideo> video;  // once it is needed
 
   std::unique_ptr<PeerReceiver> receiver;
@@ -160,6 +161,7 @@ struct alignas(64) Peer : InArena<Peer> {
   std::unique_ptr<PeerChecks> checks;  // once its checks may be answered here
   size_t sourcesMax = PEER_SOURCES_MAX;
   bool takesSctp = false;  // without DTLS around it
+  uint32_t captureLost[2] = {};  // packets in and out that the capture had no room for
 };
 
 /// Peers by id. An id is index | generation << 16, so that the id of a closed peer never means its successor.

@@ -150,6 +150,7 @@ Drop VideoSender::send(Peer& peer, PendingPacket& packet, uint64_t nowMicros) {
   const size_t length = peer.sender->protectRtp(out, places.length, bytes + places.length,
                                                 packet.bytes.size() - places.length, index >> 16);
   if (length == 0) return Drop::SendError;
+  if (peer.capture) capture_.add(peer, CAPTURE_OUTGOING, peer.selected, nowMicros, bytes, packet.bytes.size(), nullptr, 0);
   out_.commit(peer.socket, peer.destination, length);
   EntryState& state = lists_.state(packet.entry);
   if (!packet.rtx && (places.sendTime || places.transportWideNumber) && !entryWords[ENTRY_RTX_SSRC]) {

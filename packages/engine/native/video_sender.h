@@ -3,6 +3,7 @@
 // Knows entries, peers and RTP; does not know why anything is sent again or how fast it should be.
 // Spec: RFC 4588 §4, RFC 3550 §5.1 (padding).
 #pragma once
+#include "capture.h"
 #include "lists.h"
 #include "pacer.h"
 #include "peer.h"
@@ -13,8 +14,9 @@ namespace tertulia {
 
 class VideoSender {
  public:
-  VideoSender(const Shared& shared, PeerTable& peers, EntryLists& lists, Transmitter& out, Counters& counters)
-      : shared_(shared), peers_(peers), lists_(lists), out_(out), counters_(counters) {}
+  VideoSender(const Shared& shared, PeerTable& peers, EntryLists& lists, Transmitter& out, CaptureStore& capture,
+              Counters& counters)
+      : shared_(shared), peers_(peers), lists_(lists), out_(out), capture_(capture), counters_(counters) {}
 
   /// The packet as RTX of this entry. @return Drop::Count when it was sent or waits
   Drop sendRtx(Peer& peer, uint32_t entry, const Packet& packet, uint64_t nowMicros);
@@ -56,6 +58,7 @@ class VideoSender {
   PeerTable& peers_;
   EntryLists& lists_;
   Transmitter& out_;
+  CaptureStore& capture_;
   Counters& counters_;
   std::vector<uint32_t> active_;  // peers of whom something waits
   size_t first_ = 0;              // whose turn is first

@@ -40,7 +40,13 @@ const DEFAULTS = {
   /** A client's first check follows its connection at once; behind a bad path TCP repeats it after 1, 3 and 7 s. */
   unverifiedMs: 10_000,
 };
-const LIMITS = { slots: 262_144, entries: 1_048_576, commands: 65_536, maxPeers: 65_536 };
+const LIMITS = {
+  slots: 262_144,
+  entries: 1_048_576,
+  commands: 65_536,
+  maxPeers: 65_536,
+  captureRoom: 256 * 1024 * 1024,
+};
 /** `retain` refuses below this: two batches, so that receiving goes on when a cache wants everything. */
 const RESERVED_SLOTS = 2 * layout.BATCH_ROWS;
 
@@ -324,6 +330,40 @@ export class Engine {
     return wait < 0 ? undefined : wait;
   }
 
+  // ---- capture ----
+
+  /**
+   * Bytes for copies of packets of the peers that `setCapture` marks. What does not fit until the next `takeCapture` is
+   * counted per peer. Changing it empties it. @param bytes 0 = none are held
+   */
+  setCaptureRoom(bytes: number): void {
+    if (!Number.isInteger(bytes) || bytes < 0 || bytes > LIMITS.captureRoom)
+      throw new RangeError(`capture room ${bytes} is not 0…${LIMITS.captureRoom}`);
+    this.#use((native) => native.setCaptureRoom(bytes));
+  }
+
+  /**
+   * From now on the peer's RTP and RTCP is copied as it is without SRTP: what came in and was authentic, what goes out.
+   * @param capture 1…255, stands in its records; 0 = no longer
+   */
+  setCapture(peer: number, capture: number): void {
+    if (!Number.isInteger(capture) || capture < 0 || capture > 255)
+      throw new RangeError(`capture ${capture} is not 0…255`);
+    this.#use((native) => native.setCapture(peer, capture));
+  }
+
+  /** Records since the last call, for `readCapture`. */
+  takeCapture(): Uint8Array {
+    return this.#native.takeCapture() ?? new Uint8Array(0);
+  }
+
+  /** Packets of the peer, since it was marked, that found no room. */
+  captureLost(peer: number): { incoming: number; outgoing: number } {
+    const numbers = new Float64Array(2);
+    this.#native.captureLost(peer, numbers);
+    return { incoming: numbers[0] ?? 0, outgoing: numbers[1] ?? 0 };
+  }
+
   // ---- entries and lists ----
 
   /** All words zero: not enabled, nothing negotiated. @throws EngineError `ENTRIES_EXHAUSTED`. */
@@ -454,7 +494,11 @@ function checkPort(port: number): void {
     throw new RangeError(`port ${port} is not 0…65535`);
 }
 
-function size(name: keyof typeof LIMITS, wanted: number | undefined, least: number): number {
+function size(
+  name: keyof typeof DEFAULTS & keyof typeof LIMITS,
+  wanted: number | undefined,
+  least: number,
+): number {
   const value = wanted ?? DEFAULTS[name];
   if (!Number.isInteger(value) || value < least || value > LIMITS[name]) {
     throw new RangeError(`${name} ${value} is not ${least}…${LIMITS[name]}`);

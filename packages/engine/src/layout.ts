@@ -172,6 +172,17 @@ export const PAYLOAD_TYPE_NONE = 0xff;
 /** Longest MID an entry can hold. */
 export const MID_BYTES = 16;
 
+/**
+ * A record of a capture: these bytes, then the packet, filled up to whole words. Words: length of the packet, peer, flags,
+ * time in µs (low word, high word), then the remote address.
+ */
+export const CAPTURE_HEAD_BYTES = 40;
+/** Flags of a record. */
+export const CAPTURE_OUTGOING = 1;
+export const CAPTURE_RTCP = 2;
+/** From this bit on: the number that `setCapture` gave. */
+export const CAPTURE_NUMBER_SHIFT = 8;
+
 /** Why a packet went no further. Order is the order of the counters in the add-on; append only. */
 export const DROP = [
   'too-short', // fewer bytes than its kind needs

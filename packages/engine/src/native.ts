@@ -79,6 +79,10 @@ export interface NativeEngine {
   pacerQueue(peer: number, into: Float64Array): void;
   probe(peer: number, entry: number, clusterId: number, bitsPerSecond: number, bytes: number): boolean;
   readTransportFeedback(peer: number, bytes: Uint8Array, nowMicros: number, into: Float64Array): number;
+  setCapture(peer: number, capture: number): void;
+  setCaptureRoom(bytes: number): void;
+  takeCapture(): Uint8Array | undefined;
+  captureLost(peer: number, into: Float64Array): void;
   createEntry(): number;
   freeEntry(entry: number): void;
   createList(): number;
