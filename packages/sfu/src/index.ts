@@ -43,6 +43,7 @@ export { ActiveSpeakerObserver } from './api/activeSpeakerObserver.js';
 export { DataChannel } from './api/dataChannel.js';
 export { Receiver } from './api/receiver.js';
 export { AudioSlot, VideoSlot } from './api/slots.js';
+export { Capture } from './api/capture.js';
 export { VirtualStreams } from './api/virtualStreams.js';
 export { InvalidStateError, OptionError, SfuError, UnsupportedError } from './channel/errors.js';
 export type * from './types.js';

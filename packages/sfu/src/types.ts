@@ -402,6 +402,38 @@ export interface ConsumerStat extends RtpStreamStat {
   type: 'outbound-rtp';
 }
 
+// ---- captures (ours) ----
+
+export interface CaptureEnd {
+  /** An address, or a name where one is announced. */
+  ip: string;
+  port: number;
+}
+
+/** One packet without SRTP. */
+export interface CapturedPacket {
+  transportId: string;
+  /** As seen from the server. */
+  direction: 'incoming' | 'outgoing';
+  kind: 'rtp' | 'rtcp';
+  /** Unix time, when it was read from the socket or encrypted for it. */
+  unixMicros: number;
+  protocol: 'udp' | 'tcp';
+  /** undefined: not known, or there is none. */
+  local: CaptureEnd | undefined;
+  remote: CaptureEnd | undefined;
+  /** RTP with header, extensions and padding, or a compound of RTCP. */
+  bytes: Uint8Array;
+}
+
+export interface CaptureBatch {
+  packets: CapturedPacket[];
+  /** By transport: packets since it was added that found no room, because nobody read for too long. */
+  losses: ReadonlyMap<string, { incoming: number; outgoing: number }>;
+  /** Packets that were lost later, all transports together. */
+  lost: number;
+}
+
 // ---- virtual streams (ours) ----
 
 export interface VirtualStreamsOptions {

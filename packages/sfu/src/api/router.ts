@@ -16,6 +16,7 @@ import type {
 } from '../types.js';
 import { ActiveSpeakerObserver } from './activeSpeakerObserver.js';
 import { AudioLevelObserver } from './audioLevelObserver.js';
+import { Capture } from './capture.js';
 import type { Consumer } from './consumer.js';
 import type { DataConsumer } from './dataConsumer.js';
 import type { DataProducer } from './dataProducer.js';
@@ -113,6 +114,7 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
   readonly #transports = new Map<string, Transport>();
   readonly #rtpObservers = new Map<string, RtpObserver>();
   readonly #virtualStreams = new Set<VirtualStreams>();
+  readonly #captures = new Set<Capture>();
   readonly #producers = new Map<string, Producer>();
   readonly #dataProducers = new Map<string, DataProducer>();
   readonly #forTransports: TransportRouter;
@@ -425,6 +427,23 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     return virtual;
   }
 
+  /** Packets of transports of this router without SRTP, once they are added. @throws InvalidStateError when closed. */
+  async createCapture(): Promise<Capture> {
+    this.assertOpen();
+    const captureId = randomUUID();
+    const request = { captureId, routerId: this.id };
+    const { unixMicrosAtZero } = await this.#process.request('capture.create', request);
+    const capture = new Capture({
+      id: captureId,
+      process: this.#process,
+      unixMicrosAtZero,
+      onClosed: (closed) => this.#captures.delete(closed),
+    });
+    if (this.closed) capture.closeBy('router');
+    else this.#captures.add(capture);
+    return capture;
+  }
+
   /**
    * Not for applications, except those with pipes of their own making: a pair that `pipeToRouter` shall use.
    * @param key the other router's id
@@ -444,6 +463,7 @@ export class Router<RouterAppData extends AppData = AppData> extends Entity<
     for (const transport of [...this.#transports.values()]) transport.closeBy('router');
     for (const observer of [...this.#rtpObservers.values()]) observer.closeBy('router');
     for (const virtual of [...this.#virtualStreams]) virtual.closeBy('router');
+    for (const capture of [...this.#captures]) capture.closeBy('router');
     if (cause === 'self') this.#process.tell('router.close', { routerId: this.id });
     this.#onClosed(this);
   }

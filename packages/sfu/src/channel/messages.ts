@@ -110,6 +110,23 @@ export interface InjectedKeys {
   readonly socket?: number;
 }
 
+/** Whose packets a record of a capture has. */
+export interface CaptureSource {
+  /** Of the engine. */
+  readonly peer: number;
+  readonly transportId: string;
+  /** undefined: no address yet, or none at all. */
+  readonly tuple?: TransportTuple | undefined;
+  readonly lost?: { readonly incoming: number; readonly outgoing: number };
+}
+
+export interface CaptureRead {
+  /** As the engine has them. */
+  readonly records: Uint8Array;
+  readonly sources: readonly CaptureSource[];
+  readonly lost: number;
+}
+
 /** Free-form, for people: every entity's dump. */
 export type Dump = Record<string, unknown>;
 
@@ -196,6 +213,14 @@ export interface ChannelRequests extends EntityRequests {
     response: { assignments: readonly Assignment[] };
   };
   'virtual.closeReceiver': { request: { virtualStreamsId: string; receiverId: string }; response: undefined };
+  'capture.create': {
+    request: { captureId: string; routerId: string };
+    /** Unix time, in µs, of the records' time 0. */
+    response: { unixMicrosAtZero: number };
+  };
+  'capture.add': { request: { captureId: string; transportId: string }; response: undefined };
+  'capture.read': { request: { captureId: string }; response: CaptureRead };
+  'capture.close': { request: { captureId: string }; response: undefined };
   'dataChannel.close': { request: { transportId: string; channelId: number }; response: undefined };
   'dataChannel.getBufferedAmount': {
     request: { transportId: string; channelId: number };

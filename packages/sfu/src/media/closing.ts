@@ -3,6 +3,7 @@
  * the same tree and its own events (api/); the only news from here are those that it cannot know: a producer that is gone
  * closes its consumers in other transports.
  */
+import type { Captures } from './captures.js';
 import type { Consumer } from './consumer.js';
 import type { MediaContext } from './context.js';
 import type { DataConsumer } from './data/dataConsumer.js';
@@ -19,7 +20,11 @@ export class Closing {
   readonly #context: MediaContext;
   readonly #directory: Directory;
 
-  constructor(context: MediaContext, directory: Directory) {
+  constructor(
+    context: MediaContext,
+    directory: Directory,
+    private readonly captures: Captures,
+  ) {
     this.#context = context;
     this.#directory = directory;
   }
@@ -90,6 +95,7 @@ export class Closing {
   }
 
   router(router: Router, nowMicros: number): void {
+    this.captures.closeOf(router);
     for (const streams of [...router.virtualStreams.values()]) this.virtualStreams(streams, nowMicros);
     for (const observer of [...router.rtpObservers.values()]) this.rtpObserver(observer);
     for (const transport of [...router.transports.values()]) this.transport(transport, nowMicros);

@@ -23,6 +23,7 @@ import type { Engine } from '@tertulia/engine';
 import type { Hmac } from '@tertulia/wire';
 import type { ChannelEvent, ChannelNotice, Method, RequestOf, ResponseOf } from '../channel/messages.js';
 import type { WorkerLogLevel, WorkerLogTag } from '../types.js';
+import { Captures } from './captures.js';
 import { Closing } from './closing.js';
 import type { MediaContext } from './context.js';
 import { DirectTransport } from './directTransport.js';
@@ -62,6 +63,7 @@ export interface MediaCoreOptions {
 export class MediaCore {
   readonly context: MediaContext;
   readonly directory = new Directory();
+  readonly captures: Captures;
   readonly closing: Closing;
   readonly allowKeyInjection: boolean;
   readonly drops = new DropCounters();
@@ -97,7 +99,8 @@ export class MediaCore {
       emit,
       newSsrc: () => LEAST_SSRC + Math.floor(rng() * (2 ** 32 - LEAST_SSRC)),
     };
-    this.closing = new Closing(this.context, this.directory);
+    this.captures = new Captures(this.context);
+    this.closing = new Closing(this.context, this.directory, this.captures);
     // With sockets the loop starts it: it has to look at the deadlines after each batch.
     if (engine.memory) engine.start(this.handleBatch);
   }

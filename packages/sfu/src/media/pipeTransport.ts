@@ -83,6 +83,10 @@ export class PipeTransport extends Transport {
     };
   }
 
+  protected override captureTuple(): TransportTuple {
+    return this.#end.tuple;
+  }
+
   protected sendData(bytes: Uint8Array): void {
     this.#end.send(bytes);
   }

@@ -5,8 +5,8 @@
  */
 import { ROW_PEER } from '@tertulia/engine';
 import { InvalidStateError, OptionError } from '../channel/errors.js';
-import type { PlainTransportCreated, PlainTransportCreation } from '../channel/messages.js';
-import type { PlainTransportDump, PlainTransportStat, SrtpParameters } from '../types.js';
+import type { CaptureSource, PlainTransportCreated, PlainTransportCreation } from '../channel/messages.js';
+import type { PlainTransportDump, PlainTransportStat, SrtpParameters, TransportTuple } from '../types.js';
 import type { MediaContext } from './context.js';
 import type { Directory } from './directory.js';
 import { RemoteEnd, sctpRole } from './remoteEnd.js';
@@ -146,6 +146,17 @@ export class PlainTransport extends Transport {
   }
 
   // ---- inside ----
+
+  override captureSources(): CaptureSource[] {
+    const sources = super.captureSources();
+    if (this.#rtcpPeer !== undefined)
+      sources.push({ peer: this.#rtcpPeer, transportId: this.id, tuple: this.#rtcpEnd?.tuple });
+    return sources;
+  }
+
+  protected override captureTuple(): TransportTuple {
+    return this.#rtpEnd.tuple;
+  }
 
   protected sendData(bytes: Uint8Array): void {
     this.#rtpEnd.send(bytes);

@@ -5,8 +5,13 @@
  */
 import { ADDRESS_BYTES, ROW_ADDRESS } from '@tertulia/engine';
 import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
-import type { TransportStat } from '../channel/messages.js';
-import type { BaseTransportDump, BaseTransportStats, RecvRtpHeaderExtensions } from '../types.js';
+import type { CaptureSource, TransportStat } from '../channel/messages.js';
+import type {
+  BaseTransportDump,
+  BaseTransportStats,
+  RecvRtpHeaderExtensions,
+  TransportTuple,
+} from '../types.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import type { Directory } from './directory.js';
@@ -103,6 +108,16 @@ export abstract class Transport {
   abstract stats(nowMicros: number): TransportStat;
 
   abstract dump(): BaseTransportDump;
+
+  /** Whose packets a capture of this transport takes: one peer, or two where RTCP has a socket of its own. */
+  captureSources(): CaptureSource[] {
+    return [{ peer: this.peer, transportId: this.id, tuple: this.captureTuple() }];
+  }
+
+  /** Where its packets come from and go to. */
+  protected captureTuple(): TransportTuple | undefined {
+    return undefined;
+  }
 
   protected baseStats(nowMicros: number): BaseTransportStats {
     const { rtp, data } = this;

@@ -438,6 +438,10 @@ export class WebRtcTransport extends Transport {
     return deadline;
   }
 
+  protected override captureTuple(): TransportTuple | undefined {
+    return this.#publicTuple();
+  }
+
   #publicTuple(): TransportTuple | undefined {
     return this.#selected ? publicTuple(this.#sockets, this.#selected) : undefined;
   }

@@ -6,6 +6,7 @@ import type { Method } from '../../channel/messages.js';
 import { DATA_REQUESTS } from '../data/requests.js';
 import { OBSERVER_REQUESTS } from '../observers/requests.js';
 import { BANDWIDTH_REQUESTS } from './bandwidth.js';
+import { CAPTURE_REQUESTS } from './capture.js';
 import { CONSUMER_REQUESTS } from './consumer.js';
 import { DATA_CHANNEL_REQUESTS } from './dataChannel.js';
 import type { Handlers } from './handler.js';
@@ -28,4 +29,5 @@ export const REQUESTS: Handlers<Method> = {
   ...DATA_CHANNEL_REQUESTS,
   ...OBSERVER_REQUESTS,
   ...VIRTUAL_REQUESTS,
+  ...CAPTURE_REQUESTS,
 };
