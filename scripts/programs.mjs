@@ -18,14 +18,21 @@ const TOOLS = [
   { plugin: 'libgstsrtp.so', package: 'gstreamer1.0-plugins-bad' },
   { plugin: 'libgstx264.so', package: 'gstreamer1.0-plugins-ugly' },
   { plugin: 'libgstlibav.so', package: 'gstreamer1.0-libav' },
+  { plugin: 'libgstnice.so', package: 'gstreamer1.0-nice' },
+  // What a Python script needs for webrtcbin.
+  { file: '/usr/lib/python3/dist-packages/gi/__init__.py', package: 'python3-gi' },
+  { binding: 'Gst-1.0.typelib', package: 'gir1.2-gstreamer-1.0' },
+  { binding: 'GstSdp-1.0.typelib', package: 'gir1.2-gst-plugins-base-1.0' },
+  { binding: 'GstWebRTC-1.0.typelib', package: 'gir1.2-gst-plugins-bad-1.0' },
 ];
 
-/** Debian keeps GStreamer's plugins in a folder named after the machine's kind. */
-const PLUGIN_FOLDERS = existsSync('/usr/lib')
-  ? readdirSync('/usr/lib').map((folder) => `/usr/lib/${folder}/gstreamer-1.0`)
-  : [];
-const isThere = ({ file, plugin }) =>
-  file ? existsSync(file) : PLUGIN_FOLDERS.some((folder) => existsSync(`${folder}/${plugin}`));
+/** Debian keeps GStreamer's plugins, and what Python knows of it, in a folder named after the machine's kind. */
+const FOLDERS = existsSync('/usr/lib') ? readdirSync('/usr/lib').map((folder) => `/usr/lib/${folder}`) : [];
+const isThere = ({ file, plugin, binding }) => {
+  if (file) return existsSync(file);
+  const path = plugin ? `gstreamer-1.0/${plugin}` : `girepository-1.0/${binding}`;
+  return FOLDERS.some((folder) => existsSync(`${folder}/${path}`));
+};
 
 export function ensurePrograms() {
   const missing = TOOLS.filter((tool) => !isThere(tool)).map((tool) => tool.package);

@@ -99,6 +99,7 @@ export const ConfigSchema = z.strictObject({
     .default(9)
     .describe('Most pictures that a participant sees at once; a token may ask for fewer.'),
   maxParticipants: z.int().min(1).default(1_000).describe('Most participants of one room.'),
+  maxPlayers: z.int().min(0).default(1_000).describe('Most WHEP players of one room at once.'),
   maxRooms: z.int().min(1).default(10_000).describe('Most rooms that live at once.'),
   joinBurst: z
     .int()

@@ -26,13 +26,17 @@ export function openApiDocument(version: string): object {
 }
 
 function operation(operationId: string, route: ApiRoute): object {
-  const { summary, needs, body, success } = route;
-  const parameters = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
-  }));
+  const { summary, needs, body, bodyType = 'application/json', query = {}, success } = route;
+  const schema = { type: 'string' };
+  const parameters = [
+    ...[...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+      name,
+      in: 'path',
+      required: true,
+      schema,
+    })),
+    ...Object.entries(query).map(([name, description]) => ({ name, in: 'query', description, schema })),
+  ];
   const contentType = success.contentType ?? 'application/json';
   const content = success.schema
     ? { content: { [contentType]: { schema: jsonSchema(success.schema, 'output') } } }
@@ -48,7 +52,7 @@ function operation(operationId: string, route: ApiRoute): object {
       ? {
           requestBody: {
             required: true,
-            content: { 'application/json': { schema: jsonSchema(body, 'input') } },
+            content: { [bodyType]: { schema: jsonSchema(body, 'input') } },
           },
         }
       : {}),

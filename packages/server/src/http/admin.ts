@@ -74,6 +74,7 @@ function roomBody(room: Room): z.infer<typeof RoomBody> {
     createdAtMs: room.createdAtMs,
     participants: room.participants.size,
     meetClients: room.meetClients,
+    players: room.players,
   };
 }
 

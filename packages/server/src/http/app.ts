@@ -9,7 +9,7 @@ import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { adminRoutes } from './admin.js';
 import type { AppContext } from './context.js';
-import { corsHeaders, originRule, preflightHeaders, usesCors } from './cors.js';
+import { corsHeaders, mediaAbilities, originRule, preflightHeaders, usesCors } from './cors.js';
 import { rawBadRequest, sendError } from './errorResponses.js';
 import { healthRoutes } from './health.js';
 import { hostRule } from './hostRule.js';
@@ -17,6 +17,7 @@ import { meetRoutes } from './meet.js';
 import { pageRoutes } from './page.js';
 import { defineRefusals } from './routes.js';
 import { sessionRoutes } from './sessions.js';
+import { whipRoutes } from './whip.js';
 
 export interface TlsMaterial {
   readonly key: string | Buffer;
@@ -67,6 +68,7 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
 
   sessionRoutes(app, context);
   meetRoutes(app, context);
+  whipRoutes(app, context);
   adminRoutes(app, context);
   healthRoutes(app, context);
   defineRefusals(app);
@@ -105,6 +107,7 @@ function addCors(app: FastifyInstance, context: AppContext): void {
     if (request.method !== 'OPTIONS') return;
     const privateNetwork = request.headers['access-control-request-private-network'] === 'true';
     if (allowed !== undefined) reply.headers(preflightHeaders(privateNetwork));
-    return reply.code(204).send();
+    const abilities = mediaAbilities(request.url);
+    return abilities ? reply.code(200).headers(abilities).send() : reply.code(204).send();
   });
 }

@@ -3,6 +3,7 @@
  * that its own token would not give. Without keys only pages of this machine may: others could listen in.
  */
 import { isLoopbackHost, isOpen, type Config } from '../config.js';
+import { SDP, SDP_FRAGMENT } from './mediaTypes.js';
 
 export type OriginRule = (origin: string) => string | undefined;
 
@@ -39,4 +40,13 @@ export function preflightHeaders(privateNetwork: boolean): Record<string, string
     'access-control-max-age': '600',
     ...(privateNetwork ? { 'access-control-allow-private-network': 'true' } : {}),
   };
+}
+
+/** What OPTIONS says of a WHIP or WHEP path besides. RFC 9725 §4.2 (Accept-Post), RFC 5789 §3.1 (Accept-Patch). */
+export function mediaAbilities(url: string): Record<string, string> | undefined {
+  const [, session] = /^\/*wh[ie]p\/+[^/?]+(\/+[^/?]+)?\/*(?:\?|$)/.exec(url) ?? [undefined, undefined];
+  if (!/^\/*wh[ie]p(\/|\?|$)/.test(url)) return undefined;
+  return session === undefined
+    ? { allow: 'GET, POST, HEAD, OPTIONS', 'accept-post': SDP }
+    : { allow: 'GET, PATCH, DELETE, HEAD, OPTIONS', 'accept-patch': SDP_FRAGMENT };
 }

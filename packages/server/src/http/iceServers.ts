@@ -20,3 +20,17 @@ export function iceServers(config: Config, participantId: string, nowMs: number)
   const credential = createHmac('sha1', config.turnSecret).update(username).digest('base64');
   return [{ urls, username, credential }];
 }
+
+/** The same in a header, one link for each URL. RFC 9725 §4.6; empty when there is none. */
+export function linkHeader(servers: readonly IceServer[]): string {
+  const quoted = (text: string): string => `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+  return servers
+    .flatMap(({ urls, username, credential }) =>
+      urls.map((url) => {
+        const link = `<${url}>; rel="ice-server"`;
+        if (username === undefined || credential === undefined) return link;
+        return `${link}; username=${quoted(username)}; credential=${quoted(credential)}; credential-type="password"`;
+      }),
+    )
+    .join(', ');
+}

@@ -24,8 +24,16 @@ export interface MediaPort {
 
 export interface MediaRoom {
   createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession>;
+  createStage(): Promise<MediaStage>;
   /** True once its media process is gone. */
   readonly lost: boolean;
+  close(): void;
+}
+
+/** One participant's microphone and camera for receivers that want nothing else. Who it is may change, receivers stay. */
+export interface MediaStage {
+  /** A session of the same room. undefined: nobody, receivers get nothing. */
+  show(session: MediaSession | undefined): void;
   close(): void;
 }
 
@@ -47,6 +55,8 @@ export interface MediaReceiverRequest {
   readonly mids: { readonly audio: readonly string[]; readonly video: readonly string[] };
   /** What the client takes in every one of them, with its own payload types and extension ids. */
   readonly rtpCapabilities: RtpCapabilities;
+  /** Absent: the room. */
+  readonly stage?: MediaStage;
 }
 
 export interface MediaSessionRequest {

@@ -21,8 +21,10 @@ import type {
   MediaSession,
   MediaSessionEvents,
   MediaSessionRequest,
+  MediaStage,
 } from './mediaPort.js';
 import { SfuSession } from './sfuSession.js';
+import { SfuStage } from './sfuStage.js';
 
 export interface SfuMediaOptions {
   readonly workers: number;
@@ -216,14 +218,17 @@ class SfuRoom implements MediaRoom {
 
   createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession> {
     const { worker, webRtcServer } = this.running;
-    const { router, virtual, log } = this;
+    const { router, log } = this;
+    const stage = request.receiver?.stage;
+    const receiving = stage instanceof SfuStage ? stage.virtual : this.virtual;
     const producers = this.#producers;
     return SfuSession.create(
       {
         worker,
         webRtcServer,
         router,
-        virtual,
+        virtual: this.virtual,
+        receiving,
         log,
         producerOf: (csrc) => producers.get(csrc),
         setProducer: (csrc, producerId) => {
@@ -233,6 +238,15 @@ class SfuRoom implements MediaRoom {
       },
       request,
       events,
+    );
+  }
+
+  async createStage(): Promise<MediaStage> {
+    const virtual = await this.router.createVirtualStreams({ audioSlots: 1, videoSlots: 1 });
+    return new SfuStage(
+      virtual,
+      (session) => (session instanceof SfuSession ? session.cast : undefined),
+      this.log,
     );
   }
 

@@ -36,12 +36,16 @@ import type {
   MediaSessionEvents,
   MediaSessionRequest,
 } from './mediaPort.js';
+import type { Cast } from './sfuStage.js';
 
 export interface SfuParts {
   readonly worker: Worker;
   readonly webRtcServer: WebRtcServer;
   readonly router: Router;
+  /** Where its sources go. */
   readonly virtual: VirtualStreams;
+  /** Where its slots come from: the room's as well, or a stage's. */
+  readonly receiving: VirtualStreams;
   /** Of a source of the room, whoever has it. */
   readonly producerOf: (csrc: number) => string | undefined;
   /** A source came, or is gone. */
@@ -70,6 +74,7 @@ const ANSWERED_HASH = 'sha-256';
 export class SfuSession implements MediaSession {
   readonly fingerprints: readonly Fingerprint[];
   #sources: Source[] = [];
+  #participantId = '';
   #receiver: Receiver | undefined;
   #connected = false;
   #over = false;
@@ -124,6 +129,13 @@ export class SfuSession implements MediaSession {
   }
   get sources(): readonly { name: SourceName; csrc: number }[] {
     return this.#sources.map(({ name, csrc }) => ({ name, csrc }));
+  }
+  /** What of it goes on a stage. */
+  get cast(): Cast {
+    return {
+      participantId: this.#participantId,
+      sources: this.#sources.filter(({ name }) => name === 'microphone' || name === 'camera'),
+    };
   }
   get audioSlots(): MediaSession['audioSlots'] {
     return (this.#receiver?.audio ?? []).map(({ mid, rtpParameters }) => ({ mid, rtpParameters }));
@@ -181,7 +193,7 @@ export class SfuSession implements MediaSession {
         fingerprints: request.fingerprints.map((one) => ({ ...one }) as DtlsFingerprint),
       },
     });
-    const participantId = request.participantId ?? '';
+    const participantId = (this.#participantId = request.participantId ?? '');
     for (const { name, rtpParameters, paused, csrc: wanted } of request.sources) {
       const { kind, content } = SOURCE_KINDS[name];
       const producer = await transport.produce({ kind, rtpParameters, paused });
@@ -193,7 +205,7 @@ export class SfuSession implements MediaSession {
       });
     }
     if (!request.receiver) return;
-    const receiver = await virtual.createReceiver({
+    const receiver = await this.parts.receiving.createReceiver({
       transport,
       rtpCapabilities: request.receiver.rtpCapabilities,
       participantId: request.participantId,

@@ -16,6 +16,8 @@ import type {
 } from '../rooms/news.js';
 
 export type ProtocolInput =
+  /** The transport is up. Once. */
+  | { readonly t: 'connected' }
   | { readonly t: 'opened'; readonly label: string }
   | { readonly t: 'closed'; readonly label: string }
   | { readonly t: 'message'; readonly label: string; readonly data: string | Uint8Array }

@@ -9,9 +9,10 @@ import { MeetError, ServerError } from '../errors.js';
 import { newSessionId } from '../ids.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../logger.js';
-import type { MediaPort, MediaSession, MediaSessionRequest } from '../media/mediaPort.js';
+import type { MediaPort, MediaSession, MediaSessionRequest, MediaStage } from '../media/mediaPort.js';
 import { cleanDisplayName } from '../names.js';
 import { MeetSession } from '../protocols/meet/meetSession.js';
+import { PlayerMachine } from '../protocols/whep/playerMachine.js';
 import { STATUS, type CommandResult, type ProtocolMachine } from '../protocols/machine.js';
 import { TertuliaChannel } from '../protocols/tertulia/channel.js';
 import type { Scheduler } from '../scheduler.js';
@@ -21,6 +22,7 @@ import type { SourceName } from './news.js';
 import type { Participant } from './participant.js';
 import { Room } from './room.js';
 import { RoomRegistry } from './roomRegistry.js';
+import type { StagePlace } from './stages.js';
 import { Session, type SessionEnd, type SessionKind, type SessionOwner } from './session.js';
 
 export interface ConferenceParts {
@@ -47,6 +49,8 @@ export interface SessionRecord {
   readonly media: MediaSession;
   /** For the o= line. */
   readonly originId: string;
+  /** Of a player that asked for one participant. */
+  readonly place: StagePlace | undefined;
 }
 
 export interface JoinRequest {
@@ -55,6 +59,15 @@ export interface JoinRequest {
   readonly plan: SessionPlan;
   readonly displayName: string | undefined;
   readonly replaces: string | undefined;
+  /** By which protocol. Default: the project's own. */
+  readonly kind?: 'tertulia' | 'whip';
+}
+
+export interface PlayRequest {
+  readonly roomName: string;
+  readonly plan: SessionPlan;
+  /** Id or identity of the only one to be played. undefined: the room. */
+  readonly watch: string | undefined;
 }
 
 export const PARTICIPANT_ROLES = ['listener', 'speaker', 'moderator'] as const;
@@ -102,7 +115,7 @@ export class Conference {
 
   async join(request: JoinRequest): Promise<SessionRecord> {
     this.#refuseWhenNotReady();
-    const { grants, plan } = request;
+    const { grants, plan, kind = 'tertulia' } = request;
     const room = this.rooms.open(request.roomName);
     room.pending++;
     let participant: Participant | undefined;
@@ -122,9 +135,14 @@ export class Conference {
         if (displayName !== undefined && displayName !== participant.displayName)
           room.rename(participant, displayName);
       } else {
-        participant = room.addParticipant(grants.identity, displayName ?? DEFAULT_DISPLAY_NAME, grants.roles);
+        participant = room.addParticipant(
+          grants.identity,
+          displayName ?? DEFAULT_DISPLAY_NAME,
+          grants.roles,
+          kind === 'whip' ? 'publisher' : 'person',
+        );
       }
-      return await this.#start(room, 'tertulia', plan, participant);
+      return await this.#start(room, kind, plan, participant);
     } catch (error) {
       if (participant && participant.session === undefined) room.removeParticipant(participant);
       throw error;
@@ -152,7 +170,7 @@ export class Conference {
       throw new ServerError('ROOM_FULL', `The room holds ${maxParticipants} participants.`);
     // Who only receives is nobody in the room; who speaks is seen.
     const bot = speaks
-      ? room.addParticipant(grants.identity, grants.displayName ?? BOT_DISPLAY_NAME, grants.roles, true)
+      ? room.addParticipant(grants.identity, grants.displayName ?? BOT_DISPLAY_NAME, grants.roles, 'bot')
       : undefined;
     room.meetClients++;
     room.pending++;
@@ -167,6 +185,28 @@ export class Conference {
         throw new MeetError('NO_ACTIVE_CONFERENCE', 'The last person has just left.');
       }
       return record;
+    } finally {
+      room.pending--;
+      this.#closeIfEmpty(room);
+    }
+  }
+
+  /** A receiver that is nobody in the room. It may come before everybody else and stay after them. */
+  async play({ roomName, plan, watch }: PlayRequest): Promise<SessionRecord> {
+    this.#refuseWhenNotReady();
+    const room = this.rooms.open(roomName);
+    room.pending++;
+    try {
+      const { maxPlayers } = this.parts.config;
+      if (room.players >= maxPlayers)
+        throw new ServerError('ROOM_FULL', `The room has ${maxPlayers} players.`);
+      room.players++;
+      try {
+        return await this.#start(room, 'whep', plan, undefined, watch);
+      } catch (error) {
+        room.players--;
+        throw error;
+      }
     } finally {
       room.pending--;
       this.#closeIfEmpty(room);
@@ -200,6 +240,7 @@ export class Conference {
     kind: SessionKind,
     plan: SessionPlan,
     participant: Participant | undefined,
+    watch?: string,
   ): Promise<SessionRecord> {
     const { scheduler, log } = this.parts;
     const id = newSessionId();
@@ -223,11 +264,15 @@ export class Conference {
       dataChannels: hasChannel(plan),
     };
     let media: MediaSession;
+    let place: StagePlace | undefined;
     if (participant) participant.session = session;
     try {
-      media = await (await room.media()).createSession(request, session);
+      const mediaRoom = await room.media();
+      if (watch !== undefined) place = room.stages.take(watch, mediaRoom);
+      media = await mediaRoom.createSession(onStage(request, await place?.media), session);
     } catch (cause) {
       if (participant?.session === session) participant.session = undefined;
+      place?.release();
       throw new ServerError('MEDIA_UNAVAILABLE', 'The media process could not take the session.', { cause });
     }
     const record: SessionRecord = {
@@ -236,10 +281,13 @@ export class Conference {
       plan,
       media,
       originId: String(this.parts.random32() >>> 0),
+      place,
     };
     session.begin(media);
-    if (session.ended !== undefined)
+    if (session.ended !== undefined) {
+      place?.release();
       throw new ServerError('SESSION_NOT_FOUND', 'The session was ended while it began.');
+    }
     this.#sessions.set(id, record);
     room.sessions.set(id, session);
     if (participant) room.setSources(participant, media.sources);
@@ -254,6 +302,7 @@ export class Conference {
     plan: SessionPlan,
     participant: Participant | undefined,
   ): ProtocolMachine {
+    if (kind === 'whip' || kind === 'whep') return new PlayerMachine(videoSlotsOf(plan));
     if (kind === 'meet' || !participant)
       return new MeetSession(
         { snapshot: () => room.snapshot() },
@@ -295,11 +344,16 @@ export class Conference {
         for (const { name, muted } of participant.sources.values())
           participant.session?.setPaused(name, muted);
         if (participant.pinned) participant.session?.setPinned('camera', true);
+        room.stages.update();
       },
       sessionEnded: (session, why) => {
         room.sessions.delete(session.id);
-        if (this.#sessions.delete(session.id)) {
+        const record = this.#sessions.get(session.id);
+        if (record) {
+          this.#sessions.delete(session.id);
           if (session.kind === 'meet') room.meetClients--;
+          if (session.kind === 'whep') room.players--;
+          record.place?.release();
           this.parts.observer.sessionEnded(session.kind, why, session.machine.refusals);
         }
         const { participant } = session;
@@ -307,6 +361,7 @@ export class Conference {
           participant.session = undefined;
           room.removeParticipant(participant);
         }
+        room.stages.update();
         this.#closeIfEmpty(room);
       },
     };
@@ -314,9 +369,12 @@ export class Conference {
 
   #closeIfEmpty(room: Room): void {
     if (!room.isEmpty || room.pending > 0 || room.closed) return;
+    // The conference is over for whoever came to listen to it; players wait for the next one.
+    for (const session of [...room.sessions.values()])
+      if (session.kind !== 'whep') session.end('room-closed');
+    if (room.isUsed || room.closed) return;
     room.closed = true;
     this.rooms.remove(room);
-    for (const session of [...room.sessions.values()]) session.end('room-closed');
     // Last words of the sessions need the transports for another moment.
     this.parts.scheduler.after(LIMITS.teardownGraceMs + 100, () => room.closeMedia());
   }
@@ -347,7 +405,7 @@ export class Conference {
   }
 
   liveRoom(roomName: string): Room {
-    const room = this.rooms.find(roomName);
+    const room = this.rooms.findLive(roomName);
     if (!room) throw new ServerError('ROOM_NOT_FOUND', 'Nobody is in a room of this name.');
     return room;
   }
@@ -390,7 +448,7 @@ export class Conference {
     this.#draining = true;
     const sessions = [...this.#sessions.values()].map(({ session }) => session);
     // Those who only listen first: the end of a room would give them another reason.
-    sessions.sort((a, b) => Number(b.kind === 'meet') - Number(a.kind === 'meet'));
+    sessions.sort((a, b) => Number(listens(b)) - Number(listens(a)));
     for (const session of sessions) session.end('draining');
     if (sessions.length === 0) return;
     await new Promise<void>((resolve) => {
@@ -403,6 +461,13 @@ export class Conference {
   keepEventStreamsAlive(): void {
     for (const { session } of this.#sessions.values()) session.events.keepAlive();
   }
+}
+
+const listens = ({ kind }: Session): boolean => kind === 'meet' || kind === 'whep';
+
+function onStage(request: MediaSessionRequest, stage: MediaStage | undefined): MediaSessionRequest {
+  const { receiver } = request;
+  return stage && receiver ? { ...request, receiver: { ...receiver, stage } } : request;
 }
 
 export const readDisplayName = (name: string | undefined): string | undefined =>

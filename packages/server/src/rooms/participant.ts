@@ -28,6 +28,9 @@ export const ENTRY_SOURCES = {
 } as const;
 export type EntryName = keyof typeof ENTRY_SOURCES;
 
+/** A person with a client; a program of the Meet endpoint; an encoder that publishes by WHIP. */
+export type Nature = 'person' | 'bot' | 'publisher';
+
 export class Participant {
   readonly sources = new Map<SourceName, Source>();
   readonly mediaEntries = new Map<EntryName, MediaEntry>();
@@ -44,13 +47,17 @@ export class Participant {
     readonly joinedAtMs: number,
     public displayName: string,
     public roles: ReadonlySet<Role>,
-    /** A program that speaks. A conference of bots alone is over. */
-    readonly isBot = false,
+    readonly nature: Nature = 'person',
   ) {}
 
-  /** A microphone is heard from the start; whoever shows something says so. A bot's protocol has no words to say it. */
+  /** A program that speaks. A conference of bots alone is over. */
+  get isBot(): boolean {
+    return this.nature === 'bot';
+  }
+
+  /** A microphone is heard from the start; whoever shows something says so. The others' protocols have no words to say it. */
   startsMuted(name: SourceName): boolean {
-    return !this.isBot && name !== 'microphone';
+    return this.nature === 'person' && name !== 'microphone';
   }
 
   view(): ParticipantView {

@@ -8,8 +8,9 @@ import type { MediaRoom } from '../media/mediaPort.js';
 import { newParticipantId } from '../ids.js';
 import type { Scheduler } from '../scheduler.js';
 import type { ChatMessage, RoomNews, RoomSnapshot, SourceName } from './news.js';
-import { ENTRY_SOURCES, Participant, type EntryName, type Source } from './participant.js';
+import { ENTRY_SOURCES, Participant, type EntryName, type Nature, type Source } from './participant.js';
 import type { Session } from './session.js';
+import { Stages } from './stages.js';
 
 type Entries = [EntryName, (typeof ENTRY_SOURCES)[EntryName]][];
 
@@ -23,6 +24,10 @@ export class Room {
   pending = 0;
   /** Sessions of the Meet endpoint, those that are being made included. */
   meetClients = 0;
+  /** Sessions that play by WHEP, those that are being made included. They are nobody in the room, but keep it. */
+  players = 0;
+  /** What those of them play that are for one participant only. */
+  readonly stages = new Stages(this.participants);
   closed = false;
   #media: Promise<MediaRoom> | undefined;
   #lastId = 0;
@@ -53,6 +58,11 @@ export class Room {
     return true;
   }
 
+  /** Somebody is in it, or waits for somebody. */
+  get isUsed(): boolean {
+    return !this.isEmpty || this.players > 0;
+  }
+
   snapshot(): RoomSnapshot {
     const known = [...this.participants.values()].filter(({ announced }) => announced);
     return {
@@ -65,7 +75,7 @@ export class Room {
     identity: string | undefined,
     displayName: string,
     roles: ReadonlySet<Role>,
-    isBot = false,
+    nature: Nature = 'person',
   ): Participant {
     const participant = new Participant(
       ++this.#lastId,
@@ -74,7 +84,7 @@ export class Room {
       this.scheduler.nowMs(),
       displayName,
       roles,
-      isBot,
+      nature,
     );
     this.participants.set(participant.participantId, participant);
     return participant;

@@ -66,9 +66,15 @@ export class RoomRegistry {
     if (this.#rooms.get(room.name) === room) this.#rooms.delete(room.name);
   }
 
-  /** Those that somebody is in. */
+  /** Those that somebody is in, or that are played. */
   *live(): Generator<Room> {
-    for (const room of this.#rooms.values()) if (!room.isEmpty) yield room;
+    for (const room of this.#rooms.values()) if (room.isUsed) yield room;
+  }
+
+  /** One of those. */
+  findLive(name: string): Room | undefined {
+    const room = this.#rooms.get(this.canonical(name));
+    return room?.isUsed ? room : undefined;
   }
 
   get all(): Iterable<Room> {

@@ -19,7 +19,7 @@ import type {
 } from './news.js';
 import type { Participant } from './participant.js';
 
-export type SessionKind = 'tertulia' | 'meet';
+export type SessionKind = 'tertulia' | 'meet' | 'whip' | 'whep';
 /** Why a session ended, for metrics: the reasons that clients are told, and two that nobody is left to be told. */
 export type SessionEnd = EndReason | 'vanished' | 'never-connected';
 
@@ -122,14 +122,15 @@ export class Session implements MediaSessionEvents {
     this.isConnected = true;
     this.#cancelTimeout?.();
     this.owner.sessionConnected(this);
+    if (this.ended === undefined) this.#feed({ t: 'connected' });
   }
 
   lost(cause: 'peer-closed' | 'consent-lost' | 'process-died'): void {
     if (this.#ended !== undefined) return this.close();
     this.#channels.clear();
     if (cause !== 'process-died') return this.end('vanished');
-    // A client of the Meet endpoint starts anew or not at all; it must not keep the place of the next one.
-    if (this.kind === 'meet') return this.end('media-lost');
+    // Other clients than ours start anew or not at all; they must not keep the place of the next one.
+    if (this.kind !== 'tertulia') return this.end('media-lost');
     // The participant stays while its client comes back: it replaces this session by its id.
     this.#waitingForRejoin = true;
     this.#cancelTimeout?.();

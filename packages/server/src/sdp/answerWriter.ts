@@ -15,6 +15,8 @@ export interface AnswerMaterial {
   readonly fingerprints: readonly Fingerprint[];
   readonly audioSlots: readonly AnsweredSlot[];
   readonly videoSlots: readonly AnsweredSlot[];
+  /** Name of the one stream that the first section of sound and the first of pictures are in. Default: a stream for each. */
+  readonly stream?: string | undefined;
 }
 
 /** What goes out in a section. */
@@ -38,9 +40,9 @@ export function answerText(plan: SessionPlan, material: AnswerMaterial): string 
       case 'source':
         return source(planned.section);
       case 'slot':
-        return slot(planned.section, material.audioSlots);
+        return slot(planned.section, material.audioSlots, material.stream);
       case 'video':
-        return slot(planned.section, material.videoSlots);
+        return slot(planned.section, material.videoSlots, material.stream);
     }
   });
   return write(
@@ -78,7 +80,7 @@ function source(section: MediaSection): SdpAnswerSection {
   };
 }
 
-function slot(section: MediaSection, slots: readonly AnsweredSlot[]): SdpAnswerSection {
+function slot(section: MediaSection, slots: readonly AnsweredSlot[], stream?: string): SdpAnswerSection {
   const made = slots.find(({ mid }) => mid === section.mid);
   const encoding = made?.rtpParameters.encodings?.[0];
   if (!made || encoding?.ssrc === undefined) throw new Error(`no slot for section ${section.mid}`);
@@ -94,7 +96,7 @@ function slot(section: MediaSection, slots: readonly AnsweredSlot[]): SdpAnswerS
     ssrc: encoding.ssrc,
     ...(encoding.rtx ? { rtxSsrc: encoding.rtx.ssrc } : {}),
     cname: rtcp?.cname ?? 'tertulia',
-    msid: { stream: name, track: name },
+    msid: { stream: slots[0] === made ? (stream ?? name) : name, track: name },
   };
 }
 

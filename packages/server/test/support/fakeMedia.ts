@@ -8,6 +8,7 @@ import type {
   MediaSession,
   MediaSessionEvents,
   MediaSessionRequest,
+  MediaStage,
 } from '../../src/media/mediaPort.js';
 import type {
   Canvas,
@@ -199,8 +200,24 @@ export class FakeSession implements MediaSession {
   }
 }
 
+export class FakeStage implements MediaStage {
+  /** Who is on it now, and who was before. */
+  readonly shown: (MediaSession | undefined)[] = [];
+  closed = false;
+  get now(): MediaSession | undefined {
+    return this.shown.at(-1);
+  }
+  show(session: MediaSession | undefined): void {
+    this.shown.push(session);
+  }
+  close(): void {
+    this.closed = true;
+  }
+}
+
 export class FakeRoom implements MediaRoom {
   readonly sessions: FakeSession[] = [];
+  readonly stages: FakeStage[] = [];
   lost = false;
   closed = false;
   constructor(
@@ -214,6 +231,12 @@ export class FakeRoom implements MediaRoom {
     this.sessions.push(session);
     this.media.sessions.push(session);
     return Promise.resolve(session);
+  }
+  createStage(): Promise<FakeStage> {
+    if (this.media.failing) return Promise.reject(new Error('no memory'));
+    const stage = new FakeStage();
+    this.stages.push(stage);
+    return Promise.resolve(stage);
   }
   close(): void {
     this.closed = true;

@@ -129,6 +129,7 @@ export class MeetSession implements ProtocolMachine {
       case 'layoutAnswer':
         this.#tellVideo(this.#video.answered(input.requestId, input.result, this.#room));
         break;
+      case 'connected':
       case 'videoSlots':
       case 'self':
       case 'timeout':

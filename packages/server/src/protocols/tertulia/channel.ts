@@ -103,6 +103,8 @@ export class TertuliaChannel implements ProtocolMachine {
   handle(input: ProtocolInput, nowMs: number): void {
     if (this.ended) return;
     switch (input.t) {
+      case 'connected':
+        break;
       case 'opened':
         this.#opened(input.label, nowMs);
         break;
