@@ -1,5 +1,15 @@
 /** Bytes in, values or a reason out: everything that other packages use of the wire formats. */
 export * from './classify.js';
+export {
+  FRAME_LIMITS,
+  type AssembledFrame,
+  type EncodedFrame,
+  type FrameCodec,
+  type FrameRefusal,
+  type RefusedFrame,
+  type RtpPayload,
+} from './depacketize/frame.js';
+export { FrameAssembler } from './depacketize/frameAssembler.js';
 export * from './headerExtensions.js';
 export * from './opus.js';
 export * from './payload/av1.js';

@@ -44,6 +44,25 @@ export class BitReader {
     return this.bits(1) === 1;
   }
 
+  /** Exp-Golomb, unsigned: ue(v) of H.264 §9.1. Longer than 32 bits is an overrun: no number of a stream is. */
+  expGolomb(): number {
+    let zeros = 0;
+    while (!this.flag()) {
+      zeros++;
+      if (zeros > 31 || this.overrun) {
+        this.overrun = true;
+        return 0;
+      }
+    }
+    return 2 ** zeros - 1 + this.bits(zeros);
+  }
+
+  /** The same, signed: se(v) of H.264 §9.1.1. */
+  signedExpGolomb(): number {
+    const code = this.expGolomb();
+    return code % 2 === 1 ? (code + 1) / 2 : -code / 2;
+  }
+
   /** A value below `limit`, which is at least 1, in as few bits as it needs: ns(n) of the same section. */
   nonSymmetric(limit: number): number {
     const width = 32 - Math.clz32(limit);
