@@ -46,13 +46,14 @@ export const ID = {
   timestamp: 0xe7,
   simpleBlock: 0xa3,
   blockGroup: 0xa0,
+  block: 0xa1,
+  referenceBlock: 0xfb,
   cues: 0x1c53bb6b,
   cuePoint: 0xbb,
   cueTime: 0xb3,
   cueTrackPositions: 0xb7,
   cueTrack: 0xf7,
   cueClusterPosition: 0xf1,
-  cueRelativePosition: 0xf0,
   tags: 0x1254c367,
 } as const;
 

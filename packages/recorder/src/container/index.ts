@@ -6,3 +6,7 @@ export {
   type FrameToWrite,
   type MatroskaWriterOptions,
 } from './matroskaWriter.js';
+export { CONTAINER_ERRORS, ContainerError, type ContainerErrorCode } from './errors.js';
+export { finishFile, type FinishedFile, type FinishOptions } from './finishFile.js';
+export { finishInWorker } from './finishInWorker.js';
+export { findInterrupted, repairRecording, type Repair, type RepairedFile } from './repairRecording.js';

@@ -39,7 +39,7 @@ export const WRITER_LIMITS = {
 } as const;
 
 /** One tick is 1 ms: WebM asks for exactly that, and half a tick is far below what an eye or ear notices. */
-const TIMESTAMP_SCALE_NS = 1_000_000;
+const TICK_MS = 1;
 const APP = 'tertulia';
 /** Only what a player takes for its window until the first frame, which has its own size. */
 const DEFAULT_SIZE = { width: 640, height: 360 } as const;
@@ -222,11 +222,13 @@ export function segmentInfo(info: {
   startedAt: number;
   title?: string | undefined;
   durationMs?: number;
+  tickMs?: number;
 }): Uint8Array {
+  const tickMs = info.tickMs ?? TICK_MS;
   return element(
     ID.info,
-    unsigned(ID.timestampScale, TIMESTAMP_SCALE_NS),
-    ...(info.durationMs === undefined ? [] : [float(ID.duration, info.durationMs)]),
+    unsigned(ID.timestampScale, Math.round(tickMs * 1_000_000)),
+    ...(info.durationMs === undefined ? [] : [float(ID.duration, info.durationMs / tickMs)]),
     date(ID.dateUtc, info.startedAt),
     ...(info.title === undefined ? [] : [text(ID.title, info.title)]),
     text(ID.muxingApp, APP),

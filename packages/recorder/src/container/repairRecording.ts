@@ -1,0 +1,93 @@
+/**
+ * After a crash: finishes what was left with `.part`, and says in the JSON files that the recording was interrupted.
+ * Safe to run again at any point: a half-made new file is removed, a finished one is only written over by its like.
+ * Only for folders that nobody records into. Elsewhere: the names of files → docs/recording-files.md
+ */
+import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ContainerError } from './errors.js';
+import { syncFolder, writeFully, type FinishedFile } from './finishFile.js';
+import { finishInWorker } from './finishInWorker.js';
+
+export const PART_SUFFIX = '.part';
+export const FINISHING_SUFFIX = '.finishing';
+const RECORDING_JSON = 'recording.json';
+
+export interface RepairedFile extends FinishedFile {
+  readonly name: string;
+}
+
+export interface Repair {
+  readonly repaired: readonly RepairedFile[];
+  /** What could not be read, with a sentence why; left as it is. */
+  readonly failed: readonly { readonly name: string; readonly why: string }[];
+}
+
+/** @param folder that of one recording. */
+export async function repairRecording(folder: string): Promise<Repair> {
+  const names = (await readdir(folder)).sort();
+  for (const name of names)
+    if (name.endsWith(FINISHING_SUFFIX)) await rm(join(folder, name), { force: true });
+  const repaired: RepairedFile[] = [];
+  const failed: { name: string; why: string }[] = [];
+  for (const part of names.filter((name) => name.endsWith(PART_SUFFIX))) {
+    const name = part.slice(0, -PART_SUFFIX.length);
+    try {
+      const finished = await finishInWorker(join(folder, part), { to: join(folder, name) });
+      repaired.push({ name, ...finished });
+      await mark(folder, sidecarOf(name), {
+        interrupted: true,
+        ended: true,
+        finished: finished.indexed,
+        durationMs: Math.round(finished.durationMs),
+        bytes: finished.bytes,
+      });
+    } catch (error) {
+      failed.push({
+        name: part,
+        why: error instanceof ContainerError ? error.detail : String(error),
+      });
+    }
+  }
+  if (repaired.length + failed.length > 0) await mark(folder, RECORDING_JSON, { interrupted: true });
+  return { repaired, failed };
+}
+
+/** Folders below `directory` that a crash left unfinished. Folders in `except` are in use. */
+export async function findInterrupted(
+  directory: string,
+  except: ReadonlySet<string> = new Set(),
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (!entry.isDirectory() || except.has(entry.name)) continue;
+    const names = await readdir(join(directory, entry.name));
+    if (names.some((name) => name.endsWith(PART_SUFFIX) || name.endsWith(FINISHING_SUFFIX)))
+      found.push(entry.name);
+  }
+  return found.sort();
+}
+
+/** `01.part2.webm` has `01.part2.json`. */
+const sidecarOf = (name: string): string => `${name.replace(/\.[^.]+$/, '')}.json`;
+
+/** Adds to a JSON file, or begins one; the old one is there until the new one is. */
+async function mark(folder: string, name: string, facts: Readonly<Record<string, unknown>>): Promise<void> {
+  const path = join(folder, name);
+  let before: object = {};
+  try {
+    const read: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof read === 'object' && read !== null && !Array.isArray(read)) before = read;
+  } catch {
+    // Not written yet, or cut off by the crash itself: what can be said is said anew.
+  }
+  const handle = await open(`${path}${FINISHING_SUFFIX}`, 'w');
+  try {
+    await writeFully(handle, Buffer.from(`${JSON.stringify({ ...before, ...facts }, undefined, 2)}\n`), 0);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(`${path}${FINISHING_SUFFIX}`, path);
+  await syncFolder(folder);
+}

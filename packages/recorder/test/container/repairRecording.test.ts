@@ -1,0 +1,63 @@
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findInterrupted, repairRecording } from '../../src/container/index.js';
+import { expect, test } from 'vitest';
+import { AUDIO, picture, readAll, recordingIn, sound, testFolder, VIDEO } from './support.js';
+
+const SOUNDS = Array.from({ length: 100 }, (_, i) => sound(1, i * 20));
+const PICTURES = Array.from({ length: 50 }, (_, i) => picture(2, i * 40, i === 0));
+const json = async (path: string): Promise<unknown> => JSON.parse(await readFile(path, 'utf8'));
+
+test('what a crash left is finished, and the JSON files say so', async () => {
+  const folder = await testFolder();
+  const first = await recordingIn(folder, [AUDIO], SOUNDS, '01.webm.part');
+  await recordingIn(folder, [AUDIO, VIDEO], [...SOUNDS, ...PICTURES], '02.part2.webm.part');
+  await truncate(first, (await readFile(first)).length - 10);
+  await writeFile(
+    join(folder, '01.json'),
+    JSON.stringify({ recordingId: 'r1', ended: false, durationMs: 1 }),
+  );
+  await writeFile(join(folder, 'recording.json'), '{"recordingId": "r1", "peo'); // cut off by the crash
+  await writeFile(join(folder, '03.webm.finishing'), 'half of a new file');
+  await writeFile(join(folder, '04.webm.part'), 'garbage');
+
+  const { repaired, failed } = await repairRecording(folder);
+
+  expect(repaired).toMatchObject([
+    { name: '01.webm', durationMs: 1500, frames: 75 },
+    { name: '02.part2.webm', durationMs: 2000, frames: 150, cutBytes: 0 },
+  ]);
+  expect(failed).toMatchObject([
+    { name: '04.webm.part', why: expect.stringContaining('04.webm.part') as unknown },
+  ]);
+  expect((await readdir(folder)).sort()).toEqual(
+    ['01.json', '01.webm', '02.part2.json', '02.part2.webm', '04.webm.part', 'recording.json'].sort(),
+  );
+  expect(await json(join(folder, '01.json'))).toMatchObject({
+    recordingId: 'r1',
+    interrupted: true,
+    ended: true,
+    finished: true,
+    durationMs: 1500,
+  });
+  expect(await json(join(folder, 'recording.json'))).toEqual({ interrupted: true });
+  expect((await readAll(join(folder, '01.webm'))).file.head.durationMs).toBe(1500);
+});
+
+test('a second run has nothing to do', async () => {
+  const folder = await testFolder();
+  await recordingIn(folder, [AUDIO], SOUNDS);
+  await repairRecording(folder);
+  const before = await readFile(join(folder, '01.webm'));
+  expect(await repairRecording(folder)).toEqual({ repaired: [], failed: [] });
+  expect((await readFile(join(folder, '01.webm'))).equals(before)).toBe(true);
+});
+
+test('folders that need it are found; those in use are not touched', async () => {
+  const directory = await testFolder();
+  for (const name of ['crashed', 'finished', 'running']) await mkdir(join(directory, name));
+  await writeFile(join(directory, 'crashed', '01.webm.part'), '');
+  await writeFile(join(directory, 'running', '01.webm.part'), '');
+  await writeFile(join(directory, 'finished', '01.webm'), '');
+  expect(await findInterrupted(directory, new Set(['running']))).toEqual(['crashed']);
+});
