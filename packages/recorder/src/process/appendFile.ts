@@ -1,0 +1,131 @@
+/**
+ * A file that only grows. What is given is written in order, as much as waits with one system call; nobody waits for the disk.
+ * The first error is told once, and nothing is written after it: the file is cut back to the last whole piece.
+ * While it grows it is never synced: what was written survives the process, not the machine. `close` syncs.
+ */
+import type { FileLayer, OpenedFile } from './fileLayer.js';
+
+export const APPEND_LIMITS = {
+  /** What may wait for a slow disk: 10 s of a 20 Mbit/s picture. Beyond it the disk is too slow. */
+  waitingBytes: 32 * 1024 * 1024,
+  /** Pieces of one system call: IOV_MAX of Linux is 1,024. */
+  pieces: 512,
+} as const;
+
+export type AppendError = NodeJS.ErrnoException;
+
+export class AppendFile {
+  /** Taken from the caller. */
+  bytes = 0;
+  readonly #layer: FileLayer;
+  readonly #onError: (error: AppendError) => void;
+  #file: OpenedFile | undefined;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** Whole pieces that are in the file. */
+  #written = 0;
+  #busy = true;
+  #failed = false;
+  #closing: (() => void) | undefined;
+
+  constructor(
+    readonly path: string,
+    layer: FileLayer,
+    onError: (error: AppendError) => void,
+  ) {
+    this.#layer = layer;
+    this.#onError = onError;
+    layer.open(path, (error, file) => {
+      this.#file = file;
+      this.#done(error);
+    });
+  }
+
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  append(pieces: readonly Uint8Array[]): void {
+    if (this.#failed || this.#closing) return;
+    for (const piece of pieces) {
+      this.#waiting.push(piece);
+      this.#waitingBytes += piece.length;
+      this.bytes += piece.length;
+    }
+    if (this.#waitingBytes > APPEND_LIMITS.waitingBytes)
+      this.#fail(
+        Object.assign(new Error(`the disk is slower than the recording: ${this.path}`), { code: 'TOO_SLOW' }),
+      );
+    else this.#next();
+  }
+
+  /** @returns after everything was written and synced, or could not be; an error was told by `onError` */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#closing = resolve;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#busy) return;
+    if (this.#waiting.length === 0) {
+      if (this.#closing) this.#finish();
+      return;
+    }
+    const pieces = this.#waiting.splice(0, APPEND_LIMITS.pieces);
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
+    this.#busy = true;
+    this.#write(pieces, length, length);
+  }
+
+  /** @param left of `length` */
+  #write(pieces: readonly Uint8Array[], left: number, length: number): void {
+    this.#layer.append(this.#file!, pieces, (error, written = 0) => {
+      // The kernel took a part of it: a disk that is nearly full, mostly. The rest says why.
+      if (!error && written < left) {
+        this.#write(restOf(pieces, written), left - written, length);
+        return;
+      }
+      if (!error) this.#written += length;
+      this.#waitingBytes -= length;
+      this.#done(error);
+    });
+  }
+
+  #done(error: AppendError | null): void {
+    this.#busy = false;
+    if (error) this.#fail(error);
+    this.#next();
+  }
+
+  #fail(error: AppendError): void {
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    if (this.#failed) return;
+    this.#failed = true;
+    this.bytes = this.#written;
+    this.#onError(error);
+  }
+
+  #finish(): void {
+    const finished = this.#closing!;
+    this.#busy = true;
+    if (!this.#file) finished();
+    else this.#layer.close(this.#file, this.#failed ? this.#written : undefined, finished);
+  }
+}
+
+function restOf(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let skip = written;
+  for (const piece of pieces) {
+    if (skip >= piece.length) skip -= piece.length;
+    else {
+      rest.push(skip === 0 ? piece : piece.subarray(skip));
+      skip = 0;
+    }
+  }
+  return rest;
+}

@@ -1,0 +1,198 @@
+/**
+ * The recorder's process: `node main.js DIRECTORY`, spoken to over the pipe of its parent. One engine, one socket, the
+ * recordings of one media process. When the parent is gone, what runs is finished and the process ends.
+ * The named exception to "time is an argument": here time becomes one.
+ */
+import { randomInt } from 'node:crypto';
+import { access, constants, mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Engine } from '@tertulia/engine';
+import { finishInWorker } from '../container/index.js';
+import { RecorderError } from '../errors.js';
+import type { RecordingResult } from '../types.js';
+import { nodeFiles } from './fileLayer.js';
+import type { Ask, FromRecorder, Question, Questions, RecorderUsage } from './messages.js';
+import { Receiver } from './receiver.js';
+import { Recording } from './recording.js';
+
+const TIMES = {
+  /** Clusters, parts and reports are looked at so often. */
+  tickMs: 50,
+  progressMs: 1_000,
+} as const;
+/** Recordings that have ended and may still be asked about. */
+const RESULTS = 1_000;
+
+const say = (message: FromRecorder): void => {
+  if (process.connected) process.send!(message);
+};
+
+class Main {
+  readonly #directory: string;
+  readonly #receiver: Receiver;
+  readonly #recordings = new Map<string, Recording>();
+  readonly #starting = new Map<string, Promise<Recording>>();
+  readonly #results = new Map<string, RecordingResult>();
+  /** Unix time at the engine's zero, ms. */
+  readonly #zeroMs: number;
+  #closing: Promise<void> | undefined;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    const engine = new Engine();
+    this.#zeroMs = performance.timeOrigin + performance.now() - engine.now() / 1000;
+    this.#receiver = new Receiver(engine, randomInt(1, 2 ** 32 - 1));
+    engine.start(this.#receiver.handleBatch);
+    setInterval(() => this.#tick(), TIMES.tickMs);
+    setInterval(() => this.#tellProgress(), TIMES.progressMs);
+    say({ event: 'ready', ip: '127.0.0.1', port: this.#receiver.port });
+  }
+
+  // ---- questions ----
+
+  async handle(question: Question): Promise<void> {
+    const { id } = question;
+    try {
+      const answer = await this.#answer(question);
+      say({ id, answer: answer ?? null });
+    } catch (error) {
+      if (error instanceof RecorderError) say({ id, failure: { code: error.code, message: error.detail } });
+      else say({ id, failure: { message: error instanceof Error ? error.message : String(error) } });
+    }
+  }
+
+  async #answer(question: Question): Promise<Questions[Ask]['answer'] | undefined> {
+    switch (question.ask) {
+      case 'start':
+        return { folder: (await this.#start(question)).folder };
+      case 'addTransport':
+        this.#find(question).addTransport(question.transport);
+        return undefined;
+      case 'addFile':
+        this.#find(question).addFile(question.fileId, question.about);
+        return undefined;
+      case 'addTrack':
+        this.#find(question).addTrack(question.track);
+        return undefined;
+      case 'removeTrack':
+        this.#find(question).removeTrack(question.trackId);
+        return undefined;
+      case 'endFile':
+        await this.#find(question).endFile(question.fileId);
+        return undefined;
+      case 'nameCsrc':
+        this.#recordings.get(question.recordingId)?.nameCsrc(question.name);
+        return undefined;
+      case 'mark':
+        this.#recordings.get(question.recordingId)?.mark(question.mark);
+        return undefined;
+      case 'stop':
+        return this.#results.get(question.recordingId) ?? (await this.#find(question).stop());
+      case 'usage':
+        return this.#usage();
+      case 'close':
+        return this.close().then(() => undefined);
+    }
+  }
+
+  #find({ recordingId }: { recordingId: string }): Recording {
+    const recording = this.#recordings.get(recordingId);
+    if (!recording) throw new RecorderError('RECORDING_UNKNOWN', recordingId);
+    return recording;
+  }
+
+  /** Twice with one id: the first one. */
+  #start({ recording: start }: Extract<Question, { ask: 'start' }>): Promise<Recording> {
+    if (this.#closing) throw new RecorderError('RECORDER_CLOSED');
+    const { recordingId } = start;
+    const known = this.#starting.get(recordingId);
+    if (known) return known;
+    const nowMs = (): number => this.#nowMs();
+    const starting = Recording.begin(start, {
+      directory: this.#directory,
+      source: this.#receiver,
+      layer: nodeFiles,
+      finisher: finishInWorker,
+      clock: { nowMs, wallMs: (micros) => this.#zeroMs + micros / 1000 },
+      handleEnded: (result) => this.#handleEnded(result),
+    });
+    this.#starting.set(recordingId, starting);
+    starting.then(
+      (recording) => this.#recordings.set(recordingId, recording),
+      () => this.#starting.delete(recordingId),
+    );
+    return starting;
+  }
+
+  #handleEnded(result: RecordingResult): void {
+    const { recordingId, cause, message, files } = result;
+    this.#recordings.delete(recordingId);
+    this.#results.set(recordingId, result);
+    for (const id of this.#results.keys()) {
+      if (this.#results.size <= RESULTS) break;
+      this.#results.delete(id);
+      this.#starting.delete(id);
+    }
+    say({ event: 'ended', recordingId, cause, message, files });
+  }
+
+  // ---- time ----
+
+  #nowMs(): number {
+    return this.#zeroMs + this.#receiver.engine.now() / 1000;
+  }
+
+  #tick(): void {
+    this.#receiver.poll(this.#receiver.engine.now());
+    const nowMs = this.#nowMs();
+    for (const recording of this.#recordings.values()) recording.tick(nowMs);
+  }
+
+  #tellProgress(): void {
+    const nowMs = this.#nowMs();
+    for (const recording of this.#recordings.values())
+      say({ event: 'progress', progress: recording.progress(nowMs) });
+  }
+
+  #usage(): RecorderUsage {
+    const { user, system } = process.cpuUsage();
+    const { engine, counters } = this.#receiver;
+    const { wakeups, batches, drops } = engine.stats();
+    return {
+      cpuMicros: user + system,
+      packets: counters.packets,
+      residentBytes: process.memoryUsage.rss(),
+      wakeups,
+      batches,
+      drops: { ...drops, ...counters.drops },
+    };
+  }
+
+  /** Everything that runs is stopped and finished. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.all([...this.#recordings.values()].map((recording) => recording.stop())).then(
+      () => undefined,
+    );
+    return this.#closing;
+  }
+}
+
+async function run(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+    await access(directory, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    say({ event: 'refused', code: 'RECORDING_DIRECTORY', message });
+    return;
+  }
+  const main = new Main(resolve(directory));
+  process.on('message', (question: Question) => void main.handle(question));
+  // The parent ended, or said that it needs nothing more.
+  process.once('disconnect', () => void main.close().then(() => process.exit(0)));
+}
+
+// Ctrl-C goes to the whole group; the parent stops the recordings, and so does its end.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+await run(process.argv[2] ?? '');
