@@ -5,6 +5,7 @@ import { VERSION } from './version.js';
 
 const HELP = `tertulia serve [flags]   the conference server; --help lists the flags
 tertulia token [flags]   a token and an invitation
+tertulia dump [flags]    packets of a room for Wireshark
 tertulia --version
 `;
 
@@ -18,6 +19,8 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
       process.stdout.write(await token(args, process.env, Date.now()));
       return;
     }
+    case 'dump':
+      return (await import('./commands/dump.js')).dump(args, process.env);
     case '--version':
       process.stdout.write(`${VERSION}\n`);
       return;

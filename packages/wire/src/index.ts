@@ -25,6 +25,8 @@ export * from './payload/h265.js';
 export * from './payload/red.js';
 export * from './payload/vp8.js';
 export * from './payload/vp9.js';
+export * from './pcapng/blocks.js';
+export * from './pcapng/datagram.js';
 export * from './result.js';
 export * from './rtcp/ntp.js';
 export * from './rtcp/packets.js';

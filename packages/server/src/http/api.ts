@@ -3,6 +3,7 @@
  * Elsewhere: what the handlers do → sessions.ts, admin.ts, meet.ts, health.ts
  */
 import { z } from 'zod';
+import { CAPTURE_LIMITS } from '../capture/roomCapture.js';
 import type { ErrorCode } from '../errors.js';
 import { PARTICIPANT_ROLES } from '../rooms/conference.js';
 import { SDP, SDP_FRAGMENT } from './mediaTypes.js';
@@ -71,6 +72,11 @@ export const PatchParticipantBody = z
     role: z.enum(PARTICIPANT_ROLES).optional(),
   })
   .refine((body) => Object.keys(body).length > 0, 'nothing to change');
+
+export const CaptureQuery = z.strictObject({
+  seconds: z.coerce.number().int().min(1).max(CAPTURE_LIMITS.secondsMost).default(10),
+  participant: z.string().max(128).optional(),
+});
 
 const Source = z.object({
   source: z.enum(['microphone', 'screenSound', 'camera', 'screen']),
@@ -279,6 +285,30 @@ export const API = {
       }),
     },
     errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'ROOM_NOT_FOUND'],
+  },
+  captureRoom: {
+    method: 'POST',
+    path: '/v1/rooms/{room}/capture',
+    summary: 'RTP and RTCP of a room without SRTP, for Wireshark',
+    needs: 'admin',
+    query: {
+      seconds: 'How long, 1 to 60, default 10. It ends earlier with the room, and at 256 MiB.',
+      participant: 'Only sessions of this participant.',
+    },
+    success: {
+      status: 200,
+      description: 'A pcapng file, written while it is read. Closing the connection ends it.',
+      contentType: 'application/x-pcapng',
+    },
+    errors: [
+      ...TOKEN_ERRORS,
+      'QUERY_INVALID',
+      'ROOM_NAME_INVALID',
+      'ROOM_NOT_FOUND',
+      'PARTICIPANT_NOT_FOUND',
+      'CAPTURE_RUNNING',
+      'MEDIA_UNAVAILABLE',
+    ],
   },
   patchParticipant: {
     method: 'PATCH',

@@ -8,6 +8,7 @@ import fastify, { LogController, type FastifyInstance } from 'fastify';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { adminRoutes } from './admin.js';
+import { captureRoutes } from './capture.js';
 import type { AppContext } from './context.js';
 import { corsHeaders, mediaAbilities, originRule, preflightHeaders, usesCors } from './cors.js';
 import { rawBadRequest, sendError } from './errorResponses.js';
@@ -70,6 +71,7 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
   meetRoutes(app, context);
   whipRoutes(app, context);
   adminRoutes(app, context);
+  captureRoutes(app, context);
   healthRoutes(app, context);
   defineRefusals(app);
   await pageRoutes(app, context.config.webRoot);

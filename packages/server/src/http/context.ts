@@ -84,6 +84,20 @@ export function checkedBody<Schema extends z.ZodType>(
   );
 }
 
+/** What stands behind the question mark; unknown names are refused, so that a slip is noticed. */
+export function checkedQuery<Schema extends z.ZodType>(
+  request: FastifyRequest,
+  schema: Schema,
+): z.infer<Schema> {
+  const read = schema.safeParse(request.query);
+  if (read.success) return read.data;
+  const issue = read.error.issues[0];
+  throw new ServerError(
+    'QUERY_INVALID',
+    `${issue?.path.join('.') || 'The query'}: ${issue?.message ?? 'not valid'}.`,
+  );
+}
+
 export function limitJoins(context: AppContext, request: FastifyRequest): void {
   if (!context.joins.take(request.ip, context.scheduler.nowMs()))
     throw new ServerError('RATE_LIMITED', 'This address starts sessions too fast; wait a moment.');

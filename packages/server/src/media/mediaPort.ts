@@ -25,6 +25,8 @@ export interface MediaPort {
 export interface MediaRoom {
   createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession>;
   createStage(): Promise<MediaStage>;
+  /** Packets of this room's sessions without SRTP, once they are added. */
+  createCapture(): Promise<MediaCapture>;
   /** True once its media process is gone. */
   readonly lost: boolean;
   close(): void;
@@ -35,6 +37,37 @@ export interface MediaStage {
   /** A session of the same room. undefined: nobody, receivers get nothing. */
   show(session: MediaSession | undefined): void;
   close(): void;
+}
+
+/** Gathers packets until it is read; too slow a reader is told what is missing. */
+export interface MediaCapture {
+  add(session: MediaSession): Promise<void>;
+  /** Rejects once the room or its media process is gone. */
+  read(): Promise<CaptureBatch>;
+  close(): void;
+}
+
+export interface CapturedPacket {
+  /** `MediaSession.id`. */
+  readonly sessionId: string;
+  /** As seen from the server. */
+  readonly direction: 'incoming' | 'outgoing';
+  readonly unixMicros: number;
+  readonly local: CaptureEnd | undefined;
+  readonly remote: CaptureEnd | undefined;
+  /** RTP, or a compound of RTCP. */
+  readonly bytes: Uint8Array;
+}
+
+export interface CaptureEnd {
+  readonly ip: string;
+  readonly port: number;
+}
+
+export interface CaptureBatch {
+  readonly packets: readonly CapturedPacket[];
+  /** By session: packets that are missing, since it was added. */
+  readonly losses: ReadonlyMap<string, { readonly incoming: number; readonly outgoing: number }>;
 }
 
 export interface Fingerprint {
@@ -106,6 +139,13 @@ export interface IceSide {
   readonly candidates: readonly MediaCandidate[];
 }
 
+export interface PayloadType {
+  readonly direction: 'incoming' | 'outgoing';
+  readonly payloadType: number;
+  /** As in SDP: opus/48000. */
+  readonly codec: string;
+}
+
 export interface MediaSession {
   readonly id: string;
   readonly ice: IceSide;
@@ -115,6 +155,8 @@ export interface MediaSession {
   /** In the order of the MIDs: what goes out on each slot, SSRC included. */
   readonly audioSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
   readonly videoSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
+  /** What the numbers in its packets mean. */
+  readonly payloadTypes: readonly PayloadType[];
   setPaused(source: SourceName, paused: boolean): void;
   /** A pinned picture goes before that of who speaks, a pinned voice keeps its slot. */
   setPinned(source: SourceName, pinned: boolean): void;

@@ -16,6 +16,7 @@ import type { MediaListen } from '../addresses.js';
 import { StartError } from '../errors.js';
 import type { Logger } from '../logger.js';
 import type {
+  MediaCapture,
   MediaPort,
   MediaRoom,
   MediaSession,
@@ -248,6 +249,20 @@ class SfuRoom implements MediaRoom {
       (session) => (session instanceof SfuSession ? session.cast : undefined),
       this.log,
     );
+  }
+  async createCapture(): Promise<MediaCapture> {
+    const capture = await this.router.createCapture();
+    return {
+      add: async ({ id }) => capture.add({ id }),
+      read: async () => {
+        const { packets, losses } = await capture.read();
+        return {
+          packets: packets.map(({ transportId, ...packet }) => ({ ...packet, sessionId: transportId })),
+          losses,
+        };
+      },
+      close: () => capture.close(),
+    };
   }
 
   close(): void {

@@ -18,6 +18,7 @@ import type {
   WebRtcTransport,
   Worker,
 } from '@tertulia/sfu';
+import type { RtpParameters } from '@tertulia/wire';
 import type { Logger } from '../logger.js';
 import type {
   Canvas,
@@ -35,6 +36,7 @@ import type {
   MediaSession,
   MediaSessionEvents,
   MediaSessionRequest,
+  PayloadType,
 } from './mediaPort.js';
 import type { Cast } from './sfuStage.js';
 
@@ -143,6 +145,22 @@ export class SfuSession implements MediaSession {
 
   get videoSlots(): MediaSession['videoSlots'] {
     return (this.#receiver?.video ?? []).map(({ mid, rtpParameters }) => ({ mid, rtpParameters }));
+  }
+
+  get payloadTypes(): readonly PayloadType[] {
+    const slots = [...(this.#receiver?.audio ?? []), ...(this.#receiver?.video ?? [])];
+    const sent = new Map<string, PayloadType>();
+    const note = (direction: PayloadType['direction'], { codecs }: RtpParameters): void => {
+      for (const { payloadType, mimeType, clockRate } of codecs)
+        sent.set(`${direction} ${payloadType}`, {
+          direction,
+          payloadType,
+          codec: `${mimeType.slice(mimeType.indexOf('/') + 1)}/${clockRate}`,
+        });
+    };
+    for (const { producer } of this.#sources) note('incoming', producer.rtpParameters);
+    for (const { rtpParameters } of slots) note('outgoing', rtpParameters);
+    return [...sent.values()];
   }
 
   async setLayout(

@@ -1,7 +1,10 @@
 /** A media side without media: gives plausible parameters, records what it was told, and does what a test says. */
 import type { RtpParameters } from '@tertulia/wire';
 import type {
+  CaptureBatch,
+  CapturedPacket,
   IceSide,
+  MediaCapture,
   MediaChannel,
   MediaPort,
   MediaRoom,
@@ -9,6 +12,7 @@ import type {
   MediaSessionEvents,
   MediaSessionRequest,
   MediaStage,
+  PayloadType,
 } from '../../src/media/mediaPort.js';
 import type {
   Canvas,
@@ -123,6 +127,10 @@ export class FakeSession implements MediaSession {
     };
   }
 
+  readonly payloadTypes: readonly PayloadType[] = [
+    { direction: 'incoming', payloadType: 111, codec: 'opus/48000' },
+    { direction: 'outgoing', payloadType: 109, codec: 'opus/48000' },
+  ];
   setPaused(source: SourceName, paused: boolean): void {
     this.paused.set(source, paused);
   }
@@ -218,6 +226,7 @@ export class FakeStage implements MediaStage {
 export class FakeRoom implements MediaRoom {
   readonly sessions: FakeSession[] = [];
   readonly stages: FakeStage[] = [];
+  readonly captures: FakeCapture[] = [];
   lost = false;
   closed = false;
   constructor(
@@ -237,6 +246,33 @@ export class FakeRoom implements MediaRoom {
     const stage = new FakeStage();
     this.stages.push(stage);
     return Promise.resolve(stage);
+  }
+  createCapture(): Promise<FakeCapture> {
+    const capture = new FakeCapture();
+    this.captures.push(capture);
+    return Promise.resolve(capture);
+  }
+  close(): void {
+    this.closed = true;
+    for (const capture of this.captures) capture.gone = true;
+  }
+}
+
+/** Packets are what a test puts into it. */
+export class FakeCapture implements MediaCapture {
+  readonly sessions: MediaSession[] = [];
+  readonly losses = new Map<string, { incoming: number; outgoing: number }>();
+  packets: CapturedPacket[] = [];
+  closed = false;
+  gone = false;
+
+  add(session: MediaSession): Promise<void> {
+    this.sessions.push(session);
+    return Promise.resolve();
+  }
+  read(): Promise<CaptureBatch> {
+    if (this.gone) return Promise.reject(new Error('the media process is gone'));
+    return Promise.resolve({ packets: this.packets.splice(0), losses: this.losses });
   }
   close(): void {
     this.closed = true;

@@ -1,0 +1,109 @@
+/** `tertulia dump`: writes packets of a room without SRTP into a file for Wireshark, as they come. */
+import { createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
+import { pipeline } from 'node:stream/promises';
+import { parseArgs } from 'node:util';
+import { CommandError } from '../errors.js';
+import {
+  connectionFlags,
+  connectToServer,
+  SERVER_HELP,
+  SERVER_OPTIONS,
+  type ServerFlags,
+} from './serverClient.js';
+
+const HELP = `tertulia dump --room R [flags] FILE.pcapng
+
+RTP and RTCP of a room without encryption, both ways, for Wireshark. FILE "-" is standard output. It holds what people say:
+only a token with the role "admin" gets it, and only you may read the file.
+
+  --room R              Room; somebody has to be in it.
+  --participant ID      Only sessions of this participant; GET /v1/rooms/R/participants lists them.
+  --seconds N           How long, 1 to 60 [10].
+${SERVER_HELP}  -h, --help            This text.
+`;
+
+const OPTIONS = {
+  room: { type: 'string' },
+  participant: { type: 'string' },
+  seconds: { type: 'string' },
+  ...SERVER_OPTIONS,
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** @throws CommandError with one sentence. */
+export async function dump(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const { flags, file } = read(args);
+  if (flags.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const { room } = flags;
+  if (room === undefined || file === undefined)
+    throw new CommandError('Give --room and a file: tertulia dump --room R F.pcapng.');
+  const seconds = Number(flags.seconds ?? '10');
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 60)
+    throw new CommandError(`--seconds must be a whole number from 1 to 60, not "${flags.seconds}".`);
+
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  const server = connectToServer({ ...connectionFlags(flags, env), room, roles: ['admin'] });
+  const query = new URLSearchParams({
+    seconds: String(seconds),
+    ...(flags.participant === undefined ? {} : { participant: flags.participant }),
+  });
+  const path = `/v1/rooms/${encodeURIComponent(room)}/capture?${query.toString()}`;
+  const response = await server.request('POST', path, undefined, { signal: stop.signal });
+  process.stderr.write(`capturing for ${seconds} s …\n`);
+  const bytes = await save(response, file, stop.signal);
+  if (file === '-') return;
+  process.stderr.write(
+    `${Math.ceil(bytes / 1024)} KiB in ${file}; look at it with: tshark --enable-heuristic rtp_udp -r ${file}\n`,
+  );
+}
+
+function read(args: readonly string[]): {
+  flags: ServerFlags & { room?: string; participant?: string; seconds?: string; help?: boolean };
+  file: string | undefined;
+} {
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+    if (positionals.length > 1) throw new Error(`One file, not ${positionals.length}`);
+    return { flags: values, file: positionals[0] };
+  } catch (error) {
+    const first = error instanceof Error ? (error.message.split(/\.\s|\n/)[0] ?? '') : String(error);
+    throw new CommandError(`${first}. "tertulia dump --help" lists what there is.`);
+  }
+}
+
+/** @returns bytes. What was written before something went wrong stays, and can be read. */
+async function save(response: Response, file: string, signal: AbortSignal): Promise<number> {
+  let bytes = 0;
+  const counted = async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+  };
+  const body = response.body ? Readable.fromWeb(response.body as ReadableStream) : Readable.from([]);
+  // What people say is in it: for nobody else on this machine.
+  const target = file === '-' ? process.stdout : createWriteStream(file, { mode: 0o600 });
+  try {
+    await pipeline(body, counted, target, { end: file !== '-' });
+  } catch (error) {
+    if (signal.aborted) return bytes;
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    const onFile = error instanceof Error && 'path' in error;
+    throw new CommandError(
+      onFile
+        ? `${file} cannot be written (${code}).`
+        : `The connection broke after ${bytes} bytes; what came is in ${file}.`,
+      { cause: error },
+    );
+  }
+  return bytes;
+}
