@@ -51,13 +51,18 @@ const FRAMEWORK: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_MAX_PARAM_LENGTH: 'NOT_FOUND',
 };
 
-export function toKnown(error: unknown): ServerError | MeetError {
+/** @param url of the request: paths that take SDP only have a code of their own for a body without a type. */
+export function toKnown(error: unknown, url = ''): ServerError | MeetError {
   if (error instanceof ServerError || error instanceof MeetError) return error;
   const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as {
     code?: unknown;
     statusCode?: unknown;
   };
   const known = typeof code === 'string' ? FRAMEWORK[code] : undefined;
+  if (known === 'BODY_NOT_JSON' && /^\/*wh[ie]p\//.test(url))
+    return new ServerError('MEDIA_TYPE_UNSUPPORTED', 'The Content-Type is missing or malformed.', {
+      cause: error,
+    });
   if (known === 'BODY_TOO_LARGE')
     return new ServerError(known, 'The body may have 256 KiB.', { cause: error });
   if (known) return new ServerError(known, 'The request was refused.', { cause: error });
@@ -69,7 +74,7 @@ export function toKnown(error: unknown): ServerError | MeetError {
 }
 
 export function sendError(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
-  const error = toKnown(thrown);
+  const error = toKnown(thrown, request.url);
   if (error instanceof ServerError && error.code === 'INTERNAL')
     request.log.error({ err: error.cause }, 'request failed');
   if (error instanceof ServerError && error.code === 'MEDIA_UNAVAILABLE' && error.cause)
