@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { isRoomName } from './names.js';
+import { RECORDING_MODES } from './recording/modes.js';
 
 const port = (text: string, fallback: number) => z.int().min(0).max(65_535).default(fallback).describe(text);
 const roomName = z.string().refine(isRoomName, 'must be 1 to 64 of A-Z a-z 0-9 . _ ~ -');
@@ -17,6 +18,19 @@ export const ConfiguredRoom = z.strictObject({
   audioSlots: slots.optional(),
   videoSlots: slots.optional(),
 });
+
+/** `never` and `always` are no names here; a room of that name is listed with another one beside it. */
+function readRoomList(given: string | string[], context: z.RefinementCtx): 'never' | 'always' | string[] {
+  if (given === 'never' || given === 'always' || typeof given !== 'string') return given;
+  const names = given.split(',').map((name) => name.trim());
+  const wrong = names.find((name) => !isRoomName(name));
+  if (wrong !== undefined)
+    context.addIssue({
+      code: 'custom',
+      message: `"${wrong}" is neither never, always nor the name of a room`,
+    });
+  return names;
+}
 
 export const ConfigSchema = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address that the web server listens on.'),
@@ -76,7 +90,25 @@ export const ConfigSchema = z.strictObject({
     .string()
     .optional()
     .describe('JSON file with any of these keys. Flags and environment go before it.'),
-  recordings: z.string().optional().describe('Directory for recordings. Not available in this version.'),
+  recordings: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Directory for recordings; made if it is not there. Without it nothing is recorded.'),
+  recordRooms: z
+    .string()
+    .or(z.array(roomName).max(10_000))
+    .default('never')
+    .transform(readRoomList)
+    .describe(
+      'Which rooms are recorded from the first who joins to the last who leaves: never, always, or names of rooms, separated by commas.',
+    ),
+  recordMode: z
+    .enum(RECORDING_MODES)
+    .default('participants')
+    .describe(
+      'What a recording is when nobody says otherwise: a file per source, per participant, or of the room.',
+    ),
   cluster: z.string().optional().describe('NATS server of a cluster. Not available in this version.'),
   drainTimeout: z
     .number()
@@ -152,8 +184,8 @@ export function findConflict(config: Config): string | undefined {
     return 'Give either --tls-cert and --tls-key or --tls-self-signed, not both.';
   if ((config.turnUrl === undefined) !== (config.turnSecret === undefined))
     return 'Give --turn-url together with --turn-secret, or neither.';
-  if (config.recordings !== undefined)
-    return 'Recording is not available in this version; leave --recordings out.';
+  if (config.recordings === undefined && config.recordRooms !== 'never')
+    return 'Give --recordings with a directory for --record-rooms, or leave both out.';
   if (config.cluster !== undefined) return 'Clusters are not available in this version; leave --cluster out.';
   const names = config.rooms.flatMap(({ code, id }) => (code === id ? [code] : [code, id]));
   if (new Set(names).size !== names.length)

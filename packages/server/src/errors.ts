@@ -58,15 +58,19 @@ export const ERRORS = {
   ROOM_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such room'),
   SESSION_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such session'),
   PARTICIPANT_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such participant'),
+  RECORDING_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such recording'),
   METHOD_NOT_ALLOWED: row(405, 'UNIMPLEMENTED', false, 'The path does not know this method'),
   ROOM_FULL: row(409, 'RESOURCE_EXHAUSTED', true, 'The room is full'),
   TOO_MANY_ROOMS: row(409, 'RESOURCE_EXHAUSTED', true, 'The server has as many rooms as it may'),
   TOO_MANY_STREAMS: row(409, 'RESOURCE_EXHAUSTED', true, 'The session has as many event streams as it may'),
   CAPTURE_RUNNING: row(409, 'RESOURCE_EXHAUSTED', true, 'Packets of the room are being captured already'),
+  RECORDING_OFF: row(409, 'FAILED_PRECONDITION', false, 'The server has no directory for recordings'),
+  TOO_MANY_RECORDINGS: row(409, 'RESOURCE_EXHAUSTED', true, 'As many recordings run as may'),
   RATE_LIMITED: row(429, 'RESOURCE_EXHAUSTED', true, 'Too many requests from this address'),
   INTERNAL: row(500, 'INTERNAL', true, 'The server made a mistake'),
   DRAINING: row(503, 'UNAVAILABLE', true, 'The server is about to stop'),
   MEDIA_UNAVAILABLE: row(503, 'UNAVAILABLE', true, 'The media process is not there'),
+  RECORDING_FAILED: row(503, 'UNAVAILABLE', true, 'The recording could not be started'),
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -6,3 +6,5 @@ export const newSessionId = (): string => randomBytes(16).toString('base64url');
 /** Public; shown to everybody in the room. 72 bits, so that two never meet. */
 export const newParticipantId = (): string => `p_${randomBytes(9).toString('base64url')}`;
 export const newTraceId = (): string => randomBytes(16).toString('hex');
+/** Public; part of a folder's name, so only letters, digits, - and _. */
+export const newRecordingId = (): string => `r_${randomBytes(9).toString('base64url')}`;

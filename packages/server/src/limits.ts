@@ -46,6 +46,18 @@ export const LIMITS = {
   tokenBytes: 8 * 1024,
   /** A clock that is wrong by so much still verifies `exp` and `nbf`. Common practice: up to a minute. */
   tokenClockToleranceSeconds: 10,
+  /** Recordings that run at once in one room: a few whole ones, and some of single people. */
+  recordingsPerRoom: 8,
+  /** Recordings that run at once on the server; each takes a port and the writing of its rate to the disk. */
+  recordings: 200,
+  /** Ended recordings that the API still shows, of all rooms; the oldest are forgotten. Their files stay. */
+  rememberedRecordings: 500,
+  /** How long a server that stops waits until files are finished; what is not finished is repaired at the next start. */
+  recordingFinishMs: 30_000,
+  /** After a recorder died, until the rooms' policy starts the next recording: first, then on and on. */
+  recordingRestartMs: [500, 5_000, 30_000],
+  /** Voices and pictures of a recording of the whole room, unless the server's own numbers are lower. */
+  recordedAudioSlots: 3,
   /** Open HTTP connections; idle sockets beyond are refused by the listener. One call page holds two. */
   httpConnections: 10_000,
 } as const;

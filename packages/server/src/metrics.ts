@@ -5,8 +5,11 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Conference, ConferenceObserver } from './rooms/conference.js';
 import type { MediaPort } from './media/mediaPort.js';
+import type { RecordingMode } from './recording/modes.js';
+import type { EndCause } from './recording/recording.js';
+import type { RecordingObserver, Recordings } from './recording/recordings.js';
 
-export class Metrics implements ConferenceObserver {
+export class Metrics implements ConferenceObserver, RecordingObserver {
   readonly #registry = new Registry();
   readonly #started = this.#counter('tertulia_sessions_started_total', 'Sessions that got an answer', [
     'kind',
@@ -19,6 +22,20 @@ export class Metrics implements ConferenceObserver {
     'tertulia_channel_refusals_total',
     'Channel messages refused, by reason',
     ['kind', 'reason'],
+  );
+  readonly #recordingsStarted = this.#counter('tertulia_recordings_started_total', 'Recordings begun', [
+    'mode',
+  ]);
+  readonly #recordingsEnded = this.#counter(
+    'tertulia_recordings_ended_total',
+    'Recordings ended, by cause: disk-full, write-failed, recorder-died and start-failed are failures',
+    ['mode', 'cause'],
+  );
+  readonly #recordedBytes = this.#counter('tertulia_recorded_bytes_total', 'Written by recorders', []);
+  readonly #recordedPackets = this.#counter(
+    'tertulia_recorded_packets_total',
+    'Packets that recorders got, or did not',
+    ['outcome'],
   );
   readonly #requests = new Histogram({
     name: 'tertulia_http_request_seconds',
@@ -39,7 +56,7 @@ export class Metrics implements ConferenceObserver {
   }
 
   /** Gauges that are read off when asked for. */
-  watch(conference: Conference, media: MediaPort): void {
+  watch(conference: Conference, media: MediaPort, recordings: Recordings): void {
     const gauge = (name: string, help: string, read: () => number): void => {
       new Gauge({
         name,
@@ -55,6 +72,7 @@ export class Metrics implements ConferenceObserver {
       [...conference.rooms.live()].reduce((sum, { participants }) => sum + participants.size, 0),
     );
     gauge('tertulia_sessions', 'Sessions of all kinds', () => conference.sessionCount);
+    gauge('tertulia_recordings', 'Recordings that run', () => recordings.runningCount);
     gauge('tertulia_ready', '1 when new sessions are taken', () => Number(conference.ready));
     new Gauge({
       name: 'tertulia_media',
@@ -75,6 +93,20 @@ export class Metrics implements ConferenceObserver {
   sessionEnded(kind: string, reason: string, refusals: ReadonlyMap<string, number>): void {
     this.#ended.inc({ kind, reason });
     for (const [why, count] of refusals) this.#refusals.inc({ kind, reason: why }, count);
+  }
+
+  recordingStarted(mode: RecordingMode): void {
+    this.#recordingsStarted.inc({ mode });
+  }
+
+  recordingEnded(mode: RecordingMode, cause: EndCause): void {
+    this.#recordingsEnded.inc({ mode, cause });
+  }
+
+  recorded({ bytes, packets, lost }: { bytes: number; packets: number; lost: number }): void {
+    this.#recordedBytes.inc(bytes);
+    this.#recordedPackets.inc({ outcome: 'received' }, packets);
+    this.#recordedPackets.inc({ outcome: 'lost' }, lost);
   }
 
   requestDone(method: string, route: string, status: number, elapsedMs: number): void {

@@ -26,7 +26,7 @@ export function openApiDocument(version: string): object {
 }
 
 function operation(operationId: string, route: ApiRoute): object {
-  const { summary, needs, body, bodyType = 'application/json', query = {}, success } = route;
+  const { summary, needs, body, bodyType = 'application/json', query = {}, success, otherwise } = route;
   const schema = { type: 'string' };
   const parameters = [
     ...[...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -58,6 +58,7 @@ function operation(operationId: string, route: ApiRoute): object {
       : {}),
     responses: {
       [success.status]: { description: success.description, ...content },
+      ...(otherwise ? { [otherwise.status]: { description: otherwise.description, ...content } } : {}),
       ...errorResponses(route),
     },
   };

@@ -14,6 +14,8 @@ import { LIMITS } from './limits.js';
 import type { Logger } from './logger.js';
 import type { MediaPort } from './media/mediaPort.js';
 import { Metrics } from './metrics.js';
+import type { LaunchRecorder } from './recording/recorderPort.js';
+import { Recordings } from './recording/recordings.js';
 import { Conference } from './rooms/conference.js';
 import { realScheduler, type Scheduler } from './scheduler.js';
 
@@ -25,6 +27,8 @@ export interface ServerParts {
   readonly tls?: TlsMaterial | undefined;
   readonly scheduler?: Scheduler;
   readonly random32?: () => number;
+  /** Starts a recorder process; called only with a directory in the configuration. */
+  readonly launchRecorder?: LaunchRecorder;
   readonly version?: string;
   /** Memory, CPU and event loop on the metrics page. */
   readonly processMetrics?: boolean;
@@ -36,6 +40,7 @@ export class TertuliaServer {
   private constructor(
     readonly app: FastifyInstance,
     readonly conference: Conference,
+    readonly recordings: Recordings,
     private readonly parts: ServerParts,
   ) {}
 
@@ -44,12 +49,29 @@ export class TertuliaServer {
     const scheduler = parts.scheduler ?? realScheduler;
     const random32 = parts.random32 ?? (() => randomBytes(4).readUInt32BE());
     const metrics = new Metrics(parts.processMetrics ?? false);
-    const conference = new Conference({ config, media, scheduler, random32, log, observer: metrics });
-    metrics.watch(conference, media);
+    const launch = parts.launchRecorder ?? (() => Promise.reject(new Error('no recorder was given')));
+    const recordings = new Recordings({
+      config,
+      launch,
+      scheduler,
+      log: log.child({ mod: 'recording' }),
+      observer: metrics,
+    });
+    const conference = new Conference({
+      config,
+      media,
+      scheduler,
+      random32,
+      log,
+      observer: metrics,
+      recordings,
+    });
+    metrics.watch(conference, media, recordings);
     const app = await createApp(
       {
         config,
         conference,
+        recordings,
         tokens: new TokenVerifier(parts.keys),
         scheduler,
         metrics,
@@ -60,7 +82,7 @@ export class TertuliaServer {
       },
       parts.tls,
     );
-    return new TertuliaServer(app, conference, parts);
+    return new TertuliaServer(app, conference, recordings, parts);
   }
 
   /** @returns the URL for people. @throws StartError when the port cannot be had. */
@@ -77,11 +99,13 @@ export class TertuliaServer {
     return `${scheme}://${shownHost(host)}:${bound.port}`;
   }
 
-  /** Tells everybody, waits at most so long, then closes everything. */
+  /** Tells everybody, waits at most so long, finishes recordings, then closes everything. */
   async stop(drainTimeoutMs: number): Promise<void> {
+    const recorded = this.recordings.close(LIMITS.recordingFinishMs);
     await this.conference.drain(drainTimeoutMs);
     clearInterval(this.#keepAlive);
     await this.app.close();
+    await recorded;
     await this.parts.media.close();
   }
 }

@@ -33,6 +33,8 @@ export interface Grants {
   readonly single: boolean;
 }
 
+export const mayRecord = (roles: ReadonlySet<Role>): boolean => roles.has('record') || roles.has('admin');
+
 /** On a server without keys everybody may do everything. */
 export const OPEN_GRANTS: Grants = {
   identity: undefined,

@@ -10,6 +10,7 @@ import { StartError } from '../errors.js';
 import type { TlsMaterial } from '../http/app.js';
 import { createLogger } from '../logger.js';
 import { createSfuMedia } from '../media/sfuMedia.js';
+import { prepareRecordingDirectory } from '../recording/directory.js';
 import { TertuliaServer } from '../server.js';
 import { selfSigned } from '../tls/selfSigned.js';
 import { VERSION } from '../version.js';
@@ -24,7 +25,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     process.stdout.write(helpText());
     return;
   }
-  const { config } = request;
+  const config = withDirectory(request.config);
   const log = createLogger(config.logLevel);
   for (const variable of request.unknownVariables)
     log.warn({ variable }, 'unknown environment variable ignored');
@@ -56,6 +57,11 @@ export async function serve(args: readonly string[]): Promise<void> {
   if (isOpen(config)) log.warn({ host: config.host }, 'no key is configured: every room is open');
   stopOnSignal(server, config.drainTimeout * 1_000);
   process.stdout.write(`tertulia listening on ${url}\n`);
+}
+
+function withDirectory(config: Config): Config {
+  if (config.recordings === undefined) return config;
+  return { ...config, recordings: prepareRecordingDirectory(config.recordings) };
 }
 
 /** Of any room. Clients of the Meet endpoint have three, or with extensions up to 16, whatever the project's own have. */

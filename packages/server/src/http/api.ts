@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { CAPTURE_LIMITS } from '../capture/roomCapture.js';
 import type { ErrorCode } from '../errors.js';
+import { RECORDING_MODES } from '../recording/modes.js';
 import { PARTICIPANT_ROLES } from '../rooms/conference.js';
 import { SDP, SDP_FRAGMENT } from './mediaTypes.js';
 
@@ -16,7 +17,7 @@ export interface ApiRoute<Body extends z.ZodType = z.ZodType> {
   readonly path: string;
   readonly summary: string;
   /** Which role a token needs; `session`: the session id in the path is the authority; `none`: nobody is asked. */
-  readonly needs: 'none' | 'session' | 'join' | 'publish' | 'subscribe' | 'moderate' | 'admin';
+  readonly needs: 'none' | 'session' | 'join' | 'publish' | 'subscribe' | 'moderate' | 'record' | 'admin';
   readonly body?: Body;
   /** Of the body. Default: JSON. */
   readonly bodyType?: string;
@@ -28,6 +29,8 @@ export interface ApiRoute<Body extends z.ZodType = z.ZodType> {
     readonly schema?: z.ZodType;
     readonly contentType?: string;
   };
+  /** Another success, with the same content. */
+  readonly otherwise?: { readonly status: number; readonly description: string };
   readonly errors: readonly ErrorCode[];
 }
 
@@ -105,6 +108,57 @@ export const RoomBody = z.object({
   participants: z.int(),
   meetClients: z.int(),
   players: z.int().describe('Sessions that play by WHEP.'),
+});
+
+export const CreateRecordingBody = z
+  .strictObject({
+    mode: z
+      .enum(RECORDING_MODES)
+      .optional()
+      .describe('A file per source, per participant, or of the room; default: that of the configuration.'),
+    participantId: z.string().max(64).optional().describe('Only this person; not with mode "room".'),
+  })
+  .refine((body) => body.mode !== 'room' || body.participantId === undefined, {
+    path: ['participantId'],
+    message: 'not with mode "room"',
+  });
+
+export const RecordingBody = z.object({
+  recordingId: z.string(),
+  room: z.string(),
+  mode: z.enum(RECORDING_MODES),
+  participantId: z.string().optional(),
+  state: z.enum(['starting', 'recording', 'stopping', 'ended']),
+  startedBy: z.enum(['api', 'participant', 'policy']),
+  startedAtMs: z.number(),
+  endedAtMs: z.number().optional(),
+  folder: z.string().optional().describe('Within the directory of the configuration.'),
+  bytes: z.number(),
+  durationMs: z.number(),
+  packets: z.int(),
+  lost: z.int().describe('Packets that never came, not even when asked for again.'),
+  files: z.array(
+    z.object({
+      name: z.string().describe('Within the folder.'),
+      bytes: z.number(),
+      durationMs: z.number(),
+      parts: z.int(),
+    }),
+  ),
+  cause: z
+    .enum([
+      'stopped',
+      'room-ended',
+      'participant-left',
+      'draining',
+      'disk-full',
+      'write-failed',
+      'recorder-died',
+      'start-failed',
+    ])
+    .optional()
+    .describe('Why it has ended; the last four are failures.'),
+  message: z.string().optional().describe('Of a failure, for people.'),
 });
 
 const OFFER_ERRORS = [
@@ -333,6 +387,55 @@ export const API = {
     needs: 'moderate',
     success: done('The participant is told and gone.'),
     errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'ROOM_NOT_FOUND', 'PARTICIPANT_NOT_FOUND'],
+  },
+  createRecording: {
+    method: 'POST',
+    path: '/v1/rooms/{room}/recordings',
+    summary: 'Record a room or one person',
+    needs: 'record',
+    body: CreateRecordingBody,
+    success: { status: 201, description: 'It runs; Location is the recording.', schema: RecordingBody },
+    otherwise: { status: 200, description: 'The same ran already.' },
+    errors: [
+      ...TOKEN_ERRORS,
+      'BODY_NOT_JSON',
+      'BODY_INVALID',
+      'ROOM_NAME_INVALID',
+      'ROOM_NOT_FOUND',
+      'PARTICIPANT_NOT_FOUND',
+      'RECORDING_OFF',
+      'TOO_MANY_RECORDINGS',
+      'RECORDING_FAILED',
+      'DRAINING',
+    ],
+  },
+  listRecordings: {
+    method: 'GET',
+    path: '/v1/rooms/{room}/recordings',
+    summary: 'Recordings of a room, also of one that has ended',
+    needs: 'record',
+    success: {
+      status: 200,
+      description: 'The oldest first; those that ended before the last ones are forgotten.',
+      schema: z.object({ recordings: z.array(RecordingBody) }),
+    },
+    errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID'],
+  },
+  getRecording: {
+    method: 'GET',
+    path: '/v1/rooms/{room}/recordings/{recordingId}',
+    summary: 'One recording: progress while it runs, files afterwards',
+    needs: 'record',
+    success: { status: 200, description: 'The recording.', schema: RecordingBody },
+    errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'RECORDING_NOT_FOUND'],
+  },
+  deleteRecording: {
+    method: 'DELETE',
+    path: '/v1/rooms/{room}/recordings/{recordingId}',
+    summary: 'Stop a recording; its files stay',
+    needs: 'record',
+    success: { status: 200, description: 'It has ended, its files are finished.', schema: RecordingBody },
+    errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'RECORDING_NOT_FOUND'],
   },
   connectActiveConference: {
     method: 'POST',

@@ -16,6 +16,7 @@ import { healthRoutes } from './health.js';
 import { hostRule } from './hostRule.js';
 import { meetRoutes } from './meet.js';
 import { pageRoutes } from './page.js';
+import { recordingRoutes } from './recordings.js';
 import { defineRefusals } from './routes.js';
 import { sessionRoutes } from './sessions.js';
 import { whipRoutes } from './whip.js';
@@ -72,6 +73,7 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
   whipRoutes(app, context);
   adminRoutes(app, context);
   captureRoutes(app, context);
+  recordingRoutes(app, context);
   healthRoutes(app, context);
   defineRefusals(app);
   await pageRoutes(app, context.config.webRoot);

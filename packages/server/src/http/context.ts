@@ -9,6 +9,7 @@ import { parseJson } from '../json.js';
 import type { Logger } from '../logger.js';
 import type { Metrics } from '../metrics.js';
 import { isRoomName } from '../names.js';
+import type { Recordings } from '../recording/recordings.js';
 import type { Conference } from '../rooms/conference.js';
 import type { Scheduler } from '../scheduler.js';
 import type { RateLimiter } from './rateLimiter.js';
@@ -16,6 +17,7 @@ import type { RateLimiter } from './rateLimiter.js';
 export interface AppContext {
   readonly config: Config;
   readonly conference: Conference;
+  readonly recordings: Recordings;
   readonly tokens: TokenVerifier;
   readonly scheduler: Scheduler;
   readonly metrics: Metrics;

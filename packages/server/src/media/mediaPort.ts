@@ -2,7 +2,7 @@
  * What the conference needs of media, and nothing more. The one border between rooms and @tertulia/sfu: sfuMedia.ts
  * stands behind it in production, a fake in tests. SDP does not cross it, only RTP parameters do.
  */
-import type { RtpCapabilities, RtpParameters } from '@tertulia/wire';
+import type { MediaKind, RtpCapabilities, RtpParameters } from '@tertulia/wire';
 import type {
   Canvas,
   LayoutResult,
@@ -23,10 +23,14 @@ export interface MediaPort {
 }
 
 export interface MediaRoom {
+  /** Which media process it is in; recorders belong to one each. */
+  readonly worker: number;
   createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession>;
   createStage(): Promise<MediaStage>;
   /** Packets of this room's sessions without SRTP, once they are added. */
   createCapture(): Promise<MediaCapture>;
+  /** A way for sources and slots, unencrypted, to a recorder on this machine. */
+  createRecordingTap(request: RecordingTapRequest): Promise<RecordingTap>;
   /** True once its media process is gone. */
   readonly lost: boolean;
   close(): void;
@@ -68,6 +72,39 @@ export interface CaptureBatch {
   readonly packets: readonly CapturedPacket[];
   /** By session: packets that are missing, since it was added. */
   readonly losses: ReadonlyMap<string, { readonly incoming: number; readonly outgoing: number }>;
+}
+
+export interface RecordingTapRequest {
+  readonly recorder: { readonly ip: string; readonly port: number };
+  /** The room's media are gone, and the tap with them. Not after `close`. */
+  lost(): void;
+}
+
+export interface RecordingTap {
+  readonly id: string;
+  /** Where its packets come from and where RTCP goes. */
+  readonly address: { readonly ip: string; readonly port: number };
+  /** One source of the room, in its highest layers. Rejects when it is gone. */
+  addSource(csrc: number): Promise<TapTrack>;
+  /** Slots as a receiver has them who is nobody in the room: what is loudest, what is most relevant. */
+  addReceiver(slots: { readonly audio: number; readonly video: number }): Promise<TapReceiver>;
+  close(): void;
+}
+
+export interface TapTrack {
+  readonly kind: MediaKind;
+  readonly rtpParameters: RtpParameters;
+  /** Nothing is sent before, so that the recorder knows the track by its first packet. Pictures begin with a key frame. */
+  start(): Promise<void>;
+  close(): void;
+}
+
+/** They end together, with the tap. */
+export interface TapReceiver {
+  readonly audio: readonly RtpParameters[];
+  readonly video: readonly RtpParameters[];
+  /** Pictures are sent from now on; voices from the beginning. */
+  start(): Promise<void>;
 }
 
 export interface Fingerprint {

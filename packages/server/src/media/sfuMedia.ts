@@ -1,7 +1,7 @@
 /**
  * The media side over @tertulia/sfu: media processes, one router and one set of virtual streams per room. A process that
  * dies is replaced; its rooms are lost, and their sessions are told (sfuSession.ts).
- * Elsewhere: one session → sfuSession.ts · what rooms ask for → mediaPort.ts
+ * Elsewhere: one session → sfuSession.ts · what recorders get → sfuRecordingTap.ts · what rooms ask for → mediaPort.ts
  */
 import {
   createWorker,
@@ -23,7 +23,10 @@ import type {
   MediaSessionEvents,
   MediaSessionRequest,
   MediaStage,
+  RecordingTap,
+  RecordingTapRequest,
 } from './mediaPort.js';
+import { SfuRecordingTap } from './sfuRecordingTap.js';
 import { SfuSession } from './sfuSession.js';
 import { SfuStage } from './sfuStage.js';
 
@@ -55,6 +58,7 @@ const MEDIA_CODECS: RouterRtpCodecCapability[] = [
 const RESTART_DELAYS_MS = [100, 1_000, 5_000, 15_000, 30_000] as const;
 
 interface Running {
+  readonly index: number;
   readonly worker: Worker;
   readonly webRtcServer: WebRtcServer;
   readonly rooms: Set<SfuRoom>;
@@ -131,7 +135,7 @@ class SfuMedia implements MediaPort {
       worker.close();
       return;
     }
-    this.#running[index] = { worker, webRtcServer, rooms: new Set() };
+    this.#running[index] = { index, worker, webRtcServer, rooms: new Set() };
     this.log.info(
       { worker: index, pid: worker.pid, port: this.options.port + index },
       'media process started',
@@ -215,6 +219,17 @@ class SfuRoom implements MediaRoom {
 
   get lost(): boolean {
     return this.router.closed;
+  }
+  get worker(): number {
+    return this.running.index;
+  }
+
+  createRecordingTap(request: RecordingTapRequest): Promise<RecordingTap> {
+    const { router, virtual } = this;
+    return SfuRecordingTap.create(
+      { router, virtual, producerOf: (csrc) => this.#producers.get(csrc) },
+      request,
+    );
   }
 
   createSession(request: MediaSessionRequest, events: MediaSessionEvents): Promise<MediaSession> {

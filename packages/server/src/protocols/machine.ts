@@ -2,6 +2,7 @@
  * The shape of a protocol machine. Pure: messages, room news and time go in; texts, commands and deadlines come out.
  * It reads the room through a port and acts on it through the same port, both synchronous; no timers, no sockets.
  */
+import type { RecordingMode } from '../recording/modes.js';
 import type {
   Canvas,
   EndReason,
@@ -28,6 +29,8 @@ export type ProtocolInput =
   | { readonly t: 'assignments'; readonly assignments: readonly VideoAssignment[] }
   /** To a `setLayout`, in the order in which they were given out. */
   | { readonly t: 'layoutAnswer'; readonly requestId: number; readonly result: LayoutResult }
+  /** To a `record`. */
+  | { readonly t: 'recordAnswer'; readonly requestId: number; readonly result: CommandResult }
   /** What the participant may do, or how it is called, has changed. */
   | { readonly t: 'self' }
   | { readonly t: 'end'; readonly reason: EndReason }
@@ -41,6 +44,13 @@ export type ProtocolOutput =
       readonly requestId: number;
       readonly canvases: readonly Canvas[];
       readonly maxResolution: MaxResolution | undefined;
+    }
+  /** Record the room, or stop; answered by `recordAnswer` with the same id. */
+  | {
+      readonly t: 'record';
+      readonly requestId: number;
+      readonly on: boolean;
+      readonly mode: RecordingMode | undefined;
     }
   /** The channel has no business here. */
   | { readonly t: 'close'; readonly label: string }

@@ -3,7 +3,7 @@
  * Elsewhere: rights → auth/ · one room → room.ts · one connection → session.ts · SDP → sdp/
  */
 import type { MediaKind } from '@tertulia/wire';
-import type { Grants } from '../auth/grants.js';
+import { mayRecord, type Grants } from '../auth/grants.js';
 import type { Config } from '../config.js';
 import { MeetError, ServerError } from '../errors.js';
 import { newSessionId } from '../ids.js';
@@ -11,6 +11,8 @@ import { LIMITS } from '../limits.js';
 import type { Logger } from '../logger.js';
 import type { MediaPort, MediaSession, MediaSessionRequest, MediaStage } from '../media/mediaPort.js';
 import { cleanDisplayName } from '../names.js';
+import type { RecordingMode } from '../recording/modes.js';
+import type { RecordingControl } from '../recording/recordingControl.js';
 import { MeetSession } from '../protocols/meet/meetSession.js';
 import { PlayerMachine } from '../protocols/whep/playerMachine.js';
 import { STATUS, type CommandResult, type ProtocolMachine } from '../protocols/machine.js';
@@ -33,6 +35,7 @@ export interface ConferenceParts {
   readonly random32: () => number;
   readonly log: Logger;
   readonly observer: ConferenceObserver;
+  readonly recordings: RecordingControl;
 }
 
 /** For metrics. */
@@ -88,11 +91,19 @@ export class Conference {
   #draining = false;
 
   constructor(private readonly parts: ConferenceParts) {
-    const { config, scheduler, media } = parts;
+    const { config, scheduler, media, recordings } = parts;
     this.rooms = new RoomRegistry(
       config.rooms,
       config.maxRooms,
-      (name) => new Room(name, scheduler.nowMs(), scheduler, parts.random32, () => media.createRoom(name)),
+      (name) =>
+        new Room(
+          name,
+          scheduler.nowMs(),
+          scheduler,
+          parts.random32,
+          () => media.createRoom(name),
+          (room) => recordings.roomChanged(room),
+        ),
     );
   }
 
@@ -321,6 +332,7 @@ export class Conference {
         audioSlots: slotsOf(plan).length,
         videoSlots: videoSlotsOf(plan),
         canPublish: participant.roles.has('publish'),
+        canRecord: this.parts.recordings.enabled && mayRecord(participant.roles),
         roles: [...participant.roles],
       }),
     );
@@ -362,13 +374,29 @@ export class Conference {
           room.removeParticipant(participant);
         }
         room.stages.update();
+        room.changed();
         this.#closeIfEmpty(room);
       },
+      sessionLost: () => room.changed(),
+      record: (_session, { on, mode }) => this.#record(room, on, mode),
     };
+  }
+
+  async #record(room: Room, on: boolean, mode: RecordingMode | undefined): Promise<CommandResult> {
+    const { recordings, log } = this.parts;
+    try {
+      await (on ? recordings.startFor(room, mode) : recordings.stopAll(room));
+      return { ok: true };
+    } catch (error) {
+      if (!(error instanceof ServerError)) log.error({ err: error }, 'recording could not be changed');
+      const message = error instanceof ServerError ? `${error.code}: ${error.detail}` : 'INTERNAL';
+      return { ok: false, code: STATUS.failedPrecondition, message };
+    }
   }
 
   #closeIfEmpty(room: Room): void {
     if (!room.isEmpty || room.pending > 0 || room.closed) return;
+    this.parts.recordings.roomEmptied(room);
     // The conference is over for whoever came to listen to it; players wait for the next one.
     for (const session of [...room.sessions.values()])
       if (session.kind !== 'whep') session.end('room-closed');

@@ -3,6 +3,8 @@
  * Order is part of it: a participant is told before its media entries, entries are gone before their participant.
  */
 
+import type { RecordingMode } from '../recording/modes.js';
+
 /** What a participant sends. Camera and microphone are one media entry, the screen and its sound another. */
 export type SourceName = 'microphone' | 'screenSound' | 'camera' | 'screen';
 
@@ -40,9 +42,18 @@ export interface ChatMessage {
   readonly sentAtMs: number;
 }
 
+/** The room is recorded now. Of several recordings, that which began first. */
+export interface RecordingView {
+  /** Unix time. */
+  readonly sinceMs: number;
+  readonly mode: RecordingMode;
+}
+
 export interface RoomSnapshot {
   readonly participants: readonly ParticipantView[];
   readonly entries: readonly MediaEntryView[];
+  /** undefined: nobody records. */
+  readonly recording?: RecordingView | undefined;
 }
 
 export type RoomNews =
@@ -50,7 +61,8 @@ export type RoomNews =
   | { readonly t: 'entry'; readonly entry: MediaEntryView }
   | { readonly t: 'entryGone'; readonly id: number }
   | { readonly t: 'participantGone'; readonly id: number }
-  | { readonly t: 'chat'; readonly message: ChatMessage };
+  | { readonly t: 'chat'; readonly message: ChatMessage }
+  | { readonly t: 'recording'; readonly recording: RecordingView | undefined };
 
 /** Why a session ends. Each protocol has its own words for it. */
 export type EndReason = 'left' | 'removed' | 'replaced' | 'draining' | 'media-lost' | 'room-closed';

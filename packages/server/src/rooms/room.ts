@@ -7,7 +7,7 @@ import type { Role } from '../auth/grants.js';
 import type { MediaRoom } from '../media/mediaPort.js';
 import { newParticipantId } from '../ids.js';
 import type { Scheduler } from '../scheduler.js';
-import type { ChatMessage, RoomNews, RoomSnapshot, SourceName } from './news.js';
+import type { ChatMessage, RecordingView, RoomNews, RoomSnapshot, SourceName } from './news.js';
 import { ENTRY_SOURCES, Participant, type EntryName, type Nature, type Source } from './participant.js';
 import type { Session } from './session.js';
 import { Stages } from './stages.js';
@@ -31,6 +31,7 @@ export class Room {
   closed = false;
   #media: Promise<MediaRoom> | undefined;
   #lastId = 0;
+  #recording: RecordingView | undefined;
 
   constructor(
     readonly name: string,
@@ -38,6 +39,8 @@ export class Room {
     private readonly scheduler: Scheduler,
     private readonly random32: () => number,
     private readonly createMedia: () => Promise<MediaRoom>,
+    /** Who is here, what they send or by which session has changed. */
+    private readonly onChange: (room: Room) => void = () => undefined,
   ) {}
 
   /** The media side, made with the first session, and anew after its process died. */
@@ -68,7 +71,25 @@ export class Room {
     return {
       participants: known.map((participant) => participant.view()),
       entries: known.flatMap((participant) => participant.entries()),
+      ...(this.#recording ? { recording: this.#recording } : {}),
     };
+  }
+
+  get recording(): RecordingView | undefined {
+    return this.#recording;
+  }
+
+  /** Everybody is told, those who join later at once. */
+  setRecording(recording: RecordingView | undefined): void {
+    const before = this.#recording;
+    if (before?.sinceMs === recording?.sinceMs && before?.mode === recording?.mode) return;
+    this.#recording = recording;
+    this.#tell({ t: 'recording', recording });
+  }
+
+  /** To be called by whoever changes something that no method here does. */
+  changed(): void {
+    this.onChange(this);
   }
 
   addParticipant(
@@ -102,6 +123,7 @@ export class Room {
       participant.sources.set(name, { name, csrc, muted, mutedBy });
     }
     this.#renewEntries(participant);
+    this.changed();
   }
 
   /** An entry stays the same as long as its numbers do; other numbers are another entry. */
@@ -147,6 +169,7 @@ export class Room {
     participant.announced = true;
     this.#tell({ t: 'participant', participant: participant.view() });
     for (const entry of participant.entries()) this.#tell({ t: 'entry', entry });
+    this.changed();
   }
 
   removeParticipant(participant: Participant): void {
@@ -154,6 +177,7 @@ export class Room {
     if (!participant.announced) return;
     for (const { id } of participant.mediaEntries.values()) this.#tell({ t: 'entryGone', id });
     this.#tell({ t: 'participantGone', id: participant.id });
+    this.changed();
   }
 
   /** Entries follow the participant: clients hang them to the participant object that they got last. */
@@ -162,6 +186,7 @@ export class Room {
     if (!participant.announced) return;
     this.#tell({ t: 'participant', participant: participant.view() });
     for (const entry of participant.entries()) this.#tell({ t: 'entry', entry });
+    this.changed();
   }
 
   /** Nobody is told when nothing changes. */
@@ -174,6 +199,7 @@ export class Room {
     const before = participant.mediaEntries.get(name);
     this.#renewEntries(participant);
     if (before && participant.mediaEntries.get(name) === before) this.#tellEntry(participant, name);
+    this.changed();
   }
 
   chat(participant: Participant, text: string): void {

@@ -6,7 +6,7 @@
 import type { Logger } from '../logger.js';
 import { LIMITS } from '../limits.js';
 import type { MediaChannel, MediaSession, MediaSessionEvents } from '../media/mediaPort.js';
-import type { ProtocolInput, ProtocolMachine, ProtocolOutput } from '../protocols/machine.js';
+import type { CommandResult, ProtocolInput, ProtocolMachine, ProtocolOutput } from '../protocols/machine.js';
 import type { Scheduler } from '../scheduler.js';
 import { EventStreams } from './eventStreams.js';
 import type {
@@ -28,6 +28,10 @@ export interface SessionOwner {
   sessionConnected(session: Session): void;
   /** Its part in the room is over; the transport may live for another second so that last words arrive. */
   sessionEnded(session: Session, why: SessionEnd): void;
+  /** Its media process is gone; its client may come back. */
+  sessionLost(session: Session): void;
+  /** It asks for a recording, or for the end of all. Never rejects. */
+  record(session: Session, wish: Extract<ProtocolOutput, { t: 'record' }>): Promise<CommandResult>;
 }
 
 export class Session implements MediaSessionEvents {
@@ -136,6 +140,7 @@ export class Session implements MediaSessionEvents {
     this.#cancelTimeout?.();
     this.#cancelTimeout = this.scheduler.after(LIMITS.rejoinTimeoutMs, () => this.end('media-lost'));
     this.events.send('rejoin', { reason: 'media-lost' });
+    this.owner.sessionLost(this);
   }
 
   channelOpened(channel: MediaChannel): void {
@@ -180,6 +185,12 @@ export class Session implements MediaSessionEvents {
     });
   }
 
+  #record(wish: Extract<ProtocolOutput, { t: 'record' }>): void {
+    void this.owner.record(this, wish).then((result) => {
+      if (this.#ended === undefined) this.#feed({ t: 'recordAnswer', requestId: wish.requestId, result });
+    });
+  }
+
   /** Hands the machine one input, then does what it wants, until it wants nothing more. */
   #feed(input: ProtocolInput): void {
     this.machine.handle(input, this.scheduler.nowMs());
@@ -192,6 +203,7 @@ export class Session implements MediaSessionEvents {
         if (output.t === 'send') this.#channels.get(output.label)?.send(output.text);
         else if (output.t === 'close') this.#channels.get(output.label)?.close();
         else if (output.t === 'setLayout') this.#setLayout(output);
+        else if (output.t === 'record') this.#record(output);
         else left = true;
       }
     }

@@ -222,6 +222,20 @@ describe('what goes wrong at start is one sentence and code 1', () => {
     expect(started.stderr).not.toMatch(/\n {4}at /);
   };
 
+  test.each([
+    ['a file', (folder: string) => join(folder, 'file'), /it is a file/],
+    ['within a file', (folder: string) => join(folder, 'file', 'calls'), /it is a file/],
+    ['where nobody may write', () => '/proc/calls', /Recordings cannot be written to \/proc\/calls: /],
+  ])('recordings are to go to %s', async (_name, path, sentence) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tertulia-recordings-'));
+    try {
+      writeFileSync(join(folder, 'file'), '');
+      await fails(await serve(['--recordings', path(folder)]), sentence);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('the web port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');

@@ -77,6 +77,15 @@ test('rooms as JSON, as pairs, and in the file', () => {
   expect(read({ args: ['--config', 'c'], files: { c: JSON.stringify({ rooms: own }) } }).rooms).toEqual(own);
 });
 
+test('which rooms are recorded: a word, a list of names, a list in the file', () => {
+  const args = ['--recordings', '/var/calls'];
+  expect(read({ args })).toMatchObject({ recordings: '/var/calls', recordRooms: 'never' });
+  expect(read({ args: [...args, '--record-rooms', 'always'] }).recordRooms).toBe('always');
+  expect(read({ args, env: { TERTULIA_RECORD_ROOMS: 'tea, milk' } }).recordRooms).toEqual(['tea', 'milk']);
+  const file = JSON.stringify({ recordings: '/var/calls', recordRooms: ['always'] });
+  expect(read({ args: ['--config', 'c'], files: { c: file } }).recordRooms).toEqual(['always']);
+});
+
 test('variables that look like settings but are none are named', () => {
   const request = readServeRequest({ args: [], env: { TERTULIA_PROT: '1', PATH: '/' }, readFile: () => '' });
   expect(request).toMatchObject({ unknownVariables: ['TERTULIA_PROT'] });
@@ -111,7 +120,13 @@ describe('what is wrong is said in one sentence', () => {
     ['an open host', { args: ['--host', '0.0.0.0'] }, /--insecure/],
     ['a certificate without key', { args: ['--tls-cert', 'c.pem'] }, /--tls-key/],
     ['TURN without secret', { args: ['--turn-url', 'turn:x'] }, /--turn-secret/],
-    ['recordings', { args: ['--recordings', '/tmp'] }, /not available/],
+    ['rooms to record without a directory', { args: ['--record-rooms', 'always'] }, /--recordings/],
+    [
+      'a room to record that is a path',
+      { args: ['--recordings', '/tmp', '--record-rooms', 'tea,../x'] },
+      /--record-rooms.*"\.\.\/x"/,
+    ],
+    ['an unknown mode of recording', { args: ['--record-mode', 'mp4'] }, /--record-mode/],
     ['a cluster', { args: ['--cluster', 'nats://x'] }, /not available/],
     ['two rooms of one name', { args: ['--rooms', 'a=b,c=a'] }, /different/],
     [

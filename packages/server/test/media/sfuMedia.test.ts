@@ -297,3 +297,45 @@ test('closing the room loses its sessions, once each', async () => {
   expect(told).toEqual(['slots', 'lost peer-closed']);
   expect(other.lost).toBe(true);
 });
+
+describe('a tap for a recorder', () => {
+  const recorder = { ip: '127.0.0.1', port: 9 };
+
+  test('sends from this machine; sources and slots with what a recorder answers, and nothing that limits', async () => {
+    const session = await start('p_fay', { offer: realOffer('client-chromium') });
+    const tap = await room.createRecordingTap({ recorder, lost: () => undefined });
+    expect(tap.address).toMatchObject({ ip: '127.0.0.1', port: expect.any(Number) as number });
+    const tracks = [];
+    for (const { csrc } of session.sources) tracks.push(await tap.addSource(csrc));
+    expect(tracks.map(({ kind }) => kind).sort()).toEqual(['audio', 'audio', 'video', 'video']);
+    const receiver = await tap.addReceiver({ audio: 3, video: 2 });
+    const parameters = [...tracks.map((track) => track.rtpParameters), ...receiver.audio, ...receiver.video];
+    expect(parameters).toHaveLength(9);
+    for (const { codecs, headerExtensions = [], encodings = [] } of parameters) {
+      const isVideo = codecs.some(({ mimeType }) => mimeType === 'video/VP8');
+      expect(codecs.flatMap(({ rtcpFeedback = [] }) => rtcpFeedback.map(({ type }) => type))).toContain(
+        'nack',
+      );
+      expect(JSON.stringify([codecs, headerExtensions])).not.toMatch(/transport-cc|transport-wide|goog-remb/);
+      expect(encodings[0]?.ssrc).toBeGreaterThan(0);
+      expect(encodings[0]?.rtx !== undefined).toBe(isVideo);
+    }
+    for (const track of tracks) await track.start();
+    await receiver.start();
+    tracks[0]?.close();
+    // Not told: whoever closes it knows.
+    tap.close();
+    tap.close();
+    session.close();
+  });
+
+  test('of a source that is gone: refused; of a room that is gone: lost', async () => {
+    const other = await media.createRoom('milk');
+    let lost = 0;
+    const tap = await other.createRecordingTap({ recorder, lost: () => lost++ });
+    await expect(tap.addSource(4_711)).rejects.toThrow('4711');
+    other.close();
+    expect(lost).toBe(1);
+    await expect(other.createRecordingTap({ recorder, lost: () => undefined })).rejects.toThrow();
+  });
+});

@@ -62,6 +62,7 @@ class Rig {
     audioSlots: 3,
     videoSlots: 0,
     canPublish: true,
+    canRecord: false,
     roles: ['join', 'publish'],
   }));
 
@@ -107,6 +108,7 @@ test('after opening: the session, participants, media entries, the whole table o
             audioSlots: 3,
             videoSlots: 0,
             canPublish: true,
+            canRecord: false,
             roles: ['join', 'publish'],
             serverTimeMs: 1_000,
           },

@@ -13,6 +13,10 @@ import type {
   MediaSessionRequest,
   MediaStage,
   PayloadType,
+  RecordingTap,
+  RecordingTapRequest,
+  TapReceiver,
+  TapTrack,
 } from '../../src/media/mediaPort.js';
 import type {
   Canvas,
@@ -223,10 +227,59 @@ export class FakeStage implements MediaStage {
   }
 }
 
+/** Records which sources are sent. */
+export class FakeTap implements RecordingTap {
+  readonly id: string;
+  readonly address: { ip: string; port: number };
+  /** CSRCs whose packets go out now. */
+  readonly sending = new Set<number>();
+  slots: { audio: number; video: number } | undefined;
+  slotsStarted = false;
+  closed = false;
+  constructor(
+    number: number,
+    private readonly room: FakeRoom,
+    readonly request: RecordingTapRequest,
+  ) {
+    this.id = `tap-${number}`;
+    this.address = { ip: '127.0.0.1', port: 50_000 + number };
+  }
+
+  addSource(csrc: number): Promise<TapTrack> {
+    const source = this.room.sessions
+      .filter(({ closed, mediaStopped }) => !closed && !mediaStopped)
+      .flatMap(({ sources }) => sources)
+      .find((one) => one.csrc === csrc);
+    if (!source || this.closed) return Promise.reject(new Error(`there is no source ${csrc}`));
+    return Promise.resolve({
+      kind: /^(microphone|screenSound)$/.test(source.name) ? 'audio' : 'video',
+      rtpParameters: { codecs: [], encodings: [{ ssrc: csrc }] },
+      start: () => Promise.resolve(void this.sending.add(csrc)),
+      close: () => void this.sending.delete(csrc),
+    });
+  }
+  addReceiver(slots: { audio: number; video: number }): Promise<TapReceiver> {
+    this.slots = slots;
+    const parameters = (count: number): RtpParameters[] =>
+      Array.from({ length: count }, () => ({ codecs: [] }));
+    return Promise.resolve({
+      audio: parameters(slots.audio),
+      video: parameters(slots.video),
+      start: () => Promise.resolve(void (this.slotsStarted = true)),
+    });
+  }
+  close(): void {
+    this.closed = true;
+    this.sending.clear();
+  }
+}
+
 export class FakeRoom implements MediaRoom {
   readonly sessions: FakeSession[] = [];
   readonly stages: FakeStage[] = [];
   readonly captures: FakeCapture[] = [];
+  readonly taps: FakeTap[] = [];
+  readonly worker = 0;
   lost = false;
   closed = false;
   constructor(
@@ -246,6 +299,13 @@ export class FakeRoom implements MediaRoom {
     const stage = new FakeStage();
     this.stages.push(stage);
     return Promise.resolve(stage);
+  }
+  createRecordingTap(request: RecordingTapRequest): Promise<FakeTap> {
+    if (this.media.failing) return Promise.reject(new Error('no free port'));
+    const tap = new FakeTap(this.media.taps.length + 1, this, request);
+    this.taps.push(tap);
+    this.media.taps.push(tap);
+    return Promise.resolve(tap);
   }
   createCapture(): Promise<FakeCapture> {
     const capture = new FakeCapture();
@@ -282,6 +342,7 @@ export class FakeCapture implements MediaCapture {
 export class FakeMedia implements MediaPort {
   readonly rooms: FakeRoom[] = [];
   readonly sessions: FakeSession[] = [];
+  readonly taps: FakeTap[] = [];
   sessionCount = 0;
   available = true;
   failing = false;
@@ -310,6 +371,11 @@ export class FakeMedia implements MediaPort {
     for (const room of this.rooms) {
       room.lost = true;
       for (const session of room.sessions) if (!session.closed) session.events.lost('process-died');
+      for (const tap of room.taps) {
+        if (tap.closed) continue;
+        tap.close();
+        tap.request.lost();
+      }
     }
   }
 }

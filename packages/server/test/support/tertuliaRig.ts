@@ -58,6 +58,7 @@ export class TertuliaRig {
         audioSlots: 0,
         videoSlots,
         canPublish: true,
+        canRecord: false,
         roles: ['join'],
       }),
     );

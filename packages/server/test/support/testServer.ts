@@ -6,6 +6,7 @@ import { createLogger } from '../../src/logger.js';
 import type { Conference } from '../../src/rooms/conference.js';
 import { TertuliaServer } from '../../src/server.js';
 import { FakeMedia, type FakeSession } from './fakeMedia.js';
+import { FakeRecorders } from './fakeRecorder.js';
 import { ManualScheduler } from './manualScheduler.js';
 import { clientOffer, meetOffer } from './offers.js';
 
@@ -29,6 +30,7 @@ export interface Joined {
 export class TestServer {
   readonly media = new FakeMedia();
   readonly scheduler = new ManualScheduler();
+  readonly recorders = new FakeRecorders();
   #server: TertuliaServer | undefined;
 
   static async start(config: object = {}, keys?: TokenKeys): Promise<TestServer> {
@@ -46,6 +48,7 @@ export class TestServer {
       log: createLogger('silent'),
       keys,
       scheduler: test.scheduler,
+      launchRecorder: test.recorders.launch,
       random32: () => (number = (number * 1_103_515_245 + 12_345) % 2 ** 31),
     });
     return test;
@@ -135,8 +138,8 @@ export class TestServer {
   }
 
   /** Joins, connects and opens the channel. */
-  async enter(room: string, displayName: string): Promise<Joined> {
-    const joined = await this.join(room, displayName);
+  async enter(room: string, displayName: string, more: { token?: string } = {}): Promise<Joined> {
+    const joined = await this.join(room, displayName, more);
     joined.media.connect().open('tertulia');
     return joined;
   }

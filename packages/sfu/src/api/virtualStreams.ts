@@ -12,7 +12,6 @@ import type { Producer } from './producer.js';
 import { Receiver } from './receiver.js';
 import { audioSlotParameters, videoSlotParameters } from './slotParameters.js';
 import { AudioSlot, VideoSlot } from './slots.js';
-import type { WebRtcTransport } from './webRtcTransport.js';
 
 export interface VirtualSourceOptions {
   producer: Producer;
@@ -27,8 +26,14 @@ export interface VirtualSourceOptions {
   content?: 'speech' | 'camera' | 'screen' | undefined;
 }
 
+/** A WebRtcTransport, or a PlainTransport for programs that take RTP as it is. */
+export interface ReceivingTransport {
+  readonly id: string;
+  readonly observer: { once(event: 'close', listener: () => void): unknown };
+}
+
 export interface ReceiverOptions {
-  transport: WebRtcTransport;
+  transport: ReceivingTransport;
   /** What the receiver takes, with its own payload types and extension ids: those go on the wire. */
   rtpCapabilities: RtpCapabilities;
   /** Whose own sources are left out. Absent: a listener who is nobody's source. */

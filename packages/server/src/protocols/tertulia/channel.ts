@@ -6,10 +6,12 @@
  */
 import { LIMITS } from '../../limits.js';
 import { cleanDisplayName } from '../../names.js';
+import { RECORDING_MODES, type RecordingMode } from '../../recording/modes.js';
 import type {
   EndReason,
   MediaEntryView,
   ParticipantView,
+  RecordingView,
   RoomNews,
   LayoutResult,
   SlotChange,
@@ -50,6 +52,8 @@ export interface SelfView {
   readonly audioSlots: number;
   readonly videoSlots: number;
   readonly canPublish: boolean;
+  /** It may start and stop recordings, and the server can record. */
+  readonly canRecord: boolean;
   readonly roles: readonly string[];
 }
 
@@ -130,6 +134,9 @@ export class TertuliaChannel implements ProtocolMachine {
       case 'layoutAnswer':
         this.#answerLayout(input.requestId, input.result);
         break;
+      case 'recordAnswer':
+        this.#answer(input.requestId, 'setRecording', toStatus(input.result));
+        break;
       case 'self':
         if (this.#open) this.#tellSelf(nowMs);
         break;
@@ -153,8 +160,8 @@ export class TertuliaChannel implements ProtocolMachine {
       return;
     }
     this.#open = true;
-    this.#tellSelf(nowMs);
-    const { participants, entries } = this.port.snapshot();
+    const { participants, entries, recording: recorded } = this.port.snapshot();
+    this.#tellSelf(nowMs, recorded ? [recording(recorded)] : []);
     for (const batch of batches(participants))
       this.#send({ resources: batch.map((one) => this.#participant(one)) });
     for (const batch of batches(entries)) this.#send({ resources: batch.map(mediaEntry) });
@@ -164,8 +171,8 @@ export class TertuliaChannel implements ProtocolMachine {
     this.#anchorsDueMs = nowMs + LIMITS.anchorIntervalMs;
   }
 
-  #tellSelf(nowMs: number): void {
-    this.#send({ resources: [{ session: { ...this.self(), serverTimeMs: nowMs } }] });
+  #tellSelf(nowMs: number, more: readonly object[] = []): void {
+    this.#send({ resources: [{ session: { ...this.self(), serverTimeMs: nowMs } }, ...more] });
   }
 
   #participant(participant: ParticipantView): object {
@@ -188,6 +195,8 @@ export class TertuliaChannel implements ProtocolMachine {
         return this.#send({ deletedResources: [{ id: news.id, participant: true }] });
       case 'chat':
         return this.#send({ resources: [{ message: news.message }] });
+      case 'recording':
+        return this.#send({ resources: [recording(news.recording)] });
     }
   }
 
@@ -261,8 +270,7 @@ export class TertuliaChannel implements ProtocolMachine {
           result.code === 'UNAVAILABLE' ? STATUS.failedPrecondition : STATUS.invalidArgument,
           `${result.code}: ${result.message}`,
         );
-    if (answer.code !== STATUS.ok) this.#tally.add(`status-${answer.code}`);
-    this.#send({ response: respond(requestId, answer, 'setLayout') });
+    this.#answer(requestId, 'setLayout', answer);
     if (this.#layouts.size === 0) this.#tellAssignments();
   }
 
@@ -285,12 +293,33 @@ export class TertuliaChannel implements ProtocolMachine {
       this.#outputs.push({ t: 'left' });
       return;
     }
-    const answer = request.name === 'setLayout' ? this.#setLayout(request) : this.#execute(request);
+    const answer =
+      request.name === 'setLayout'
+        ? this.#setLayout(request)
+        : request.name === 'setRecording'
+          ? this.#setRecording(request)
+          : this.#execute(request);
     if (answer === undefined) return;
+    this.#answer(request.requestId, isKnown(request.name) ? request.name : undefined, answer);
+  }
+
+  #answer(requestId: number, name: string | undefined, answer: Status): void {
     if (answer.code !== STATUS.ok) this.#tally.add(`status-${answer.code}`);
-    this.#send({
-      response: respond(request.requestId, answer, isKnown(request.name) ? request.name : undefined),
-    });
+    this.#send({ response: respond(requestId, answer, name) });
+  }
+
+  /** @returns undefined when the recordings answer */
+  #setRecording({ requestId, payload }: Request): Status | undefined {
+    const [on, mode] = [member(payload, 'on'), member(payload, 'mode')];
+    if (typeof on !== 'boolean' || !(mode === undefined || isRecordingMode(mode)))
+      return status(
+        STATUS.invalidArgument,
+        `setRecording needs on (true or false) and may have a mode (${RECORDING_MODES.join(', ')}).`,
+      );
+    if (!this.self().canRecord)
+      return status(STATUS.permissionDenied, 'The participant may not record, or the server cannot.');
+    this.#outputs.push({ t: 'record', requestId, on, mode });
+    return undefined;
   }
 
   #execute({ name, payload }: Request): Status {
@@ -328,12 +357,19 @@ export class TertuliaChannel implements ProtocolMachine {
   }
 }
 
-const REQUESTS = ['setMuted', 'setLayout', 'rename', 'sendMessage', 'leave'];
+const REQUESTS = ['setMuted', 'setLayout', 'setRecording', 'rename', 'sendMessage', 'leave'];
 const isKnown = (name: string | undefined): name is string => name !== undefined && REQUESTS.includes(name);
 const isSourceName = (value: unknown): value is SourceName =>
   value === 'microphone' || value === 'screenSound' || value === 'camera' || value === 'screen';
 const toStatus = (result: CommandResult): Status =>
   result.ok ? okStatus : status(result.code, result.message);
+
+const isRecordingMode = (value: unknown): value is RecordingMode =>
+  RECORDING_MODES.some((mode) => mode === value);
+
+const recording = (now: RecordingView | undefined): object => ({
+  recording: { on: now !== undefined, ...now },
+});
 
 function mediaEntry(entry: MediaEntryView): object {
   const { id, participantId, screenshare, audioCsrc, videoCsrc, audioMuted, videoMuted } = entry;

@@ -1,0 +1,18 @@
+/**
+ * What rooms tell the recordings and ask of them. The border between the two: rooms know nothing of files and processes.
+ * Elsewhere: behind it → recordings.ts
+ */
+import type { Room } from '../rooms/room.js';
+import type { RecordingMode } from './modes.js';
+
+export interface RecordingControl {
+  /** There is a directory to record to. */
+  readonly enabled: boolean;
+  /** Somebody came or went, turned something on or off, or has another session. */
+  roomChanged(room: Room): void;
+  /** Nobody is there any more. */
+  roomEmptied(room: Room): void;
+  /** @throws ServerError RECORDING_OFF, RECORDING_FAILED, TOO_MANY_RECORDINGS, DRAINING */
+  startFor(room: Room, mode: RecordingMode | undefined): Promise<unknown>;
+  stopAll(room: Room): Promise<unknown>;
+}

@@ -1,0 +1,157 @@
+/** A recorder process without a process: keeps a list of what it was told, and does what a test says. */
+import { EventEmitter } from 'node:events';
+import type {
+  FileAbout,
+  RecordedFile,
+  Recorder,
+  RecorderCause,
+  RecordingEnded,
+  TrackAbout,
+} from '../../src/recording/recorderPort.js';
+
+interface FakeTrack {
+  fileId: string;
+  transportId: string;
+  about: TrackAbout;
+}
+
+export class FakeRecording {
+  readonly transports: string[] = [];
+  readonly files = new Map<string, FileAbout>();
+  readonly endedFiles: string[] = [];
+  readonly tracks = new Map<string, FakeTrack>();
+  readonly names = new Map<number, string>();
+  readonly marks: string[] = [];
+  stopped = false;
+  constructor(
+    readonly recordingId: string,
+    readonly room: string,
+    readonly mode: string,
+  ) {}
+
+  /** What is being written: sources by file, like `f1: microphone camera`. */
+  get layout(): string[] {
+    return [...this.files.keys()]
+      .filter((fileId) => !this.endedFiles.includes(fileId))
+      .map((fileId) => {
+        const tracks = [...this.tracks.values()].filter((track) => track.fileId === fileId);
+        return `${fileId}: ${tracks.map(({ about }) => about.source ?? `slot ${about.slot}`).join(' ')}`.trim();
+      });
+  }
+  get result(): RecordedFile[] {
+    return [...this.files.keys()].map((fileId, at) => ({
+      fileId,
+      name: `0${at + 1}.webm`,
+      bytes: 1_000,
+      durationMs: 2_000,
+      parts: 1,
+    }));
+  }
+}
+
+export class FakeRecorder extends EventEmitter implements Recorder {
+  readonly address: { ip: string; port: number };
+  readonly recordings: FakeRecording[] = [];
+  /** Stops wait until a test lets them go on. */
+  holding: (() => void)[] | undefined;
+  closed = false;
+  dead = false;
+
+  constructor(readonly pid: number) {
+    super();
+    this.address = { ip: '127.0.0.1', port: 45_000 + pid };
+  }
+
+  #of(recordingId: string): FakeRecording {
+    const recording = this.recordings.find((one) => one.recordingId === recordingId);
+    if (this.dead || !recording) throw new Error(`no recording ${recordingId}`);
+    return recording;
+  }
+
+  start({ recordingId, room, mode }: { recordingId: string; room: string; mode: string }) {
+    if (this.dead) return Promise.reject(new Error('dead'));
+    this.recordings.push(new FakeRecording(recordingId, room, mode));
+    return Promise.resolve({ folder: `20260101T000000Z-${recordingId}` });
+  }
+  async addTransport(recordingId: string, { transportId }: { transportId: string }): Promise<void> {
+    this.#of(recordingId).transports.push(transportId);
+  }
+  async addFile(recordingId: string, { fileId, about }: { fileId: string; about: FileAbout }): Promise<void> {
+    this.#of(recordingId).files.set(fileId, about);
+  }
+  async addTrack(
+    recordingId: string,
+    { trackId, fileId, transportId, about }: FakeTrack & { trackId: string },
+  ): Promise<void> {
+    this.#of(recordingId).tracks.set(trackId, { fileId, transportId, about });
+  }
+  async removeTrack(recordingId: string, trackId: string): Promise<void> {
+    if (!this.#of(recordingId).tracks.delete(trackId)) throw new Error(`no track ${trackId}`);
+  }
+  async endFile(recordingId: string, fileId: string): Promise<void> {
+    this.#of(recordingId).endedFiles.push(fileId);
+  }
+  nameCsrc(
+    recordingId: string,
+    { csrc, displayName, source }: { csrc: number; displayName: string; source: string },
+  ): void {
+    this.#of(recordingId).names.set(csrc, `${displayName} ${source}`);
+  }
+  mark(recordingId: string, { what }: { what: string }): void {
+    this.#of(recordingId).marks.push(what);
+  }
+  async stop(recordingId: string): Promise<RecordingEnded> {
+    const recording = this.#of(recordingId);
+    if (this.holding) await new Promise<void>((resolve) => this.holding?.push(resolve));
+    recording.stopped = true;
+    return this.#end(recording, 'stopped', '');
+  }
+  close(): Promise<void> {
+    this.closed = true;
+    return Promise.resolve();
+  }
+
+  // What a test does.
+
+  #end(recording: FakeRecording, cause: RecorderCause, message: string): RecordingEnded {
+    const ended = { recordingId: recording.recordingId, cause, message, files: recording.result };
+    this.emit('ended', ended);
+    return ended;
+  }
+  /** The disk is full, or the like. */
+  fail(recording: FakeRecording, cause: RecorderCause, message: string): void {
+    this.#end(recording, cause, message);
+  }
+  progress(recording: FakeRecording, bytes: number): void {
+    const { recordingId, result } = recording;
+    this.emit('progress', { recordingId, bytes, durationMs: 1_500, packets: 120, lost: 2, files: result });
+  }
+  die(): void {
+    this.dead = true;
+    this.emit('died');
+  }
+}
+
+export class FakeRecorders {
+  readonly all: FakeRecorder[] = [];
+  readonly directories: string[] = [];
+  failing = false;
+  readonly launch = ({ directory }: { directory: string }): Promise<FakeRecorder> => {
+    this.directories.push(directory);
+    if (this.failing) return Promise.reject(new Error('it does not start'));
+    const recorder = new FakeRecorder(this.all.length + 1);
+    this.all.push(recorder);
+    return Promise.resolve(recorder);
+  };
+  get last(): FakeRecorder {
+    const recorder = this.all.at(-1);
+    if (!recorder) throw new Error('no recorder was started');
+    return recorder;
+  }
+  /** The newest recording of all. */
+  get recording(): FakeRecording {
+    const recording = this.last.recordings.at(-1);
+    if (!recording) throw new Error('nothing is recorded');
+    return recording;
+  }
+}
