@@ -10,3 +10,4 @@ export { CONTAINER_ERRORS, ContainerError, type ContainerErrorCode } from './err
 export { finishFile, type FinishedFile, type FinishOptions } from './finishFile.js';
 export { finishInWorker } from './finishInWorker.js';
 export { findInterrupted, repairRecording, type Repair, type RepairedFile } from './repairRecording.js';
+export { exportMp4, type ExportedFile, type ExportOptions } from './exportMp4.js';
