@@ -5,6 +5,8 @@ import { VERSION } from './version.js';
 
 const HELP = `tertulia serve [flags]   the conference server; --help lists the flags
 tertulia token [flags]   a token and an invitation
+tertulia export RECORDING OUT.mp4
+                         an MP4 of a finished recording
 tertulia dump [flags]    packets of a room for Wireshark
 tertulia --version
 `;
@@ -21,6 +23,8 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     }
     case 'dump':
       return (await import('./commands/dump.js')).dump(args, process.env);
+    case 'export':
+      return (await import('./commands/export.js')).runExport(args);
     case '--version':
       process.stdout.write(`${VERSION}\n`);
       return;

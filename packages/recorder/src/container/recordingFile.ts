@@ -68,7 +68,10 @@ export class RecordingFile {
     }
   }
 
+  /** From the first one on; may be asked for again. */
   async *clusters(): AsyncGenerator<Cluster, void, undefined> {
+    this.wholeUntil = this.head.firstClusterAt;
+    this.cutWhy = undefined;
     const end = Math.min(this.bytes, this.head.segmentEnd ?? this.bytes);
     let at = this.head.firstClusterAt;
     while (at < end) {
