@@ -6,6 +6,7 @@
  * Elsewhere: order and retransmission → the caller · codecs → *Frames.ts · which frames need which → references.ts
  */
 import { Av1Frames } from './av1Frames.js';
+import { Dependencies } from './dependencies.js';
 import type { FrameFormat } from './format.js';
 import {
   clearFrameFacts,
@@ -15,6 +16,7 @@ import {
   type EncodedFrame,
   type FrameCodec,
   type FrameRefusal,
+  type FrameStart,
   type RtpPayload,
 } from './frame.js';
 import { FrameBuffer } from './frameBuffer.js';
@@ -64,6 +66,7 @@ export class FrameAssembler {
 class VideoFrames {
   readonly #buffer = new FrameBuffer(BUFFER_BYTES);
   readonly #references = new ReferenceTracker();
+  readonly #dependencies = new Dependencies();
   readonly #facts = emptyFrameFacts();
   #last: number | undefined;
   /** Something is missing before the next packet. At first: who knows. */
@@ -118,6 +121,7 @@ class VideoFrames {
     this.#lossBefore = this.#loss;
     this.#refusal = undefined;
     this.format.begin();
+    this.#dependencies.begin();
   }
 
   #add(packet: RtpPayload): void {
@@ -126,10 +130,18 @@ class VideoFrames {
     if (this.#packets > FRAME_LIMITS.framePackets) this.#refusal ??= 'frame-too-many-packets';
     if (this.#refusal !== undefined) return;
     this.#refusal = this.format.add(packet.payload, this.#buffer);
+    this.#dependencies.add(packet.dependencyDescriptor);
     if (this.#packets > 1 || this.#refusal !== undefined) return;
-    const start = this.format.start();
+    const start = this.#start();
     if (start === 'no') this.#refusal = 'frame-start-missing';
     else if (start === 'maybe' && this.#lossBefore) this.#refusal = 'frame-start-unknown';
+  }
+
+  /** Where the payload cannot tell, the dependency descriptor may. */
+  #start(): FrameStart {
+    const start = this.format.start();
+    if (start !== 'maybe' || !this.#dependencies.known) return start;
+    return this.#dependencies.starts ? 'yes' : 'no';
   }
 
   #finish(): AssembledFrame {
@@ -139,7 +151,7 @@ class VideoFrames {
     this.#refusal ??= this.format.end(this.#buffer, facts, this.#lossBefore);
     if (this.#refusal === undefined && this.#buffer.length === 0) this.#refusal = 'frame-empty';
     if (this.#refusal !== undefined) return this.#refused(this.#refusal);
-    const intact = this.#references.given(facts);
+    const intact = this.#references.given(facts, this.#dependencies);
     const frame: EncodedFrame = {
       data: this.#buffer.finish(),
       timestamp: this.#timestamp,
@@ -147,7 +159,7 @@ class VideoFrames {
       firstSequenceNumber: this.#firstNumber,
       lastSequenceNumber: this.#lastNumber,
       packets: this.#packets,
-      discardable: facts.discardable,
+      discardable: facts.discardable || (this.#dependencies.known && this.#dependencies.discardable),
     };
     if (facts.keyFrame && facts.width > 0 && facts.height > 0) {
       frame.width = facts.width;

@@ -4,6 +4,7 @@
  * names its references, and so does the dependency descriptor (dependencies.ts).
  * Spec: RFC 7741 §4.2 (TL0PICIDX, TID, Y), RFC 9628 §4.2 (the same, U, P_DIFF).
  */
+import type { Dependencies } from './dependencies.js';
 import { MAX_REFERENCE, type FrameFacts } from './frame.js';
 
 /** TL0PICIDX is a byte: a hole with as many packets might hide a whole turn of it. */
@@ -36,8 +37,10 @@ export class ReferenceTracker {
   }
 
   /** A frame is whole by itself. @returns whether it may be shown */
-  given(facts: FrameFacts): boolean {
-    const intact = this.#judge(facts);
+  given(facts: FrameFacts, dependencies: Dependencies): boolean {
+    const exact = dependencies.known && !facts.keyFrame;
+    const intact = exact ? dependencies.satisfied : this.#judge(facts);
+    dependencies.given(intact, facts.keyFrame);
     if (facts.pictureId >= 0) this.#remember(facts.pictureId, intact);
     return intact;
   }

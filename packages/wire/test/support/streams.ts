@@ -11,7 +11,7 @@ export interface Stream {
   size?: [width: number, height: number];
   codecPrivate?: string;
   frames: { bytes: number; md5: string }[];
-  packets: [timestamp: number, marker: 0 | 1, payload: string, codec?: 'opus'][];
+  packets: [timestamp: number, marker: 0 | 1, payload: string, codec?: 'opus' | null, descriptor?: string][];
 }
 
 const FOLDER = new URL('../../../../vectors/streams/', import.meta.url);
@@ -26,12 +26,13 @@ export const readStreams = (): Stream[] =>
 
 /** @param start over the border of 16 bits: the assembler's numbers are unwrapped */
 export const packetsOf = (stream: Stream, start = 65_530): RtpPayload[] =>
-  stream.packets.map(([timestamp, marker, payload, codec], at) => ({
+  stream.packets.map(([timestamp, marker, payload, codec, descriptor], at) => ({
     sequenceNumber: start + at,
     timestamp,
     marker: marker === 1,
     payload: hex(payload),
-    ...(codec === undefined ? {} : { codec }),
+    ...(codec ? { codec } : {}),
+    ...(descriptor === undefined ? {} : { dependencyDescriptor: hex(descriptor) }),
   }));
 
 /** All of them through one assembler, and the end of the stream. */
