@@ -1,8 +1,9 @@
 /**
  * Which frames go into which numbered part of a file. A container names its tracks at its beginning: so a part gathers for
  * about a second, begins with the tracks that are there by then, and a track that comes later, or with another codec, begins
- * the next part. Sound moves over at once, a picture with its next key frame; until then it goes on in the part before.
- * A source that ends and comes again takes its old place. Times of all tracks are laid on one line here.
+ * the next part. Sound moves over at once, a picture with its next key frame; until then it goes on in the part before. What
+ * is silent has its place in the next part as well: who unmutes begins none. A source that ends and comes again takes its old
+ * place. Times of all tracks are laid on one line here.
  * Pure: frames and times in; parts are opened, filled and closed through the sink.
  * Elsewhere: times → timeline.ts · bytes → ../container/ · files → ../process/partFile.ts
  */
@@ -12,18 +13,16 @@ import type { FrameCodec, TrackFrame } from './trackReader.js';
 export const PART_LIMITS = {
   /** A part waits so long for tracks that were announced. */
   gatherMs: 1_000,
-  /** And so long for a picture that the part before has: its key frame was asked for. */
-  moveMs: 3_000,
   /** After a part has begun, what stays behind in the one before is left there so long. */
   leaveMs: 5_000,
-  /** Frames that wait for a part to begin, bytes: three seconds of 20 Mbit/s twice. A file with more begins at once. */
+  /** Frames that wait for a part to begin, bytes: a second of 20 Mbit/s six times. A file with more begins at once. */
   heldBytes: 16 * 1024 * 1024,
 } as const;
 
 export interface PartTrack {
   /** From 1, in this part. */
   readonly number: number;
-  /** Whose frames it has so far: of one source, one after the other. */
+  /** Whose frames it has so far: of one source, one after the other. None: a place that is kept for one that is silent. */
   readonly trackIds: readonly string[];
   readonly codec: FrameCodec;
   readonly codecPrivate: Uint8Array | undefined;
@@ -72,13 +71,14 @@ interface Place {
   readonly codec: FrameCodec;
   readonly key: string;
   readonly trackIds: string[];
-  /** undefined: its track was removed, another one of the source may have it. */
+  /** What its first frame said of the codec. */
+  readonly first: TrackFrame;
+  /** undefined: kept for a source that is silent, or has ended and may come again. */
   holder: Track | undefined;
 }
 
 class Part {
   readonly places: Place[] = [];
-  readonly firsts: TrackFrame[] = [];
   held: Held[] = [];
   heldBytes = 0;
   sink: PartSink | undefined;
@@ -127,20 +127,18 @@ export class FileParts {
     const gathering = this.#gathering;
     const place = track.place;
     const mayMove = track.kind === 'audio' || frame.keyFrame;
-    if (gathering && place?.part !== gathering && mayMove && this.#join(gathering, track, frame)) {
-      this.#hold(gathering, track, frame);
+    if (mayMove && this.#move(track, frame)) {
+      // It is where it belongs.
     } else if (place && place.codec === frame.codec && !place.part.closed) {
-      if (place.part.sink) this.#write(place.part.sink, place.number, track, frame);
-      else this.#hold(place.part, track, frame);
+      this.#put(place, track, frame);
     } else if (!mayMove) {
       this.#sink.wantKeyFrame(trackId);
       this.#sink.leaveOut(trackId);
-    } else if (!this.#takeOldPlace(track, frame)) {
+    } else {
       // A codec that changes while its part gathers: that part begins without waiting for more.
       if (gathering) this.#open(gathering);
-      const part = this.#begin(nowMs);
-      this.#join(part, track, frame);
-      this.#hold(part, track, frame);
+      this.#begin(track, nowMs);
+      this.#move(track, frame);
     }
     this.poll(nowMs);
   }
@@ -151,16 +149,6 @@ export class FileParts {
     const gathering = this.#gathering;
     if (gathering && this.#isReady(gathering, nowMs)) this.#open(gathering);
     this.#closeLeft(nowMs);
-  }
-
-  nextDeadline(): number | undefined {
-    const newest = this.#parts.at(-1);
-    if (!newest) return undefined;
-    if (!newest.sink)
-      return (
-        newest.gatherSinceMs + (this.#awaitsPictures(newest) ? PART_LIMITS.moveMs : PART_LIMITS.gatherMs)
-      );
-    return this.#parts.length > 1 ? newest.openedMs + PART_LIMITS.leaveMs : undefined;
   }
 
   /** The file ends: a part that still gathers begins with what there is. */
@@ -180,74 +168,49 @@ export class FileParts {
     return newest && !newest.sink ? newest : undefined;
   }
 
-  #begin(nowMs: number): Part {
-    const part = new Part(++this.#count, nowMs);
-    this.#parts.push(part);
+  #begin(by: Track, nowMs: number): void {
     for (const track of this.#tracks.values())
-      if (track.kind === 'video' && track.place && !track.place.part.closed)
+      if (track !== by && track.kind === 'video' && track.place && !track.place.part.closed)
         this.#sink.wantKeyFrame(track.trackId);
-    return part;
+    this.#parts.push(new Part(++this.#count, nowMs));
   }
 
-  /** @returns false when another codec of this track is in the part already */
-  #join(part: Part, track: Track, frame: TrackFrame): boolean {
-    if (part.places.some(({ holder }) => holder === track)) return false;
-    const vacant = part.places.findIndex(
-      ({ holder, key, codec }) => holder === undefined && key === track.key && codec === frame.codec,
-    );
-    if (vacant >= 0) {
-      this.#take(part.places[vacant]!, track);
-      return true;
-    }
-    const number = part.places.length + 1;
-    track.place = {
-      part,
-      number,
-      codec: frame.codec,
-      key: track.key,
-      trackIds: [track.trackId],
-      holder: track,
-    };
-    part.places.push(track.place);
-    part.firsts.push(frame);
-    return true;
-  }
-
-  #takeOldPlace(track: Track, frame: TrackFrame): boolean {
+  /** Into the newest part. @returns false when it is there already, or has no place there */
+  #move(track: Track, frame: TrackFrame): boolean {
     const part = this.#parts.at(-1);
-    if (!part?.sink) return false;
-    const place = part.places.find(
+    if (!part || track.place?.part === part) return false;
+    let place = part.places.find(
       ({ holder, key, codec }) => holder === undefined && key === track.key && codec === frame.codec,
     );
-    if (!place) return false;
-    this.#take(place, track);
-    part.sink.replace(place.number, track.trackId);
-    this.#write(part.sink, place.number, track, frame);
-    return true;
-  }
-
-  #take(place: Place, track: Track): void {
+    if (!place) {
+      if (part.sink) return false;
+      const number = part.places.length + 1;
+      place = { part, number, codec: frame.codec, key: track.key, trackIds: [], first: frame, holder: track };
+      part.places.push(place);
+    }
+    if (track.place) track.place.holder = undefined;
+    track.place = place;
     place.holder = track;
     place.trackIds.push(track.trackId);
-    track.place = place;
+    part.sink?.replace(place.number, track.trackId);
+    this.#put(place, track, frame);
+    return true;
   }
 
-  #hold(part: Part, track: Track, frame: TrackFrame): void {
-    track.timeline.handleArrival(frame.timestamp, this.#wallMs(frame.arrivalMicros));
-    part.held.push({ track, number: track.place!.number, frame });
+  #put({ part, number }: Place, track: Track, frame: TrackFrame): void {
+    const arrivalMs = this.#wallMs(frame.arrivalMicros);
+    track.timeline.handleArrival(frame.timestamp, arrivalMs);
+    if (part.sink) {
+      part.sink.write(number, track.timeline.at(frame.timestamp, arrivalMs), frame);
+      return;
+    }
+    part.held.push({ track, number, frame });
     part.heldBytes += frame.data.length;
-  }
-
-  #awaitsPictures(part: Part): boolean {
-    for (const { kind, place } of this.#tracks.values())
-      if (kind === 'video' && place && place.part !== part && !place.part.closed) return true;
-    return false;
   }
 
   #isReady(part: Part, nowMs: number): boolean {
     const waitedMs = nowMs - part.gatherSinceMs;
-    if (waitedMs >= PART_LIMITS.moveMs || part.heldBytes > PART_LIMITS.heldBytes) return true;
-    if (waitedMs >= PART_LIMITS.gatherMs) return !this.#awaitsPictures(part);
+    if (waitedMs >= PART_LIMITS.gatherMs || part.heldBytes > PART_LIMITS.heldBytes) return true;
     for (const { place, timeline } of this.#tracks.values())
       if (place?.part !== part || !timeline.reported) return false;
     return true;
@@ -263,8 +226,9 @@ export class FileParts {
     part.heldBytes = 0;
     let startMs = Infinity;
     for (const { wallMs } of timed) if (wallMs < startMs) startMs = wallMs;
-    const tracks = part.places.map(({ number, codec, trackIds }, i) => {
-      const { codecPrivate, width, height, channels } = part.firsts[i]!;
+    this.#keepPlaces(part);
+    const tracks = part.places.map(({ number, codec, trackIds, first }) => {
+      const { codecPrivate, width, height, channels } = first;
       return { number, trackIds, codec, codecPrivate, width, height, channels };
     });
     const sink = this.#sink.openPart(part.number, tracks, startMs);
@@ -274,10 +238,13 @@ export class FileParts {
     this.#closeLeft(this.#nowMs);
   }
 
-  #write(sink: PartSink, number: number, track: Track, frame: TrackFrame): void {
-    const arrivalMs = this.#wallMs(frame.arrivalMicros);
-    track.timeline.handleArrival(frame.timestamp, arrivalMs);
-    sink.write(number, track.timeline.at(frame.timestamp, arrivalMs), frame);
+  /** For those of the parts before who are silent, or have sent no key frame yet. */
+  #keepPlaces(part: Part): void {
+    for (const { place, key } of this.#tracks.values()) {
+      if (!place || place.part === part || part.places.some((other) => other.key === key)) continue;
+      const number = part.places.length + 1;
+      part.places.push({ ...place, part, number, trackIds: [], holder: undefined });
+    }
   }
 
   #closeLeft(nowMs: number): void {
@@ -285,7 +252,7 @@ export class FileParts {
     if (!newest?.sink) return;
     for (let i = this.#parts.length - 2; i >= 0; i--) {
       const part = this.#parts[i]!;
-      const isLeft = part.places.every(({ holder }) => holder === undefined || holder.place?.part !== part);
+      const isLeft = part.places.every(({ holder }) => holder === undefined);
       if (!isLeft && nowMs - newest.openedMs < PART_LIMITS.leaveMs) continue;
       part.closed = true;
       part.sink?.close();

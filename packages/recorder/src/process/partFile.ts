@@ -65,7 +65,7 @@ export class PartFile implements PartSink {
     this.#writer = new MatroskaWriter({ tracks: tracks.map(headerOf), startedAt: Math.round(startMs) });
     this.#file = new AppendFile(join(around.folder, `${this.name}.part`), around.layer, around.handleError);
     this.#file.append([this.#writer.header()]);
-    this.#holders = tracks.map(({ trackIds }) => trackIds.at(-1)!);
+    this.#holders = tracks.map(({ trackIds }) => trackIds.at(-1) ?? '');
     for (const track of tracks) {
       const record = new TrackRecord(track);
       for (const trackId of track.trackIds) record.addSource(trackId, around.trackAbout(trackId));
@@ -157,7 +157,8 @@ export class PartFile implements PartSink {
     const { startMs, about, number } = this.#options;
     const tracks = this.#records.flatMap((record) => {
       const json = record?.toJson();
-      if (!json) return [];
+      // A place that was kept for one that stayed silent: the finished file has it no more.
+      if (!json || json.frames === 0) return [];
       return { ...json, switches: json.switches.map((each) => ({ ...each, ...nameOf(names, each.csrc) })) };
     });
     const content = {
