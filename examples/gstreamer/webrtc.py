@@ -3,8 +3,8 @@
 Publishes to a room by WHIP, or plays one by WHEP, with GStreamer's webrtcbin. Debian packages: python3-gi,
 gir1.2-gst-plugins-bad-1.0, gstreamer1.0-nice, gstreamer1.0-plugins-{base,good,bad}.
 
-    webrtc.py publish http://localhost:3000/whip/tea [--token T] [--sound S] [--picture P]
-    webrtc.py play    http://localhost:3000/whep/tea [--token T]
+    webrtc.py publish http://localhost:3000/whip/tea [--token T] [--codec VP8|VP9|H264] [--sound S] [--picture P]
+    webrtc.py play    http://localhost:3000/whep/tea [--token T] [--codec VP8|VP9|H264]
 
 It runs until it is ended by Ctrl-C, then ends the session. What was played is printed every half second, as JSON.
 """
@@ -23,14 +23,27 @@ gi.require_version('GstWebRTC', '1.0')
 from gi.repository import GLib, Gst, GstSdp, GstWebRTC  # noqa: E402
 
 SOUND = 'audiotestsrc is-live=true wave=ticks ! audio/x-raw,rate=48000,channels=2 ! opusenc'
-PICTURE = (
-    'videotestsrc is-live=true ! video/x-raw,width=640,height=360,framerate=25/1 ! '
-    'vp8enc deadline=1 cpu-used=8 target-bitrate=500000 keyframe-max-dist=250'
-)
-RECEIVED = {
-    'audio': 'application/x-rtp,media=audio,encoding-name=OPUS,payload=97,clock-rate=48000,encoding-params=(string)2',
-    'video': 'application/x-rtp,media=video,encoding-name=VP8,payload=96,clock-rate=90000',
+PICTURE = 'videotestsrc is-live=true ! video/x-raw,width=640,height=360,framerate=25/1 ! videoconvert'
+# Encoder and payloader. A publisher is asked for key frames by those who come later.
+CODECS = {
+    'VP8': (
+        'vp8enc deadline=1 cpu-used=8 target-bitrate=500000 keyframe-max-dist=250',
+        'rtpvp8pay pt=96 picture-id-mode=2',
+    ),
+    'VP9': (
+        'vp9enc deadline=1 cpu-used=8 target-bitrate=500000 keyframe-max-dist=250',
+        'rtpvp9pay pt=96 picture-id-mode=2',
+    ),
+    'H264': (
+        'x264enc tune=zerolatency speed-preset=ultrafast bitrate=500 key-int-max=250 ! '
+        'video/x-h264,profile=constrained-baseline',
+        'rtph264pay pt=96 config-interval=-1 aggregate-mode=zero-latency',
+    ),
 }
+AUDIO = 'application/x-rtp,media=audio,encoding-name=OPUS,payload=97,clock-rate=48000,encoding-params=(string)2'
+VIDEO = 'application/x-rtp,media=video,encoding-name={},payload=96,clock-rate=90000'
+# What a player must say of H.264 to be sent any.
+PROFILE = {'H264': ',packetization-mode=(string)1,profile-level-id=(string)42e01f'}
 
 
 def request(method, url, token, body=None, kind='application/sdp'):
@@ -44,19 +57,21 @@ def request(method, url, token, body=None, kind='application/sdp'):
 class Session:
     def __init__(self, options, loop):
         self.options, self.loop, self.location, self.played = options, loop, None, {}
+        video = VIDEO.format(options.codec)
         streams = ''
         if options.command == 'publish':
             if options.sound:
-                streams += f'{options.sound} ! rtpopuspay pt=97 ! {RECEIVED["audio"]} ! peer. '
+                streams += f'{options.sound} ! rtpopuspay pt=97 ! {AUDIO} ! peer. '
             if options.picture:
-                streams += f'{options.picture} ! rtpvp8pay pt=96 picture-id-mode=2 ! {RECEIVED["video"]} ! peer. '
+                encoder, payloader = CODECS[options.codec]
+                streams += f'{options.picture} ! {encoder} ! {payloader} ! {video} ! peer. '
         self.pipeline = Gst.parse_launch(f'pipeline. ( webrtcbin name=peer bundle-policy=max-bundle {streams} )')
         self.peer = self.pipeline.get_by_name('peer')
         self.peer.connect('on-negotiation-needed', self.offer)
         self.peer.connect('pad-added', self.receive)
         directions = GstWebRTC.WebRTCRTPTransceiverDirection
         if options.command == 'play':
-            for caps in RECEIVED.values():
+            for caps in (AUDIO, video + PROFILE.get(options.codec, '')):
                 self.peer.emit('add-transceiver', directions.RECVONLY, Gst.Caps.from_string(caps))
         else:
             for index in range(bool(options.sound) + bool(options.picture)):
@@ -136,7 +151,8 @@ def main():
     parser.add_argument('url')
     parser.add_argument('--token')
     parser.add_argument('--sound', default=SOUND, help='elements up to the Opus encoder; empty for none')
-    parser.add_argument('--picture', default=PICTURE, help='elements up to the VP8 encoder; empty for none')
+    parser.add_argument('--picture', default=PICTURE, help='elements before the encoder; empty for none')
+    parser.add_argument('--codec', choices=CODECS, default='VP8', help='of the picture')
     options = parser.parse_args()
     Gst.init(None)
     loop = GLib.MainLoop()
