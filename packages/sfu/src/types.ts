@@ -375,6 +375,13 @@ export interface ProducerStat extends RtpStreamStat {
   jitter: number;
   /** bit/s by `spatial.temporal`; empty for a stream without layers. */
   bitrateByLayer: Record<string, number>;
+  /** Ours, of video; pictures over the time since the last call. */
+  framesPerSecond?: number;
+  /** Ours: of the last key frame, where the codec's header says it. */
+  frameWidth?: number;
+  frameHeight?: number;
+  /** Ours. */
+  keyFrameCount?: number;
 }
 
 export interface ConsumerOptions<ConsumerAppData extends AppData = AppData> {
@@ -441,6 +448,37 @@ export interface VirtualStreamsOptions {
   audioSlots?: number | undefined;
   /** The same for pictures. Default 3. */
   videoSlots?: number | undefined;
+}
+
+/** One virtual stream of a receiver. */
+export interface SlotStat {
+  kind: MediaKind;
+  slot: number;
+  ssrc: number;
+  packetCount: number;
+  byteCount: number;
+  /** Bits per second over the time since the last call. */
+  bitrate: number;
+  /** As the receiver reports it. */
+  packetsLost: number;
+  /** 0…255, of the last report. */
+  fractionLost: number;
+  /** ms. */
+  jitter: number;
+  /** Packets that it asked for again. */
+  nackPacketCount: number;
+  /** Key frames that it asked for. */
+  pliCount: number;
+  /** ms; absent until a report has told. */
+  roundTripTime?: number;
+  /** Of video: which layers go out; absent while none does, and for a source that has no layers. */
+  layers?: { spatialLayer: number; temporalLayer: number };
+  /** Of video: the bandwidth holds not even the smallest layer. */
+  dark?: boolean;
+  /** Of video: sources that followed another. */
+  switches?: number;
+  /** Of video: packets sent again. */
+  packetsRetransmitted?: number;
 }
 
 /** What a receiver has room for: one picture on its screen, and whose. Virtual streams V1, V2. */

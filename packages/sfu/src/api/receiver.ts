@@ -4,7 +4,15 @@
  */
 import { readLayout, readMaxResolution } from '../media/virtual/video/layout.js';
 import { OptionError } from '../channel/errors.js';
-import type { AppData, Assignment, Canvas, MaxResolution, SlotChange, VideoSlotChange } from '../types.js';
+import type {
+  AppData,
+  Assignment,
+  Canvas,
+  MaxResolution,
+  SlotChange,
+  SlotStat,
+  VideoSlotChange,
+} from '../types.js';
 import { Entity, type CloseCause } from './entity.js';
 import type { AudioSlot, VideoSlot } from './slots.js';
 
@@ -32,6 +40,7 @@ export type ReceiverEvents = {
 /** How a receiver reaches its media process. */
 export interface ReceiverPort {
   setLayout(layout: LayoutRequest): Promise<readonly Assignment[]>;
+  getStats(): Promise<readonly SlotStat[]>;
   closed(receiver: Receiver, cause: CloseCause): void;
 }
 
@@ -89,6 +98,12 @@ export class Receiver extends Entity<ReceiverEvents, AppData> {
       this.#waiting = { layout, done, settle };
     }
     return this.#waiting.done;
+  }
+
+  /** What went out on each slot, and what the receiver reported of it. Voices first, by number. */
+  async getStats(): Promise<readonly SlotStat[]> {
+    this.assertOpen();
+    return this.#port.getStats();
   }
 
   /** Not for applications. */

@@ -152,6 +152,7 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
         const { assignments } = await this.#process.request('virtual.setLayout', { ...ids, ...layout });
         return assignments;
       },
+      getStats: () => this.#process.request('virtual.getReceiverStats', ids),
       closed: (closed, cause) => {
         this.#receivers.delete(closed.id);
         if (cause === 'self') this.#process.tell('virtual.closeReceiver', ids);

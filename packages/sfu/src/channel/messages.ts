@@ -26,6 +26,7 @@ import type {
   SctpParameters,
   SctpState,
   SlotChange,
+  SlotStat,
   TransportListenInfo,
   TransportTuple,
   VideoSlotChange,
@@ -211,6 +212,10 @@ export interface ChannelRequests extends EntityRequests {
       maxResolution?: MaxResolution;
     };
     response: { assignments: readonly Assignment[] };
+  };
+  'virtual.getReceiverStats': {
+    request: { virtualStreamsId: string; receiverId: string };
+    response: readonly SlotStat[];
   };
   'virtual.closeReceiver': { request: { virtualStreamsId: string; receiverId: string }; response: undefined };
   'capture.create': {

@@ -186,6 +186,7 @@ export class Producer {
     packet.codec = codec;
     stream.packets++;
     stream.octets += packet.payloadLength;
+    if (packet.marker) stream.pictures++;
     stream.lastMicros = nowMicros;
     const begins = stream !== encoding.current || outcome === 'restart';
     if (stream !== encoding.current && !this.#take(stream, nowMicros)) return 'rtp-superseded';
@@ -231,6 +232,7 @@ export class Producer {
     stream.repaired++;
     stream.packets++;
     stream.octets += packet.payloadLength;
+    if (packet.marker) stream.pictures++;
     stream.lastMicros = nowMicros;
     return this.#forward(rtx.encoding, packet);
   }

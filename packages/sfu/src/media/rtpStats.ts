@@ -1,27 +1,35 @@
 /** Statistics of streams in mediasoup's form. Rates are over the time since the last call for the same stream. */
-import type { ConsumerStat, ProducerStat, RtpStreamStat } from '../types.js';
+import type { ConsumerStat, ProducerStat, RtpStreamStat, SlotStat } from '../types.js';
 import type { Consumer } from './consumer.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import { LAYERS_MAX } from './forward/layers.js';
 import type { SourceStream } from './forward/sourceStream.js';
+import type { OutgoingStream } from './outgoing.js';
 import type { Producer } from './producer.js';
+import type { MediaStream } from './receive/encoding.js';
+import type { SlotReportNumbers } from './rtcpSender.js';
 
 interface Sample {
   readonly micros: number;
-  readonly octets: number;
-  readonly bitrate: number;
+  readonly count: number;
+  readonly perSecond: number;
 }
 const samples = new WeakMap<object, Sample>();
 /** Calls closer together than this get the rate of the last one. */
 const LEAST_SPAN_MICROS = 100_000;
+/** RFC 7587 §4.1. */
+const OPUS_CLOCK_RATE = 48_000;
 
-/** The first call has nothing to compare with: 0. */
-export function bitrate(stream: object, octets: number, nowMicros: number): number {
-  const last = samples.get(stream);
-  if (last && nowMicros - last.micros < LEAST_SPAN_MICROS) return last.bitrate;
-  const rate = last ? Math.round(((octets - last.octets) * 8e6) / (nowMicros - last.micros)) : 0;
-  samples.set(stream, { micros: nowMicros, octets, bitrate: rate });
+export const bitrate = (stream: object, octets: number, nowMicros: number): number =>
+  Math.round(8 * perSecond(stream, octets, nowMicros));
+
+/** The first call has nothing to compare with: 0. @param key one for each counter */
+function perSecond(key: object, count: number, nowMicros: number): number {
+  const last = samples.get(key);
+  if (last && nowMicros - last.micros < LEAST_SPAN_MICROS) return last.perSecond;
+  const rate = last ? ((count - last.count) * 1e6) / (nowMicros - last.micros) : 0;
+  samples.set(key, { micros: nowMicros, count, perSecond: rate });
   return rate;
 }
 
@@ -53,8 +61,25 @@ export function producerStat(context: MediaContext, producer: Producer, nowMicro
       bitrate: bitrate(stream, stream.octets, nowMicros),
     };
     const bitrateByLayer = source.hasKeyFrames ? layerBitrates(source, nowMicros) : {};
-    return [{ ...common, type: 'inbound-rtp', jitter: Math.round(reception.jitter), bitrateByLayer }];
+    const jitter = Math.round(reception.jitter);
+    const pictures = producer.kind === 'video' ? pictureStat(stream, source, nowMicros) : {};
+    return [{ ...common, type: 'inbound-rtp', jitter, bitrateByLayer, ...pictures }];
   });
+}
+
+/** Size as the last key frame had it. */
+function pictureStat(stream: MediaStream, source: SourceStream, nowMicros: number): Partial<ProducerStat> {
+  const framesPerSecond =
+    Math.round(10 * perSecond(keyOf(pictureKeys, stream), stream.pictures, nowMicros)) / 10;
+  const { width: frameWidth, height: frameHeight, keyFrames: keyFrameCount } = source;
+  return { framesPerSecond, keyFrameCount, ...(frameWidth > 0 ? { frameWidth, frameHeight } : {}) };
+}
+
+const pictureKeys = new WeakMap<object, object>();
+function keyOf(keys: WeakMap<object, object>, owner: object): object {
+  let key = keys.get(owner);
+  if (!key) keys.set(owner, (key = {}));
+  return key;
 }
 
 /** bit/s by 'spatial.temporal', each with the layers below it. */
@@ -109,4 +134,28 @@ export function consumerStat(context: MediaContext, consumer: Consumer, nowMicro
       ...(stream.measured ? { roundTripTime: stream.roundTripMicros / 1000 } : {}),
     };
   });
+}
+
+/** Of one virtual stream: what was sent, and what its receiver reported. */
+export function slotStat(
+  stream: OutgoingStream,
+  {
+    packetCount,
+    octetCount,
+    clockRate = OPUS_CLOCK_RATE,
+  }: Pick<SlotReportNumbers, 'packetCount' | 'octetCount' | 'clockRate'>,
+  nowMicros: number,
+): Omit<SlotStat, 'kind' | 'slot'> {
+  return {
+    ssrc: stream.ssrc,
+    packetCount,
+    byteCount: octetCount,
+    bitrate: bitrate(stream, octetCount, nowMicros),
+    packetsLost: Math.max(0, stream.packetsLost),
+    fractionLost: stream.fractionLost,
+    jitter: Math.round((1000 * stream.jitter) / clockRate),
+    nackPacketCount: stream.nackPackets,
+    pliCount: stream.plis + stream.firs,
+    ...(stream.measured ? { roundTripTime: stream.roundTripMicros / 1000 } : {}),
+  };
 }

@@ -6,7 +6,7 @@
 import type { RtpParameters } from '@tertulia/wire';
 import { InvalidStateError, OptionError } from '../channel/errors.js';
 import type { SlotRequest, SourceContent } from '../channel/messages.js';
-import type { Assignment, SlotChange, VideoSlotChange } from '../types.js';
+import type { Assignment, SlotChange, SlotStat, VideoSlotChange } from '../types.js';
 import { unixMs } from './context.js';
 import type { MediaContext } from './context.js';
 import { entryConstants } from './entryParameters.js';
@@ -17,6 +17,7 @@ import { offersNack } from './producer.js';
 import type { PacketSink, Producer } from './producer.js';
 import type { Router } from './router.js';
 import type { SlotReportNumbers, SlotSender } from './rtcpSender.js';
+import { slotStat } from './rtpStats.js';
 import { Timed } from './timerQueue.js';
 import { CsrcAllocator, VideoRoom, VirtualRoom } from './virtual/index.js';
 import type { AudioSource, SlotEvent, VideoNews, VideoReceiver, VirtualEvent } from './virtual/index.js';
@@ -226,6 +227,12 @@ export class VirtualStreams {
     this.#context.timers.set(this.#timed, deadline === Infinity ? undefined : deadline);
   }
 
+  receiverStats(id: string, nowMicros: number): SlotStat[] {
+    const receiver = this.#receivers.get(id);
+    if (!receiver) throw new InvalidStateError(`there is no receiver "${id}"`, 'NOT_FOUND');
+    return receiver.stats(nowMicros);
+  }
+
   stats(): Record<string, unknown> {
     return { ...this.room.stats(), ...this.video.stats() };
   }
@@ -396,6 +403,29 @@ class SlotReceiver implements OutgoingOwner, SlotSender {
     const voices = this.#owner.room.senderReport(this.id, nowMicros);
     const { video } = this;
     return video ? [...voices, ...video.slots.map((slot) => slot.report(nowMicros))] : voices;
+  }
+
+  stats(nowMicros: number): SlotStat[] {
+    const voices = this.#owner.room.senderReport(this.id, nowMicros);
+    const audio = this.#streams.flatMap((stream, slot): SlotStat[] => {
+      const report = voices[slot];
+      return report ? [{ kind: 'audio', slot, ...slotStat(stream, report, nowMicros) }] : [];
+    });
+    const video = (this.video?.slots ?? []).map((slot): SlotStat => {
+      const { active, current, dark, switches, resent } = slot;
+      return {
+        kind: 'video',
+        slot: slot.index,
+        ...slotStat(slot.outgoing, slot.report(nowMicros), nowMicros),
+        ...(active && current
+          ? { layers: { spatialLayer: current.spatial, temporalLayer: current.temporal } }
+          : {}),
+        dark,
+        switches,
+        packetsRetransmitted: resent,
+      };
+    });
+    return [...audio, ...video];
   }
 
   setReady(ready: boolean, nowMicros: number): void {

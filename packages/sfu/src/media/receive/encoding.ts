@@ -36,6 +36,8 @@ export class MediaStream {
   retransmitted = 0;
   repaired = 0;
   discarded = 0;
+  /** Of video: last packets of pictures. */
+  pictures = 0;
 
   constructor(
     readonly encoding: Encoding,

@@ -13,6 +13,7 @@ export const VIRTUAL_REQUESTS: Handlers<
   | 'virtual.setPinned'
   | 'virtual.createReceiver'
   | 'virtual.setLayout'
+  | 'virtual.getReceiverStats'
   | 'virtual.closeReceiver'
 > = {
   'router.createVirtualStreams': (core, { routerId, virtualStreamsId, audioSlots, videoSlots }) => {
@@ -60,6 +61,8 @@ export const VIRTUAL_REQUESTS: Handlers<
     const { receiverId: id, participantId, audio, video } = data;
     return { changes: streams.createReceiver({ id, transport, participantId, audio, video }, now) };
   },
+  'virtual.getReceiverStats': ({ directory }, { virtualStreamsId, receiverId }, now) =>
+    directory.virtualStreams.get(virtualStreamsId).receiverStats(receiverId, now),
   'virtual.setLayout': ({ directory }, { virtualStreamsId, receiverId, canvases, maxResolution }, now) => {
     const streams = directory.virtualStreams.get(virtualStreamsId);
     return { assignments: streams.setLayout(receiverId, canvases, maxResolution, now) };
