@@ -8,6 +8,7 @@ import { ServerError } from '../errors.js';
 import { API, PatchParticipantBody, type ParticipantBody, type RoomBody } from './api.js';
 import { authorize, checkedBody, grantsRoom, pathParameter, roomName, type AppContext } from './context.js';
 import { define } from './routes.js';
+import { RoomStats } from './statsBody.js';
 
 export function adminRoutes(app: FastifyInstance, context: AppContext): void {
   const { conference } = context;
@@ -41,16 +42,8 @@ export function adminRoutes(app: FastifyInstance, context: AppContext): void {
     return { participants: [...room.participants.values()].map(participantBody) };
   });
 
-  define(app, API.roomStats, async (request) => {
-    const room = await admin(request);
-    const sessions = [...room.sessions.values()].map(async ({ participant, kind, media }) => ({
-      ...(participant ? { participantId: participant.participantId } : {}),
-      kind,
-      // A session that ends meanwhile has nothing to say.
-      media: (await media?.stats().catch(() => undefined)) ?? {},
-    }));
-    return { sessions: await Promise.all(sessions) };
-  });
+  const stats = new RoomStats(context.scheduler);
+  define(app, API.roomStats, async (request) => stats.of(await admin(request)));
 
   define(app, API.patchParticipant, async (request) => {
     const { room, participant } = await moderated(request);

@@ -8,6 +8,7 @@ import type { ErrorCode } from '../errors.js';
 import { RECORDING_MODES } from '../recording/modes.js';
 import { PARTICIPANT_ROLES } from '../rooms/conference.js';
 import { SDP, SDP_FRAGMENT } from './mediaTypes.js';
+import { StatsBody } from './statsBody.js';
 
 export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
 
@@ -327,17 +328,9 @@ export const API = {
   roomStats: {
     method: 'GET',
     path: '/v1/rooms/{room}/stats',
-    summary: 'What the media process counted',
+    summary: 'Who sends what, and what each receiver gets of it',
     needs: 'admin',
-    success: {
-      status: 200,
-      description: 'Per session; the form follows the media library and may grow.',
-      schema: z.object({
-        sessions: z.array(
-          z.object({ participantId: z.string().optional(), kind: z.string(), media: z.unknown() }),
-        ),
-      }),
-    },
+    success: { status: 200, description: 'Of now; the page /r/{room}/stats draws it.', schema: StatsBody },
     errors: [...TOKEN_ERRORS, 'ROOM_NAME_INVALID', 'ROOM_NOT_FOUND'],
   },
   captureRoom: {

@@ -3,6 +3,7 @@
  * stands behind it in production, a fake in tests. SDP does not cross it, only RTP parameters do.
  */
 import type { MediaKind, RtpCapabilities, RtpParameters } from '@tertulia/wire';
+import type { SessionFigures } from './figures.js';
 import type {
   Canvas,
   LayoutResult,
@@ -176,6 +177,12 @@ export interface IceSide {
   readonly candidates: readonly MediaCandidate[];
 }
 
+export interface SessionStats {
+  /** As the library has it. */
+  readonly media: unknown;
+  readonly figures: SessionFigures;
+}
+
 export interface PayloadType {
   readonly direction: 'incoming' | 'outgoing';
   readonly payloadType: number;
@@ -203,6 +210,6 @@ export interface MediaSession {
   restartIce(): Promise<IceSide>;
   /** RTP ends both ways at once, sources leave their slots, CSRCs are free; channels stay open for last words. */
   stopMedia(): void;
-  stats(): Promise<unknown>;
+  stats(): Promise<SessionStats>;
   close(): void;
 }

@@ -29,6 +29,7 @@ import type {
   VideoAssignment,
   VideoSlotChange,
 } from '../rooms/news.js';
+import { slotFigures, sourceFigures, transportFigures } from './figures.js';
 import type {
   Fingerprint,
   IceSide,
@@ -37,6 +38,7 @@ import type {
   MediaSessionEvents,
   MediaSessionRequest,
   PayloadType,
+  SessionStats,
 } from './mediaPort.js';
 import type { Cast } from './sfuStage.js';
 
@@ -302,8 +304,13 @@ export class SfuSession implements MediaSession {
     this.#receiver?.close();
   }
 
-  async stats(): Promise<unknown> {
-    const [transport] = await this.transport.getStats();
+  async stats(): Promise<SessionStats> {
+    const receiver = this.#receiver;
+    const [[transport], slotStats = []] = await Promise.all([
+      this.transport.getStats(),
+      // Without media there is no receiver any more.
+      receiver?.getStats().catch(() => undefined),
+    ]);
     const sources = await Promise.all(
       this.#sources.map(async ({ name, csrc, producer }) => ({
         name,
@@ -312,19 +319,29 @@ export class SfuSession implements MediaSession {
         streams: await producer.getStats(),
       })),
     );
-    const slots = (this.#receiver?.audio ?? []).map(({ index, ssrc, csrc, loudest }) => ({
+    const slots = (receiver?.audio ?? []).map(({ index, ssrc, csrc, loudest }) => ({
       slot: index,
       ssrc,
       csrc,
       loudest,
     }));
-    const videoSlots = (this.#receiver?.video ?? []).map(({ index, ssrc, csrc, canvasId }) => ({
+    const videoSlots = (receiver?.video ?? []).map(({ index, ssrc, csrc, canvasId }) => ({
       slot: index,
       ssrc,
       csrc,
       ...(canvasId === undefined ? {} : { canvasId }),
     }));
-    return { transport, sources, slots, videoSlots };
+    const ofSlots = slotStats.map((stat) =>
+      slotFigures((stat.kind === 'audio' ? slots : videoSlots)[stat.slot], stat),
+    );
+    return {
+      media: { transport, sources, slots, videoSlots },
+      figures: {
+        transport: transportFigures(transport, ofSlots),
+        sources: sources.map((source) => sourceFigures(source, source.streams)),
+        slots: ofSlots,
+      },
+    };
   }
 
   close(): void {

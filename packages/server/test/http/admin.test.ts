@@ -1,5 +1,6 @@
 /** Looking at rooms, moderation, rights by token. Ids are those of the hostile inputs, group 9. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { StatsBody } from '../../src/http/statsBody.js';
 import { KEYS, TestServer } from '../support/testServer.js';
 import { clientOffer, makeOffer } from '../support/offers.js';
 
@@ -62,6 +63,48 @@ describe('looking', () => {
       { participantId: ada.participantId, kind: 'tertulia', media: { id: 'media-1' } },
       {},
     ]);
+  });
+
+  test('statistics have names and figures beside what the media library counted, as the description says', async () => {
+    const ada = await enter('Ada');
+    ada.media.figures = {
+      transport: {
+        protocol: 'udp',
+        receivedBitsPerSecond: 1,
+        sentBitsPerSecond: 2,
+        drops: { 'srtp-auth': 3 },
+      },
+      sources: [{ source: 'microphone', csrc: 7, muted: false, codec: 'opus', layers: [] }],
+      slots: [],
+    };
+    const token = await admin();
+    const get = () => server.request('GET', '/v1/rooms/tea/stats', { token });
+    const { body } = await get();
+    expect(StatsBody.parse(body)).toEqual(body);
+    expect(body).toMatchObject({
+      room: 'tea',
+      atMs: server.scheduler.nowMs(),
+      sessions: [
+        {
+          participantId: ada.participantId,
+          displayName: 'Ada',
+          kind: 'tertulia',
+          connected: true,
+          transport: { drops: { 'srtp-auth': 3 } },
+          sources: [{ csrc: 7, codec: 'opus' }],
+          slots: [],
+          media: { id: ada.media.id },
+        },
+      ],
+    });
+    expect(JSON.stringify(body)).not.toContain(ada.sessionId);
+    // Several lookers ask the media process once.
+    server.scheduler.advance(400);
+    await get();
+    expect(ada.media.statsAsked).toBe(1);
+    server.scheduler.advance(200);
+    expect((await get()).body['atMs']).toBe(server.scheduler.nowMs());
+    expect(ada.media.statsAsked).toBe(2);
   });
 
   test('an admin token of one room sees that room only', async () => {

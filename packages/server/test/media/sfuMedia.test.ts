@@ -100,9 +100,16 @@ describe('a session', () => {
     session.setPaused('microphone', false);
     session.setPaused('screenSound', true);
     expect(await session.stats()).toMatchObject({
-      transport: { iceState: 'new' },
-      sources: [{ name: 'microphone', paused: false }],
-      slots: [{ slot: 0, csrc: 0 }, { slot: 1 }, { slot: 2 }],
+      media: {
+        transport: { iceState: 'new' },
+        sources: [{ name: 'microphone', paused: false }],
+        slots: [{ slot: 0, csrc: 0 }, { slot: 1 }, { slot: 2 }],
+      },
+      figures: {
+        transport: { sentBitsPerSecond: 0 },
+        sources: [{ source: 'microphone', csrc: session.sources[0]?.csrc, muted: false, layers: [] }],
+        slots: [{ kind: 'audio', slot: 0, packets: 0 }, { slot: 1 }, { slot: 2 }],
+      },
     });
     session.stopMedia();
     session.stopMedia();
@@ -265,10 +272,16 @@ describe('layouts', () => {
     const session = await start('p_ole', { offer });
     session.setPinned('camera', true);
     session.setPaused('camera', false);
-    expect(await session.stats()).toMatchObject({
+    const stats = await session.stats();
+    expect(stats.media).toMatchObject({
       sources: [{ name: 'microphone' }, { name: 'screenSound' }, { name: 'camera', paused: false }, {}],
       videoSlots: [{ slot: 0, csrc: 0 }, { slot: 1 }, { slot: 2 }],
     });
+    expect(stats.figures.slots.filter(({ kind }) => kind === 'video')).toMatchObject([
+      { slot: 0, dark: false, switches: 0 },
+      { slot: 1 },
+      { slot: 2 },
+    ]);
     const counters = await media.counters();
     expect(counters.get('virtualStreams_videoSlots')).toBeGreaterThanOrEqual(3);
     expect(counters.get('virtualStreams_videoSlotsDark')).toBe(0);

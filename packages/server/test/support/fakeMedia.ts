@@ -1,5 +1,6 @@
 /** A media side without media: gives plausible parameters, records what it was told, and does what a test says. */
 import type { RtpParameters } from '@tertulia/wire';
+import type { SessionFigures } from '../../src/media/figures.js';
 import type {
   CaptureBatch,
   CapturedPacket,
@@ -13,6 +14,7 @@ import type {
   MediaSessionRequest,
   MediaStage,
   PayloadType,
+  SessionStats,
   RecordingTap,
   RecordingTapRequest,
   TapReceiver,
@@ -71,6 +73,12 @@ export class FakeSession implements MediaSession {
   /** What the next layouts are answered with. */
   layoutResult: LayoutResult = { ok: true, assignments: [] };
   readonly channels: FakeChannel[] = [];
+  statsAsked = 0;
+  figures: SessionFigures = {
+    transport: { receivedBitsPerSecond: 0, sentBitsPerSecond: 0, drops: {} },
+    sources: [],
+    slots: [],
+  };
   /** All messages on all channels, in order. */
   readonly log: { label: string; message: Record<string, unknown> }[] = [];
   mediaStopped = false;
@@ -153,8 +161,9 @@ export class FakeSession implements MediaSession {
   stopMedia(): void {
     this.mediaStopped = true;
   }
-  stats(): Promise<unknown> {
-    return Promise.resolve({ id: this.id });
+  stats(): Promise<SessionStats> {
+    this.statsAsked++;
+    return Promise.resolve({ media: { id: this.id }, figures: this.figures });
   }
   close(): void {
     this.closed = true;
