@@ -12,6 +12,7 @@ import argparse
 import json
 import signal
 import sys
+import urllib.error
 import urllib.request
 from urllib.parse import urljoin
 
@@ -56,7 +57,8 @@ def request(method, url, token, body=None, kind='application/sdp'):
 
 class Session:
     def __init__(self, options, loop):
-        self.options, self.loop, self.location, self.played = options, loop, None, {}
+        self.options, self.loop, self.played = options, loop, {}
+        self.location = self.failure = None
         video = VIDEO.format(options.codec)
         streams = ''
         if options.command == 'publish':
@@ -94,8 +96,8 @@ class Session:
             with request('POST', self.options.url, self.options.token, offer) as response:
                 self.location = urljoin(self.options.url, response.headers['Location'])
                 text = response.read()
-        except urllib.error.HTTPError as error:
-            print(error.status, error.read().decode(), file=sys.stderr)
+        except urllib.error.URLError as error:
+            self.failure = f'{error} {error.read().decode()}' if hasattr(error, 'read') else str(error)
             self.loop.quit()
             return
         _, sdp = GstSdp.SDPMessage.new()
@@ -162,6 +164,7 @@ def main():
     GLib.timeout_add(500, session.tell)
     loop.run()
     session.end()
+    sys.exit(session.failure)
 
 
 main()

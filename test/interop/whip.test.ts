@@ -226,14 +226,14 @@ describe('a source without levels, while three browsers are silent', () => {
         const heard = await people.hearing();
         return who.every((person) => heard[person]?.some((each) => each.csrc === wanted));
       };
-      await vi.waitUntil(() => hearing(csrc, SILENT), { timeout: 10_000, interval: 50 });
+      await vi.waitUntil(() => hearing(csrc, SILENT), { timeout: 20_000, interval: 50 });
 
       // Who really speaks goes before it, and gives way again.
       const { ada = 0 } = await people.csrcs();
       await people.speak({ ada: 1 });
-      await vi.waitUntil(() => hearing(ada, ['ben', 'cleo']), { timeout: 10_000, interval: 50 });
+      await vi.waitUntil(() => hearing(ada, ['ben', 'cleo']), { timeout: 20_000, interval: 50 });
       await people.speak({ ada: 0 });
-      await vi.waitUntil(() => hearing(csrc, SILENT), { timeout: 10_000, interval: 50 });
+      await vi.waitUntil(() => hearing(csrc, SILENT), { timeout: 20_000, interval: 50 });
       expect(errors, name).toEqual([]);
     } finally {
       await page.context().close();

@@ -71,6 +71,9 @@ export class Metrics implements ConferenceObserver, RecordingObserver {
     gauge('tertulia_participants', 'Participants of all rooms', () =>
       [...conference.rooms.live()].reduce((sum, { participants }) => sum + participants.size, 0),
     );
+    gauge('tertulia_players', 'WHEP players of all rooms', () =>
+      [...conference.rooms.live()].reduce((sum, { players }) => sum + players, 0),
+    );
     gauge('tertulia_sessions', 'Sessions of all kinds', () => conference.sessionCount);
     gauge('tertulia_recordings', 'Recordings that run', () => recordings.runningCount);
     gauge('tertulia_ready', '1 when new sessions are taken', () => Number(conference.ready));

@@ -17,7 +17,7 @@ import { IceSessions } from './iceSessions.js';
 import { requireAccepted, SDP, SDP_FRAGMENT, textBody } from './mediaTypes.js';
 import { define } from './routes.js';
 
-/** Both are one MediaStream (WHEP §4.4.2), so that browsers play sound and pictures in step. */
+/** Both are one MediaStream (WHEP §4.5.2), so that browsers play sound and pictures in step. */
 const STREAM = 'tertulia';
 /** Ids of participants have 14 characters, identities of tokens up to this many. */
 const WATCH_CHARACTERS = 256;

@@ -231,9 +231,9 @@ describe('a player is nobody in the room', () => {
     const { body } = await server.request('GET', '/v1/rooms/tea/participants');
     expect(body['participants']).toHaveLength(1);
     expect(ada.media.log).toHaveLength(told);
-    expect((await server.request('GET', '/metrics')).text).toContain(
-      'tertulia_sessions_started_total{kind="whep"} 1',
-    );
+    const { text } = await server.request('GET', '/metrics');
+    for (const line of ['tertulia_sessions_started_total{kind="whep"} 1', 'tertulia_players 1'])
+      expect(text.split('\n')).toContain(line);
   });
 
   test('it comes before the others and stays after them; the last player ends the room', async () => {
