@@ -29,13 +29,23 @@ interface Onsets {
   lostPackets: number;
   /** Most that one receiver lost of one onset. */
   mostLost: number;
+  /** The same of those who had lost their slot to another just before: their old slot's buffer still plays them, so they wait,
+   *  and what then lies behind the new slot's last packet is left out (R2). */
+  mostLostOfDisplaced: number;
   unheard: number;
   delaysMs: number[];
 }
 
 /** What the receivers got of the turns' beginnings. */
 function judgeOnsets(judge: Judge, people: readonly Participant[], turns: readonly Turn[]): Onsets {
-  const onsets: Onsets = { count: 0, lostPackets: 0, mostLost: 0, unheard: 0, delaysMs: [] };
+  const onsets: Onsets = {
+    count: 0,
+    lostPackets: 0,
+    mostLost: 0,
+    mostLostOfDisplaced: 0,
+    unheard: 0,
+    delaysMs: [],
+  };
   for (const { speaker, talker, spurt } of turns) {
     const { first, last = talker.packetCount - 1 } = talker.spurts[spurt]!;
     for (const listener of people) {
@@ -53,7 +63,9 @@ function judgeOnsets(judge: Judge, people: readonly Participant[], turns: readon
       for (let number = first; number <= Math.min(last, first + BEGINNING); number++)
         if (!sent.has(number) && talker.arrivedMicros[number] !== undefined) lost++;
       onsets.lostPackets += lost;
-      onsets.mostLost = Math.max(onsets.mostLost, lost);
+      const displaced = !sent.has(first - 1) && [2, 3, 4, 5].some((back) => sent.has(first - back));
+      if (displaced) onsets.mostLostOfDisplaced = Math.max(onsets.mostLostOfDisplaced, lost);
+      else onsets.mostLost = Math.max(onsets.mostLost, lost);
       onsets.delaysMs.push((firstSent - talker.arrivedMicros[first]!) / 1000);
     }
   }
@@ -158,9 +170,10 @@ describe('speech begins', () => {
       room.timeline.at(room.nowMicros + milliseconds * 1000, () => talker.hush());
     }
     scene.run(500);
-    const { unheard, mostLost } = scene.judgeAll(`a slot is silent, ${voice.name}`);
+    const { unheard, mostLost, mostLostOfDisplaced } = scene.judgeAll(`a slot is silent, ${voice.name}`);
     expect(unheard).toBe(0);
     expect(mostLost).toBeLessThanOrEqual(voice.mostLost);
+    expect(mostLostOfDisplaced).toBeLessThanOrEqual(3);
   });
 
   test('while a slot is free, right after unmuting: nothing is lost', () => {

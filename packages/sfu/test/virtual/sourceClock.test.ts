@@ -150,6 +150,51 @@ describe('with reports', () => {
     expect(worst).toBeLessThan(3_000);
   });
 
+  test('reports that are beside by what a busy browser adds move capture times by less', () => {
+    const random = new Random(9);
+    const one = new SourceClock().createStream(RATE);
+    let [least, most] = [Infinity, -Infinity];
+    for (let i = 0; i < 6000; i++) {
+      const at = 5e6 + i * FRAME;
+      one.handlePacket(i * 960, at + 40_000);
+      if (i % 250 === 50)
+        one.handleSenderReport(NTP + at + (i === 50 ? 16_000 : random.between(0, 8_000)), i * 960, at);
+      if (i < 900) continue;
+      const error = one.captureMicros(i * 960) - at;
+      [least, most] = [Math.min(least, error), Math.max(most, error)];
+    }
+    expect(most - least).toBeLessThan(6_000);
+    expect(most).toBeLessThan(6_000);
+  });
+
+  test('reports that agree on another time than before are believed at once: the timestamps stood still', () => {
+    const one = new SourceClock().createStream(RATE);
+    for (let i = 0; i < 1500; i++) {
+      const pause = i < 1000 ? 0 : 50_000;
+      const at = 5e6 + i * FRAME + pause;
+      one.handlePacket(i * 960, at + 100_000);
+      if (i % 100 === 50) one.handleSenderReport(NTP + at, i * 960, at);
+      if (i > 1200) expect(Math.abs(one.captureMicros(i * 960) - at)).toBeLessThan(1_000);
+    }
+  });
+
+  test('a stream that begins anew is taken to need as long for its sound as before, until its first report', () => {
+    const clock = new SourceClock();
+    const [picture, sound] = [clock.createStream(RATE), clock.createStream(RATE)];
+    for (let i = 0; i < 2000; i++) {
+      const at = 5e6 + i * FRAME;
+      const sounds = i < 500 || i >= 1500;
+      // The sound of 30 ms ago; after the pause its timestamps go on as if there had been none.
+      const ticks = (i < 500 ? i : i - 900) * 960;
+      picture.handlePacket(i * 960, at);
+      if (i === 1500) sound.restart();
+      if (sounds) sound.handlePacket(ticks, at + 30_000);
+      if (i % 100 === 50) picture.handleSenderReport(NTP + at, i * 960, at);
+      if (i % 100 === 50 && i < 500) sound.handleSenderReport(NTP + at, ticks, at);
+      if (sounds && i > 250) expect(Math.abs(sound.captureMicros(ticks) - at)).toBeLessThan(1_000);
+    }
+  });
+
   test.each([
     { name: 'an NTP time of 0', ntp: () => 0 },
     { name: 'the end of NTP’s era', ntp: () => 2 ** 32 * 1e6 },

@@ -28,7 +28,7 @@ test.each(PATHS)('2,500 switches on $name paths break no rule', ({ name, paths }
       seed: 1000 * (i + 1) + name.length,
       paths,
       slots,
-      seconds: 26,
+      seconds: 30,
       audioSlots: Math.max(3, ...slots),
     });
     switches += judge.distinct.size;

@@ -89,6 +89,8 @@ export class VariantMember {
   readonly #options: MemberOptions;
   /** After it has begun to follow another variant. */
   onEntered: ((variant: VariantList) => void) | undefined;
+  /** Of a virtual stream: it is ahead of the server's line no more, and anchors of before are wrong by what was repaid. */
+  onLine: (() => void) | undefined;
   #onPacket: OnPacket | undefined;
   #variant: VariantList | undefined;
   #awaited: VariantList | undefined;
@@ -233,6 +235,7 @@ export class VariantMember {
       this.#port.updateEntry(this.entry, change);
     }
     variant.lead(this);
+    if (this.#lead === 0) this.onLine?.();
   }
 
   /** Called by the variant: its newest packet, which is the first one for this member, is at hand and not forwarded yet. */

@@ -54,6 +54,8 @@ export class ReceiverSlot {
   toldLoudest = false;
   /** With an anchor that a packet of the source has, not only the line's. */
   toldSound = false;
+  /** Ticks ahead of its line, as that anchor says. */
+  toldLead = 0;
   epoch = 0;
   /** Ticks by which its timestamps exceed base + the view slot's; less than 0 where it closed a gap by itself. */
   lead = 0;
@@ -90,6 +92,11 @@ export class ReceiverSlot {
   /** The present source's packets go out here. */
   get sounds(): boolean {
     return this.placed && this.slot?.source !== undefined && this.slot.started;
+  }
+
+  /** Ticks by which its packets of now are ahead of its line; less than 0: behind. */
+  get aheadOfLine(): number {
+    return this.sounds ? this.slot!.aheadOfLine + this.lead : 0;
   }
 
   /** Follows this view slot from its next packet on. */
@@ -163,14 +170,21 @@ export class ReceiverSlot {
   }
 
   /** The packet `index` of `slot` is this receiver's first one from it. */
-  start(slot: ViewSlot, index: number, timestamp: number, line: number, nowMicros: number): void {
+  start(
+    slot: ViewSlot,
+    index: number,
+    timestamp: number,
+    line: number,
+    silent: boolean,
+    nowMicros: number,
+  ): void {
     slot.joining.delete(this);
     if (this.#lastOut < 0) {
       this.#firstOut = 1 + Math.floor(this.context.rng() * (RECEIVER_LIMITS.firstNumbers - 1));
       this.#lastOut = this.#firstOut - 1;
     }
     this.#deltaIndex = index - (this.#lastOut + 1);
-    this.lead = leadOf(this.#lastTimestamp + this.#lastFrameTicks, timestamp, line);
+    this.lead = leadOf(this.#lastTimestamp + this.#lastFrameTicks, timestamp, line, silent);
     this.#enter(slot, nowMicros);
   }
 
@@ -181,12 +195,14 @@ export class ReceiverSlot {
     timestamp: number,
     line: number,
     leastStep: number,
+    silent: boolean,
     nowMicros: number,
   ): void {
-    const lead = leadOf(slot.lastTimestamp + this.lead + leastStep, timestamp, line);
+    const lead = leadOf(slot.lastTimestamp + this.lead + leastStep, timestamp, line, silent);
     if (lead === this.lead) return;
     this.#note();
     this.lead = lead;
+    this.context.changed.add(this.receiver);
     if (lead === 0) slot.leaders.delete(this);
     // What is missing before this packet was captured before the gap: it keeps the lead of then.
     this.#segment(slot, index - this.#deltaIndex, timestamp + lead, nowMicros);
@@ -317,5 +333,5 @@ export class ReceiverSlot {
 }
 
 /** By how much a stream differs from its view slot that sends `timestamp`, and itself may send nothing before `least`. */
-const leadOf = (least: number, timestamp: number, line: number): number =>
-  least >= timestamp || closeGap(line, least) === least ? least - timestamp : 0;
+const leadOf = (least: number, timestamp: number, line: number, silent: boolean): number =>
+  least >= timestamp || closeGap(line, least, silent) === least ? least - timestamp : 0;

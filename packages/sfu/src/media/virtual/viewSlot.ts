@@ -6,6 +6,8 @@
  * next one after the last at a switch. Timestamps: where the packet was captured on the room's line, fixed at the
  * first packet after a switch and again at gaps. Where the line would not lead behind the last packet sent, or less than
  * a packet farther, one frame behind it is used; that lead over the line is repaid at the next gap or switch, and in silence.
+ * Sender reports tell the line alone, so a lead is an error of the lips for whoever goes by them: it lasts as long as the
+ * words that it spares, and no longer. Anchors tell it, and are told anew when it is another.
  * Pure: time comes with each call, bytes are never seen.
  * Spec: virtual streams R1–R3, A6, A8, A11, R9.
  * Elsewhere: who comes and goes → view.ts · what a receiver adds → receiverSlot.ts · answers to NACKs → sentHistory.ts
@@ -25,12 +27,11 @@ export const LINE_LIMITS = {
   /** Ticks, 20 ms: a shorter gap at a switch is only the difference of two devices' rhythms. A receiver would have to invent
    *  sound for it; closed, it puts the new source that much before its time, until the next gap or silence. */
   closed: 20 * TICKS_PER_MS,
-  /** Ticks, 25 ms behind the line: the source's clock is slow or its path grew longer, or its timestamps stood still. Mended
-   *  while it is silent, for a jump within speech would be heard. */
-  behind: 25 * TICKS_PER_MS,
-  /** Ticks, 25 ms ahead of it: a packet and a little. Without DTX there is no gap to repay it in, so a silent packet is left
-   *  out. */
-  ahead: 25 * TICKS_PER_MS,
+  /** Ticks, 10 ms behind or ahead of the line: a quarter of what lips may be off, and more than the line itself moves by what
+   *  is learnt of a sender's clock. Mended while the source is silent, for a jump within speech would be heard. Behind (its
+   *  clock is slow, its path grew longer, or a gap was closed at a switch) it goes forward; ahead a silent packet is left out
+   *  and the next one lies on the line, for without DTX there is no gap to repay it in. */
+  silentMend: 10 * TICKS_PER_MS,
   /** Ticks, 100 ms: the most by which a new source's first packet is put ahead of its time. Five switches in a row without
    *  any silence make that much; an earlier packet is left out, the next ones come closer by 20 ms each. */
   mostLead: 100 * TICKS_PER_MS,
@@ -38,6 +39,10 @@ export const LINE_LIMITS = {
    *  would drag the slot into a future that the next source cannot reach. */
   farAhead: 200 * TICKS_PER_MS,
 } as const;
+/** Ticks, 5 ms, by which a slot must be elsewhere beside the line than its receivers were told before they get other anchors,
+ *  and µs between two looks whether it is: while a new sender's clock is learnt, that is twice a second. */
+export const RETELL_TICKS = 5 * TICKS_PER_MS;
+const RETELL_EVERY_MICROS = 500_000;
 /** µs between two looks for receivers that are ahead: leads are repaid within a pause, and nothing is done per packet. */
 const REPAY_EVERY_MICROS = 200_000;
 const NOBODY: readonly ReceiverSlot[] = [];
@@ -47,9 +52,9 @@ const FIRST_INDEX = 0x10000;
  *  may be of before its first one there, and they would miss it. Reordering, or one retransmission. */
 const SETTLED_MICROS = 300_000;
 
-/** Where a sound goes whose place on the line is `line`, and that cannot lie before `least`. */
-export const closeGap = (line: number, least: number): number =>
-  line - least < LINE_LIMITS.closed ? least : line;
+/** Where a sound goes whose place on the line is `line`, and that cannot lie before `least`. Silence need not be closed. */
+export const closeGap = (line: number, least: number, silent: boolean): number =>
+  line - least < (silent ? 0 : LINE_LIMITS.closed) ? least : line;
 
 /** What slots share. */
 export interface RoomContext {
@@ -80,6 +85,9 @@ export class ViewSlot {
   #lastExtended = 0;
   lastForwardMicros = -Infinity;
   #repayMicros = -Infinity;
+  /** Ticks ahead of the line, as told, and when. */
+  #toldLead = 0;
+  #toldMicros = -Infinity;
   history = new SentHistory();
   readonly list: number;
   /** In the list now. */
@@ -108,6 +116,11 @@ export class ViewSlot {
     return this.history.current?.timestampDelta ?? 0;
   }
 
+  /** Ticks by which what was sent last is ahead of the line. */
+  get aheadOfLine(): number {
+    return this.source === undefined ? 0 : this.lastTimestamp - this.source.lineTicks(this.lastTicks);
+  }
+
   /** A slot with the same source and the same numbers, without receivers. */
   fork(): ViewSlot {
     const twin = new ViewSlot(this.context, this.position);
@@ -123,6 +136,8 @@ export class ViewSlot {
     twin.#lastFrameTicks = this.#lastFrameTicks;
     twin.#lastExtended = this.#lastExtended;
     twin.lastForwardMicros = this.lastForwardMicros;
+    twin.#toldLead = this.#toldLead;
+    twin.#toldMicros = this.#toldMicros;
     twin.history = this.history.fork();
     return twin;
   }
@@ -212,13 +227,16 @@ export class ViewSlot {
   ): void {
     const line = source.lineTicks(ticks);
     const least = this.lastTimestamp + this.#lastFrameTicks;
+    const silent = !source.detector.speaking(nowMicros);
     if (line < least) {
+      if (silent && least - line > LINE_LIMITS.worthMending)
+        return this.context.counters.count('silence-left-out');
       // What lies within half a packet of its time closes the gap better than its successor would.
       if (early && least - line > LINE_LIMITS.closed / 2)
         return this.context.counters.count('pre-roll-behind');
       if (least - line > LINE_LIMITS.mostLead) return this.context.counters.count('too-far-ahead');
     }
-    const timestamp = closeGap(line, least);
+    const timestamp = closeGap(line, least, silent);
     const index = this.lastIndex + 1;
     const before = this.history.current;
     const goesOn =
@@ -231,9 +249,10 @@ export class ViewSlot {
     this.#sounded = true;
     this.runFirstIndex = index;
     this.runStartedMicros = nowMicros;
-    this.#align(index, timestamp, line, this.#lastFrameTicks, nowMicros);
-    this.#place(index, timestamp, line, nowMicros);
+    this.#align(index, timestamp, line, this.#lastFrameTicks, silent, nowMicros);
+    this.#place(index, timestamp, line, silent, nowMicros);
     this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
+    this.#note(timestamp - line, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
     if (goesOn) this.#catchUp(source, leftMicros, nowMicros);
   }
@@ -256,7 +275,7 @@ export class ViewSlot {
     const lead = timestamp - line;
     const gap = stepTicks - (steps - 1) * frameTicks > SOURCE_LIMITS.longestFrame;
     const silent = steps === 1 && !source.detector.speaking(nowMicros);
-    if (!gap && lead > LINE_LIMITS.ahead && silent) {
+    if (!gap && lead > LINE_LIMITS.silentMend && silent) {
       this.started = false;
       return this.context.counters.count('silence-left-out');
     }
@@ -267,28 +286,38 @@ export class ViewSlot {
     const mend =
       stepTicks <= 0 ||
       (gap && Math.abs(lead) > LINE_LIMITS.worthMending) ||
-      (lead < -LINE_LIMITS.behind && silent);
+      (lead < -LINE_LIMITS.silentMend && silent);
     let fresh = false;
     if (mend) {
       const mended = Math.max(line, this.lastTimestamp + frameTicks * steps);
       fresh = mended !== timestamp;
       timestamp = mended;
     }
-    if (fresh || gap) this.#align(index, timestamp, line, frameTicks * steps, nowMicros);
-    const ahead = silent && !gap ? this.#farAhead(timestamp - line, nowMicros) : NOBODY;
-    for (const receiver of ahead) receiver.leave();
-    const joined = this.joining.size > 0 && this.#place(index, timestamp, line, nowMicros);
+    if (fresh || gap) this.#align(index, timestamp, line, frameTicks * steps, silent, nowMicros);
+    const off = silent && !gap ? this.#farOff(timestamp - line, nowMicros) : NOBODY;
+    for (const receiver of off) receiver.leave();
+    const joined = this.joining.size > 0 && this.#place(index, timestamp, line, silent, nowMicros);
+    this.#note(timestamp - line, nowMicros);
     if (fresh || joined || span.csrcs !== this.#csrcs(source))
       this.#span(source, index, timestamp, extended, ticks, joined, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
-    for (const receiver of ahead) receiver.join(this);
+    for (const receiver of off) receiver.join(this);
   }
 
-  /** Receivers whose own lead makes them so much ahead that this silent packet is left out for them. */
-  #farAhead(lead: number, nowMicros: number): readonly ReceiverSlot[] {
+  /** Receivers that are by themselves so far from the line that this silent packet is left out for them. */
+  #farOff(lead: number, nowMicros: number): readonly ReceiverSlot[] {
     if (this.leaders.size === 0 || nowMicros < this.#repayMicros) return NOBODY;
     this.#repayMicros = nowMicros + REPAY_EVERY_MICROS;
-    return [...this.leaders].filter((receiver) => lead + receiver.lead > LINE_LIMITS.ahead);
+    return [...this.leaders].filter((receiver) => Math.abs(lead + receiver.lead) > LINE_LIMITS.silentMend);
+  }
+
+  /** It lies elsewhere beside the line than was told: anchors of before are wrong by that much. */
+  #note(lead: number, nowMicros: number): void {
+    if (Math.abs(lead - this.#toldLead) < RETELL_TICKS) return;
+    if (nowMicros - this.#toldMicros < RETELL_EVERY_MICROS) return;
+    this.#toldLead = lead;
+    this.#toldMicros = nowMicros;
+    this.noteChange();
   }
 
   /** Packets that came late while the slot was not this source's, and that it would have sent. */
@@ -312,16 +341,24 @@ export class ViewSlot {
   }
 
   /** What the receivers' leads are worth with a packet that need not follow at the source's own distance. */
-  #align(index: number, timestamp: number, line: number, leastStep: number, nowMicros: number): void {
-    for (const receiver of this.leaders) receiver.align(this, index, timestamp, line, leastStep, nowMicros);
+  #align(
+    index: number,
+    timestamp: number,
+    line: number,
+    leastStep: number,
+    silent: boolean,
+    nowMicros: number,
+  ): void {
+    for (const receiver of this.leaders)
+      receiver.align(this, index, timestamp, line, leastStep, silent, nowMicros);
   }
 
   /** @returns true when somebody came in, for whom this packet is the first after a switch. */
-  #place(index: number, timestamp: number, line: number, nowMicros: number): boolean {
+  #place(index: number, timestamp: number, line: number, silent: boolean, nowMicros: number): boolean {
     let placed = false;
     for (const receiver of this.joining) {
       if (!receiver.mayStart(this, timestamp, nowMicros)) continue;
-      receiver.start(this, index, timestamp, line, nowMicros);
+      receiver.start(this, index, timestamp, line, silent, nowMicros);
       this.context.changed.add(receiver.receiver);
       placed = true;
     }

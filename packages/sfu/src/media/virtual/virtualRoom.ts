@@ -25,7 +25,7 @@ import type {
   VirtualRoomStats,
 } from './types.js';
 import { ViewSet } from './viewSet.js';
-import type { RoomContext } from './viewSlot.js';
+import { RETELL_TICKS, type RoomContext } from './viewSlot.js';
 
 export const ROOM_LIMITS = {
   /** µs between two looks at levels and caches: one Opus packet. */
@@ -202,8 +202,12 @@ export class VirtualRoom {
   handlePacket(source: AudioSource, packet: ReceivedPacket): void {
     const { counters } = this.#context;
     if (source.closed) return counters.count('source-closed');
-    if (source.paused) return counters.count('source-paused');
     const nowMicros = packet.arrivalMicros;
+    if (source.paused) {
+      // Nobody hears it and nothing of it is kept, but its clock is known when it may be heard again.
+      source.take(packet, nowMicros);
+      return counters.count('source-paused');
+    }
     this.#lastPacketMicros = nowMicros;
     const arrival = source.take(packet, nowMicros);
     if (arrival === 'too-late') return counters.count('too-late');
@@ -463,8 +467,10 @@ export class VirtualRoom {
         // A switch is told when it is decided. Where nothing was sent yet, once more with the first packet: only then it is
         // known how far ahead of the line the source lies, and receivers want a sender report near that packet (R5).
         const sounds = slot.sounds;
+        // And again when it is nearer to its line than that: anchors of before would be wrong by what was repaid.
         const isTold = source === slot.toldSource && isLoudest === slot.toldLoudest;
-        if (isTold && (slot.toldSound || !sounds)) continue;
+        const isThere = !sounds || Math.abs(slot.aheadOfLine - slot.toldLead) < RETELL_TICKS;
+        if (isTold && (slot.toldSound || !sounds) && isThere) continue;
         if (source !== slot.toldSource) {
           slot.epoch++;
           slot.toldSound = false;
@@ -472,6 +478,7 @@ export class VirtualRoom {
         slot.toldSource = source;
         slot.toldLoudest = isLoudest;
         slot.toldSound ||= sounds;
+        slot.toldLead = slot.aheadOfLine;
         this.#events.push(this.#state(slot, nowMicros));
       }
     }

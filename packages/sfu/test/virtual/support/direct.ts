@@ -33,9 +33,14 @@ export class Direct {
     this.engine.onSent = (sent) => this.sent.push(sent);
   }
 
-  source(id: string, first: { sequence?: number; timestamp?: number } = {}, participantId = id): AudioSource {
+  source(
+    id: string,
+    first: { sequence?: number; timestamp?: number; clock?: SourceClock } = {},
+    participantId = id,
+  ): AudioSource {
+    const { clock = new SourceClock() } = first;
     const source = this.room.addSource(
-      { id, participantId, content: 'speech', hasLevel: true, clock: new SourceClock() },
+      { id, participantId, content: 'speech', hasLevel: true, clock },
       this.nowMicros,
     );
     this.#state.set(source, {

@@ -24,6 +24,34 @@ test('nothing is sent before the first layout; then the picture comes, named by 
   expect(ben.assignments()).toMatchObject([{ canvasId: 7, active: true }]);
 });
 
+test('the anchor told last is true: when a picture has repaid its lead over the line, it is told anew', () => {
+  call.addCamera('ada');
+  call.addCamera('cleo');
+  const ben = call.addReceiver('ben', 1);
+  call.film(5);
+  /** ms beside the line; the slot's first picture lies on it. */
+  const besides: number[][] = [];
+  for (const name of ['ada', 'cleo', 'ada', 'cleo', 'ada', 'cleo']) {
+    const told = ben.changes().length;
+    call.setLayout(ben, [{ id: 1, mode: { participantId: name } }]);
+    call.film(12);
+    const [first] = ben.changes().filter(({ csrc }) => csrc !== 0);
+    const since = ben
+      .changes()
+      .slice(told)
+      .filter(({ producerId }) => producerId === name);
+    besides.push(
+      since.map(({ rtpTimestamp, captureTimeMs }) => {
+        const ticks = (rtpTimestamp - first!.rtpTimestamp) | 0;
+        return ticks / 90 - (captureTimeMs - first!.captureTimeMs);
+      }),
+    );
+  }
+  for (const stay of besides) expect(Math.abs(stay.at(-1)!)).toBeLessThan(1);
+  // It was ahead at all.
+  expect(Math.max(...besides.flat())).toBeGreaterThan(5);
+});
+
 test('numbers go on over switches, timestamps go forward, and a switch begins with a key frame', () => {
   const [ada, cleo] = [call.addCamera('ada'), call.addCamera('cleo')];
   const ben = call.addReceiver('ben', 1);

@@ -34,6 +34,7 @@ export interface VideoReceiverOwner {
   isOwnProducer(producerId: string, participantId: string | undefined): boolean;
   /** Something of it is to be told. */
   receiverChanged(receiver: VideoReceiver, slot: VideoSlot | undefined, nowMicros: number): void;
+  slotOnLine(receiver: VideoReceiver, slot: VideoSlot, nowMicros: number): void;
   slotWaits(slot: VideoSlot): void;
 }
 
@@ -193,6 +194,10 @@ export class VideoReceiver implements VideoSlotOwner {
   slotChanged(slot: VideoSlot, nowMicros: number): void {
     this.transport.rtp.hastenReport(nowMicros);
     this.#owner.receiverChanged(this, slot, nowMicros);
+  }
+
+  slotOnLine(slot: VideoSlot, nowMicros: number): void {
+    this.#owner.slotOnLine(this, slot, nowMicros);
   }
 
   slotWaits(slot: VideoSlot): void {

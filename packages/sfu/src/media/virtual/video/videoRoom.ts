@@ -212,6 +212,13 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
     this.#touch();
   }
 
+  /** Nothing is another but the anchor. */
+  slotOnLine(receiver: VideoReceiver, slot: VideoSlot, nowMicros: number): void {
+    if (!this.#receivers.has(receiver.id)) return;
+    this.#news.push({ type: 'slot', receiverId: receiver.id, change: slot.change(nowMicros) });
+    this.#touch();
+  }
+
   slotWaits(slot: VideoSlot): void {
     if (slot.nextDeadline() === undefined) this.#waiting.delete(slot);
     else this.#waiting.add(slot);

@@ -38,6 +38,8 @@ export interface VideoSlotOwner {
   sourceOf(stream: SourceStream): VideoSource | undefined;
   /** Another source's packets go out, or none. */
   slotChanged(slot: VideoSlot, nowMicros: number): void;
+  /** The same source has repaid its lead: its anchor is another. */
+  slotOnLine(slot: VideoSlot, nowMicros: number): void;
   /** It began or ceased to wait for a key frame: `nextDeadline` is another. */
   slotWaits(slot: VideoSlot): void;
 }
@@ -86,6 +88,7 @@ export class VideoSlot implements OutgoingOwner, BandwidthTaker {
       codecsOf: (stream) => this.#codecsOf(stream),
       keepsHistory: true,
     });
+    this.#member.onLine = () => this.#playing && this.#owner.slotOnLine(this, this.#context.engine.now());
     this.#follower = new LayerFollower(this.#member, {
       canGoDark: true,
       onShown: () => this.#shown(),
