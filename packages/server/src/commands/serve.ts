@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { createSecureContext } from 'node:tls';
+import { launchRecorder } from '@tertulia/recorder';
 import { mediaAddresses, type InterfaceAddress } from '../addresses.js';
 import { readPublicKey, type TokenKeys } from '../auth/tokens.js';
 import { isOpen, type Config } from '../config.js';
@@ -41,6 +42,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   const server = await TertuliaServer.create({
     config,
     media,
+    launchRecorder: (options) => launchRecorder({ ...options, logger: log.child({ mod: 'recorder' }) }),
     log,
     keys,
     tls,

@@ -140,10 +140,13 @@ export const RecordingBody = z.object({
   lost: z.int().describe('Packets that never came, not even when asked for again.'),
   files: z.array(
     z.object({
-      name: z.string().describe('Within the folder.'),
+      name: z.string().describe('Within the folder. While it runs the newest part of each file.'),
       bytes: z.number(),
       durationMs: z.number(),
-      parts: z.int(),
+      finished: z.boolean().describe('With duration and cues.'),
+      participantId: z.string().optional(),
+      displayName: z.string().optional(),
+      source: z.string().optional().describe('Of a file per source, of a shared screen, or "room".'),
     }),
   ),
   cause: z

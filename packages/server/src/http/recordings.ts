@@ -54,8 +54,8 @@ const hasBody = (request: FastifyRequest): boolean =>
   request.body instanceof Uint8Array && request.body.length > 0;
 
 function recordingBody(recording: Recording): z.infer<typeof RecordingBody> {
-  const { id, room, request, state, startedAtMs, endedAtMs, folder, progress, cause, message } = recording;
-  const { bytes, durationMs, packets, lost, files } = progress;
+  const { id, room, request, state, startedAtMs, endedAtMs, folder, figures, files, cause, message } =
+    recording;
   return {
     recordingId: id,
     room: room.name,
@@ -66,16 +66,8 @@ function recordingBody(recording: Recording): z.infer<typeof RecordingBody> {
     startedAtMs,
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
     ...(folder === undefined ? {} : { folder }),
-    bytes,
-    durationMs,
-    packets,
-    lost,
-    files: files.map(({ name, ...file }) => ({
-      name,
-      bytes: file.bytes,
-      durationMs: file.durationMs,
-      parts: file.parts,
-    })),
+    ...figures,
+    files: files.map(({ about, ...file }) => ({ ...about, ...file })),
     ...(cause === undefined ? {} : { cause }),
     ...(message === undefined ? {} : { message }),
   };

@@ -3,11 +3,11 @@
  * is handed on by the id of the recording.
  */
 import type { Logger } from '../logger.js';
-import type { LaunchRecorder, Recorder, RecordingEnded, RecordingProgress } from './recorderPort.js';
+import type { LaunchRecorder, Recorder, RecorderEnded, RecordingProgress } from './recorderPort.js';
 
 export interface RecorderNews {
   progress(progress: RecordingProgress): void;
-  ended(ended: RecordingEnded): void;
+  ended(ended: RecorderEnded): void;
   /** With everything that it recorded. */
   died(recorder: Recorder): void;
 }

@@ -4,6 +4,7 @@
  * recorder ends the recording, never the call.
  * Elsewhere: which files and tracks there are → recordingPlan.ts · which recordings there are → recordings.ts
  */
+import { basename } from 'node:path';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../logger.js';
 import type { RecordingTap, TapTrack } from '../media/mediaPort.js';
@@ -11,10 +12,11 @@ import type { Room } from '../rooms/room.js';
 import type { Scheduler } from '../scheduler.js';
 import type { RecordingMode } from './modes.js';
 import type {
-  RecordedFile,
+  FileAbout,
+  FileResult,
   Recorder,
   RecorderCause,
-  RecordingEnded,
+  RecorderEnded,
   RecordingProgress,
 } from './recorderPort.js';
 import { RecordingPlan, type PersonView, type Step } from './recordingPlan.js';
@@ -47,13 +49,27 @@ export interface RecordingParts {
 
 export type RecordingState = 'starting' | 'recording' | 'stopping' | 'ended';
 
-const NOTHING_YET = { bytes: 0, durationMs: 0, packets: 0, lost: 0, files: [] } as const;
+/** One file on the disk: a part of what one person, source or room has. */
+export interface RecordedFile {
+  readonly about: FileAbout;
+  /** Within the folder. */
+  readonly name: string;
+  readonly bytes: number;
+  readonly durationMs: number;
+  /** With duration and cues. */
+  readonly finished: boolean;
+}
+
+const NOTHING_YET = { bytes: 0, durationMs: 0, packets: 0, lost: 0 };
 const ROOM_FILE = 'room';
 
 export class Recording {
   state: RecordingState = 'starting';
+  /** Within the directory of the configuration. */
   folder: string | undefined;
-  progress: Omit<RecordingProgress, 'recordingId'> = NOTHING_YET;
+  figures: Omit<RecordingProgress, 'recordingId' | 'files'> = NOTHING_YET;
+  /** While it runs the newest part of each. */
+  files: readonly RecordedFile[] = [];
   endedAtMs: number | undefined;
   cause: EndCause | undefined;
   /** For people; of a failure. */
@@ -66,6 +82,7 @@ export class Recording {
   recorder: Recorder | undefined;
   readonly #plan: RecordingPlan;
   readonly #tracks = new Map<string, TapTrack>();
+  readonly #abouts = new Map<string, FileAbout>([[ROOM_FILE, { source: ROOM_FILE }]]);
   #tap: RecordingTap | undefined;
   #tapIsLost = false;
   /** The tap that has slots, or had: mode `room`. */
@@ -107,7 +124,7 @@ export class Recording {
         mode: this.request.mode,
         startedAtMs: this.startedAtMs,
       });
-      this.folder = folder;
+      this.folder = basename(folder);
       await this.#openTap(this.recorder);
     } catch (error) {
       this.#tap?.close();
@@ -230,6 +247,7 @@ export class Recording {
     try {
       switch (step.t) {
         case 'addFile':
+          this.#abouts.set(step.fileId, step.about);
           return await recorder.addFile(this.id, { fileId: step.fileId, about: step.about });
         case 'addTrack':
           return await this.#addTrack(recorder, step);
@@ -238,7 +256,9 @@ export class Recording {
           this.#tracks.delete(step.trackId);
           return await recorder.removeTrack(this.id, step.trackId);
         case 'endFile':
-          return await recorder.endFile(this.id, step.fileId);
+          // Answered when it is finished; nobody waits for that.
+          recorder.endFile(this.id, step.fileId).catch((error: unknown) => this.#failed(step, error));
+          return;
         case 'nameCsrc': {
           const { t: _t, ...name } = step;
           return recorder.nameCsrc(this.id, name);
@@ -252,9 +272,13 @@ export class Recording {
       }
     } catch (error) {
       if (step.t === 'addTrack') this.#plan.trackFailed(step.trackId);
-      if (this.state !== 'recording') return;
-      this.parts.log.warn({ recording: this.id, step: step.t, err: error }, 'part of a recording failed');
+      this.#failed(step, error);
     }
+  }
+
+  #failed(step: Step, error: unknown): void {
+    if (this.state !== 'recording') return;
+    this.parts.log.warn({ recording: this.id, step: step.t, err: error }, 'part of a recording failed');
   }
 
   async #addTrack(recorder: Recorder, step: Extract<Step, { t: 'addTrack' }>): Promise<void> {
@@ -287,34 +311,63 @@ export class Recording {
       const ended = await this.recorder?.stop(this.id);
       if (ended) this.recorderEnded(ended);
     } catch (error) {
-      this.recorderDied(error instanceof Error ? error.message : String(error));
+      const message = error instanceof Error ? error.message : String(error);
+      this.recorderEnded({ cause: 'recorder-died', message, files: [] });
     }
   }
 
-  recorderProgress(progress: RecordingProgress): void {
-    if (this.state !== 'ended') this.progress = progress;
+  recorderProgress({ recordingId: _id, files, ...figures }: RecordingProgress): void {
+    if (this.state === 'ended') return;
+    this.figures = figures;
+    this.files = files
+      .filter(({ name }) => name !== '')
+      .map(({ fileId, name, bytes, durationMs }) => ({
+        about: this.#abouts.get(fileId) ?? {},
+        name,
+        bytes,
+        durationMs,
+        finished: false,
+      }));
   }
 
-  recorderEnded({ cause, message, files }: RecordingEnded): void {
+  recorderEnded({ cause, message, files }: Pick<RecorderEnded, 'cause' | 'message' | 'files'>): void {
     this.#finish(cause === 'stopped' ? (this.#stopReason ?? 'stopped') : cause, message, files);
   }
 
-  recorderDied(message: string): void {
-    this.#finish('recorder-died', message, this.progress.files);
+  /** After a death, when files were repaired. */
+  repaired(files: ReadonlyMap<string, { readonly bytes: number; readonly durationMs: number }>): void {
+    const known = this.files.map((file) => {
+      const better = files.get(file.name);
+      return better ? { ...file, ...better, finished: true } : file;
+    });
+    const others = [...files].filter(([name]) => !known.some((file) => file.name === name));
+    this.files = [
+      ...known,
+      ...others.map(([name, { bytes, durationMs }]) => ({
+        about: {},
+        name,
+        bytes,
+        durationMs,
+        finished: true,
+      })),
+    ];
   }
 
-  #finish(cause: EndCause, message: string, files: readonly RecordedFile[]): void {
+  #finish(cause: EndCause, message: string, files: readonly FileResult[]): void {
     if (this.state === 'ended') return;
     this.#tap?.close();
     this.#tap = undefined;
     this.endedAtMs = this.parts.scheduler.nowMs();
     this.cause = cause;
     if (isFailure(cause)) this.message = message;
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    this.progress = { ...this.progress, ...(files.length > 0 ? { bytes } : {}), files };
+    this.files = files.flatMap(({ fileId, parts }) =>
+      parts.map((part) => ({ about: this.#abouts.get(fileId) ?? {}, ...part })),
+    );
+    if (files.length > 0)
+      this.figures = { ...this.figures, bytes: this.files.reduce((sum, { bytes }) => sum + bytes, 0) };
     const said = { recording: this.id, room: this.parts.room.name, cause, folder: this.folder };
     if (isFailure(cause)) this.parts.log.error({ ...said, reason: message }, 'recording failed');
-    else this.parts.log.info({ ...said, files: files.length }, 'recording ended');
+    else this.parts.log.info({ ...said, files: this.files.length }, 'recording ended');
     this.#setState('ended');
     this.#resolveEnded();
   }

@@ -11,7 +11,7 @@ import type { Logger } from '../logger.js';
 import type { Room } from '../rooms/room.js';
 import type { Scheduler } from '../scheduler.js';
 import type { RecordingMode } from './modes.js';
-import type { LaunchRecorder, Recorder, RecordingProgress } from './recorderPort.js';
+import type { LaunchRecorder, Recorder, RecorderEnded, RecordingProgress } from './recorderPort.js';
 import { RecorderPool } from './recorderPool.js';
 import { Recording, type EndCause, type RecordingRequest, type StopReason } from './recording.js';
 import type { RecordingControl } from './recordingControl.js';
@@ -46,7 +46,7 @@ export class Recordings implements RecordingControl {
     if (config.recordings === undefined) return;
     const news = {
       progress: (progress: RecordingProgress) => this.#progress(progress),
-      ended: (ended: Parameters<Recording['recorderEnded']>[0]) =>
+      ended: (ended: RecorderEnded) =>
         this.#running.get(ended.recordingId)?.recorderEnded(ended),
       died: (recorder: Recorder) => this.#recorderDied(recorder),
     };
@@ -219,7 +219,7 @@ export class Recordings implements RecordingControl {
   #progress(progress: RecordingProgress): void {
     const recording = this.#running.get(progress.recordingId);
     if (!recording) return;
-    const { bytes, packets, lost } = recording.progress;
+    const { bytes, packets, lost } = recording.figures;
     const more = (now: number, before: number): number => Math.max(0, now - before);
     this.parts.observer.recorded({
       bytes: more(progress.bytes, bytes),
@@ -230,8 +230,11 @@ export class Recordings implements RecordingControl {
   }
 
   #recorderDied(recorder: Recorder): void {
+    // Each was told on its own before; this is for one that was just about to begin.
+    const message = 'The recorder process died.';
     for (const recording of [...this.#running.values()])
-      if (recording.recorder === recorder) recording.recorderDied('The recorder process died.');
+      if (recording.recorder === recorder)
+        recording.recorderEnded({ cause: 'recorder-died', message, files: [] });
   }
 
   /** Finishes all; resolves when that is done, or after the time given. */

@@ -1,11 +1,11 @@
 /** A recorder process without a process: keeps a list of what it was told, and does what a test says. */
 import { EventEmitter } from 'node:events';
+import type { RecorderEvents, RecordingResult, RecordingStart, TrackStart } from '@tertulia/recorder';
 import type {
   FileAbout,
-  RecordedFile,
+  FileResult,
   Recorder,
   RecorderCause,
-  RecordingEnded,
   TrackAbout,
 } from '../../src/recording/recorderPort.js';
 
@@ -38,19 +38,17 @@ export class FakeRecording {
         return `${fileId}: ${tracks.map(({ about }) => about.source ?? `slot ${about.slot}`).join(' ')}`.trim();
       });
   }
-  get result(): RecordedFile[] {
-    return [...this.files.keys()].map((fileId, at) => ({
+  get result(): FileResult[] {
+    return [...this.files].map(([fileId, about], at) => ({
       fileId,
-      name: `0${at + 1}.webm`,
-      bytes: 1_000,
-      durationMs: 2_000,
-      parts: 1,
+      about,
+      parts: [{ name: `0${at + 1}.webm`, bytes: 1_000, durationMs: 2_000, finished: true }],
     }));
   }
 }
 
-export class FakeRecorder extends EventEmitter implements Recorder {
-  readonly address: { ip: string; port: number };
+export class FakeRecorder extends EventEmitter<RecorderEvents> implements Recorder {
+  readonly address: { readonly ip: '127.0.0.1'; readonly port: number };
   readonly recordings: FakeRecording[] = [];
   /** Stops wait until a test lets them go on. */
   holding: (() => void)[] | undefined;
@@ -68,10 +66,10 @@ export class FakeRecorder extends EventEmitter implements Recorder {
     return recording;
   }
 
-  start({ recordingId, room, mode }: { recordingId: string; room: string; mode: string }) {
+  start({ recordingId, room, mode }: RecordingStart): Promise<{ folder: string }> {
     if (this.dead) return Promise.reject(new Error('dead'));
     this.recordings.push(new FakeRecording(recordingId, room, mode));
-    return Promise.resolve({ folder: `20260101T000000Z-${recordingId}` });
+    return Promise.resolve({ folder: `/var/calls/20260101T000000Z-${recordingId}` });
   }
   async addTransport(recordingId: string, { transportId }: { transportId: string }): Promise<void> {
     this.#of(recordingId).transports.push(transportId);
@@ -79,10 +77,7 @@ export class FakeRecorder extends EventEmitter implements Recorder {
   async addFile(recordingId: string, { fileId, about }: { fileId: string; about: FileAbout }): Promise<void> {
     this.#of(recordingId).files.set(fileId, about);
   }
-  async addTrack(
-    recordingId: string,
-    { trackId, fileId, transportId, about }: FakeTrack & { trackId: string },
-  ): Promise<void> {
+  async addTrack(recordingId: string, { trackId, fileId, transportId, about }: TrackStart): Promise<void> {
     this.#of(recordingId).tracks.set(trackId, { fileId, transportId, about });
   }
   async removeTrack(recordingId: string, trackId: string): Promise<void> {
@@ -100,7 +95,7 @@ export class FakeRecorder extends EventEmitter implements Recorder {
   mark(recordingId: string, { what }: { what: string }): void {
     this.#of(recordingId).marks.push(what);
   }
-  async stop(recordingId: string): Promise<RecordingEnded> {
+  async stop(recordingId: string): Promise<RecordingResult> {
     const recording = this.#of(recordingId);
     if (this.holding) await new Promise<void>((resolve) => this.holding?.push(resolve));
     recording.stopped = true;
@@ -113,10 +108,10 @@ export class FakeRecorder extends EventEmitter implements Recorder {
 
   // What a test does.
 
-  #end(recording: FakeRecording, cause: RecorderCause, message: string): RecordingEnded {
+  #end(recording: FakeRecording, cause: RecorderCause, message: string): RecordingResult {
     const ended = { recordingId: recording.recordingId, cause, message, files: recording.result };
     this.emit('ended', ended);
-    return ended;
+    return { ...ended, folder: '', startedAtMs: 0, endedAtMs: 0 };
   }
   /** The disk is full, or the like. */
   fail(recording: FakeRecording, cause: RecorderCause, message: string): void {
@@ -124,11 +119,20 @@ export class FakeRecorder extends EventEmitter implements Recorder {
   }
   progress(recording: FakeRecording, bytes: number): void {
     const { recordingId, result } = recording;
-    this.emit('progress', { recordingId, bytes, durationMs: 1_500, packets: 120, lost: 2, files: result });
+    const files = result.map(({ fileId, parts: [part] }) => ({
+      fileId,
+      name: part?.name ?? '',
+      bytes: 900,
+      durationMs: 1_500,
+      parts: 1,
+    }));
+    this.emit('progress', { recordingId, bytes, durationMs: 1_500, packets: 120, lost: 2, files });
   }
   die(): void {
     this.dead = true;
-    this.emit('died');
+    for (const recording of this.recordings)
+      if (!recording.stopped) this.#end(recording, 'recorder-died', 'It is gone.');
+    this.emit('died', { message: 'It is gone.' });
   }
 }
 
