@@ -7,12 +7,14 @@
 import type {
   AudioSlot,
   CallEvents,
+  CallRecording,
   CallOptions,
   CallState,
   Canvas,
   EndReason,
   LayoutOptions,
   LipSyncReading,
+  RecordingMode,
   VideoAssignment,
   VideoSlot,
 } from './callTypes.js';
@@ -53,6 +55,8 @@ export class Call extends Emitter<CallEvents> {
   #told: Session | undefined;
   #participantId = '';
   #displayName: string;
+  #recording: CallRecording | undefined;
+  #canRecord = false;
   #sink: AudioSink | undefined;
   #cancelSnapshot: (() => void) | undefined;
   readonly #cleanup: (() => void)[] = [];
@@ -123,6 +127,14 @@ export class Call extends Emitter<CallEvents> {
   /** False for somebody whose token allows only listening. */
   get canPublish(): boolean {
     return this.#own.canPublish;
+  }
+  /** Whether the server records the call, and since when. Show it to people. */
+  get recording(): CallRecording | undefined {
+    return this.#recording;
+  }
+  /** The server can record, and the token allows this person to start and stop it. */
+  get canRecord(): boolean {
+    return this.#canRecord;
   }
   /** The own voice as sent, linear, 0…1; 0 while muted. */
   get microphoneLevel(): number {
@@ -252,6 +264,22 @@ export class Call extends Emitter<CallEvents> {
     await this.#session.request({ sendMessage: { text } });
   }
 
+  /**
+   * The server records from now on; everybody is told. Once more while it runs changes nothing.
+   * @param mode default: what the server's configuration says
+   * @throws CallError `REQUEST_REFUSED` without the right, or with the server's word: `RECORDING_FAILED`, `TOO_MANY_RECORDINGS`
+   */
+  async startRecording(mode?: RecordingMode): Promise<void> {
+    this.#mustLive();
+    await this.#session.request({ setRecording: { on: true, ...(mode === undefined ? {} : { mode }) } });
+  }
+
+  /** Ends every recording of the room. @throws CallError `REQUEST_REFUSED` without the right */
+  async stopRecording(): Promise<void> {
+    this.#mustLive();
+    await this.#session.request({ setRecording: { on: false } });
+  }
+
   /** Moves the audio elements into `container`; by default they are at the end of the page, without controls. */
   attachAudio(container?: HTMLElement): void {
     this.#sink?.attach(container);
@@ -313,12 +341,18 @@ export class Call extends Emitter<CallEvents> {
         case 'session':
           this.#own.setCanPublish(resource.canPublish);
           this.#participantId = resource.participantId;
+          this.#canRecord = resource.canRecord;
           if (this.#told === this.#session) break; // something of ours has changed; nobody is listed again
           this.#told = this.#session;
           this.#store.beginSnapshot();
           this.#cancelSnapshot?.();
           this.#cancelSnapshot = this.#platform.after(CALL_TIMES.snapshotMs, () => this.#endSnapshot());
           this.#beginSession(resource.videoSlots);
+          // A recording is told with the session; it may have stopped while there was no connection.
+          if (!resources.some(({ t }) => t === 'recording')) this.#setRecording(undefined);
+          break;
+        case 'recording':
+          this.#setRecording(resource.on ? { sinceMs: resource.sinceMs, mode: resource.mode } : undefined);
           break;
         case 'participant':
         case 'mediaEntry':
@@ -359,6 +393,13 @@ export class Call extends Emitter<CallEvents> {
     this.#voices.beginSession(audioSlots.length);
     this.#pictures.beginSession(videoSlots.slice(0, granted));
     this.#lipSync.reset({ audio: audioSlots.length, video: videoSlots.length });
+  }
+
+  #setRecording(recording: CallRecording | undefined): void {
+    const before = this.#recording;
+    if (before?.sinceMs === recording?.sinceMs && before?.mode === recording?.mode) return;
+    this.#recording = recording;
+    this.emit('recording', recording);
   }
 
   /** The first table of slots comes after everybody has been listed. */

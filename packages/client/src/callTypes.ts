@@ -71,6 +71,16 @@ export interface VideoAssignment {
 /** How much later somebody's picture is played than the sound that belongs to it; negative: earlier. */
 export type LipSyncReading = Skew;
 
+/** `participants`: a file per participant; `sources`: one per microphone, camera, screen; `room`: one as a listener has it. */
+export type RecordingMode = 'participants' | 'sources' | 'room' | (string & {});
+
+/** The server records the call. Of several recordings, that which began first. */
+export interface CallRecording {
+  /** Unix time, by the server's clock. */
+  readonly sinceMs: number;
+  readonly mode: RecordingMode;
+}
+
 export interface ChatMessage {
   readonly from: string;
   readonly displayName: string;
@@ -97,6 +107,8 @@ export type CallEvents = {
   /** `byServer`: not by `shareScreen` or `stopScreen`, but by a moderator or the browser's own "stop sharing". */
   screen: [on: boolean, byServer: boolean];
   message: [message: ChatMessage];
+  /** The server began to record, or stopped: undefined. Told before anything of yours is recorded. */
+  recording: [recording: CallRecording | undefined];
   /** The browser plays no sound before a click; call `resumePlayback()` in one. */
   playbackblocked: [];
   ended: [reason: EndReason, error: CallError | undefined];

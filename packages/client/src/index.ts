@@ -3,12 +3,14 @@ export { Call } from './call.js';
 export type {
   AudioSlot,
   CallEvents,
+  CallRecording,
   CallState,
   Canvas,
   ChatMessage,
   EndReason,
   LayoutOptions,
   LipSyncReading,
+  RecordingMode,
   VideoAssignment,
   VideoSlot,
 } from './callTypes.js';

@@ -16,6 +16,7 @@ export type SessionResource = {
   videoSlots: number;
   serverTimeMs: number | undefined;
   canPublish: boolean;
+  canRecord: boolean;
   roles: string[];
 };
 export type ParticipantResource = {
@@ -67,6 +68,8 @@ export type ChatResource = {
   text: string;
   sentAtMs: number;
 };
+/** Whether anybody records now. */
+export type RecordingResource = { t: 'recording'; on: boolean; sinceMs: number; mode: string };
 export type SessionStatusResource = { t: 'sessionStatus'; state: string; reason: string };
 export type Resource =
   | SessionResource
@@ -76,6 +79,7 @@ export type Resource =
   | VideoSlotsResource
   | VideoAssignmentResource
   | ChatResource
+  | RecordingResource
   | SessionStatusResource;
 
 export type DeletedResource = { id: number; kind: 'mediaEntry' | 'participant' };
@@ -96,6 +100,7 @@ export type LayoutRequest = {
 
 export type RequestPayload =
   | { setLayout: LayoutRequest }
+  | { setRecording: { on: boolean; mode?: string } }
   | { setMuted: { source: Source; muted: boolean } }
   | { rename: { displayName: string } }
   | { sendMessage: { text: string } };
@@ -162,6 +167,7 @@ const READERS: Record<string, (body: unknown, id: unknown) => Resource> = {
       videoSlots: Math.min(optionalNumber(session, 'videoSlots') ?? 0, LIMITS.slots),
       serverTimeMs: optionalNumber(session, 'serverTimeMs'),
       canPublish: flag(session, 'canPublish', true),
+      canRecord: flag(session, 'canRecord', false),
       roles: list(session.roles, 'roles').filter((role): role is string => typeof role === 'string'),
     };
   },
@@ -224,6 +230,15 @@ const READERS: Record<string, (body: unknown, id: unknown) => Resource> = {
       displayName: text(message, 'displayName'),
       text: text(message, 'text'),
       sentAtMs: optionalNumber(message, 'sentAtMs') ?? 0,
+    };
+  },
+  recording: (body) => {
+    const recording = fields(body, 'recording');
+    return {
+      t: 'recording',
+      on: flag(recording, 'on', true),
+      sinceMs: optionalNumber(recording, 'sinceMs') ?? 0,
+      mode: typeof recording.mode === 'string' ? recording.mode : '',
     };
   },
   sessionStatus: (body) => {

@@ -50,6 +50,9 @@ export const announceCamera = (on: boolean, byServer: boolean): string =>
 export const announceScreen = (on: boolean): string =>
   on ? 'You share your screen.' : 'Your screen is no longer shared.';
 
+export const announceRecording = (on: boolean): string =>
+  on ? 'This call is recorded.' : 'The recording has ended.';
+
 export function announceState(state: CallState, before: CallState): string | undefined {
   if (state === 'reconnecting') return 'Connection lost. Reconnecting.';
   if (state === 'connected' && before === 'reconnecting') return 'Connected again.';

@@ -4,6 +4,7 @@ import {
   announceCamera,
   announceChange,
   announceMuted,
+  announceRecording,
   announceScreen,
   announceState,
 } from './announcements.js';
@@ -32,6 +33,9 @@ export function useAnnouncer(call: CallHandle, chatOpen: boolean): Announcer {
   useEffect(() => {
     let people = call.participants;
     let state = call.state;
+    let recorded = call.recording !== undefined;
+    // It may have begun before one came.
+    if (recorded) say(announceRecording(true));
     const undo = [
       call.on('participants', (now, change) => {
         for (const text of announceChange(change, people)) say(text);
@@ -45,6 +49,11 @@ export function useAnnouncer(call: CallHandle, chatOpen: boolean): Announcer {
       call.on('muted', (muted, byServer) => say(announceMuted(muted, byServer))),
       call.on('camera', (on, byServer) => say(announceCamera(on, byServer))),
       call.on('screen', (on) => say(announceScreen(on))),
+      call.on('recording', (recording) => {
+        const on = recording !== undefined;
+        if (on !== recorded) say(announceRecording(on));
+        recorded = on;
+      }),
       call.on('message', ({ displayName, text, self }) => {
         // The open panel is a log of its own.
         if (!self && !open.current) say(`${displayName} writes: ${text}`);

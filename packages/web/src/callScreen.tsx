@@ -10,6 +10,7 @@ import { HelpDialog } from './helpDialog.js';
 import { FullScreenIcon, GridIcon, SpeakerViewIcon } from './icons.js';
 import { InviteButton, useInvitation } from './invite.js';
 import { memory } from './memory.js';
+import { RecordingMark } from './recordingMark.js';
 import { SettingsPanel } from './settingsPanel.js';
 import { useFullScreen, useWakeLock } from './screenLock.js';
 import { useShortcuts } from './shortcuts.js';
@@ -26,7 +27,7 @@ interface Props {
 
 export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
   const snapshot = useCallSnapshot(call);
-  const { state, participants, audioSlots, muted, cameraOn, screenOn } = snapshot;
+  const { state, participants, audioSlots, muted, cameraOn, screenOn, recording } = snapshot;
   const view = useStageView(call, snapshot);
   const [panel, setPanel] = useState<'chat' | 'settings'>();
   const [help, setHelp] = useState(false);
@@ -90,9 +91,12 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
           <h1 ref={heading} tabIndex={-1}>
             {call.room}
           </h1>
-          <p data-testid="count">
-            {participants.length === 1 ? '1 person' : `${participants.length} people`}
-          </p>
+          <div className="call-facts">
+            <p data-testid="count">
+              {participants.length === 1 ? '1 person' : `${participants.length} people`}
+            </p>
+            {recording && <RecordingMark />}
+          </div>
         </div>
         <div className="call-top-end">
           {canInvite && <InviteButton invitation={invitation} />}
@@ -142,6 +146,7 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
       />
 
       <main className="stage" ref={full.element}>
+        {recording && <RecordingMark overStage />}
         <Stage call={call} snapshot={snapshot} view={view} />
         {alone && (
           <div className="alone" data-testid="alone">

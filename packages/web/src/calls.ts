@@ -3,6 +3,7 @@ import { useMemo, useSyncExternalStore } from 'react';
 import type {
   AudioSlot,
   Call,
+  CallRecording,
   CallState,
   JoinOptions,
   Participant,
@@ -28,6 +29,7 @@ export interface CallSnapshot {
   cameraTrack: MediaStreamTrack | undefined;
   screenOn: boolean;
   screenTrack: MediaStreamTrack | undefined;
+  recording: CallRecording | undefined;
 }
 
 const read = (call: CallHandle): CallSnapshot => ({
@@ -41,6 +43,7 @@ const read = (call: CallHandle): CallSnapshot => ({
   cameraTrack: call.cameraTrack,
   screenOn: call.screenOn,
   screenTrack: call.screenTrack,
+  recording: call.recording,
 });
 
 const same = (a: CallSnapshot, b: CallSnapshot): boolean =>
@@ -61,6 +64,7 @@ function storeOf(call: CallHandle) {
         call.on('muted', changed),
         call.on('camera', changed),
         call.on('screen', changed),
+        call.on('recording', changed),
       ];
       return () => undo.forEach((stop) => stop());
     },

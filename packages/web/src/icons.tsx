@@ -136,3 +136,15 @@ export const SlowIcon = () => (
     <path d="M5 18v-2M10 18v-5M15 18v-1M20 18v-1M14 6l5 5M19 6l-5 5" />
   </Icon>
 );
+export const RecordIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <circle cx="12" cy="12" r="3.5" fill="currentColor" stroke="none" />
+  </Icon>
+);
+export const StopRecordIcon = () => (
+  <Icon>
+    <circle cx="12" cy="12" r="8.5" />
+    <rect x="9" y="9" width="6" height="6" rx="1" fill="currentColor" stroke="none" />
+  </Icon>
+);

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { CallError } from '@tertulia/client';
 import type { CallHandle, CallSnapshot } from './calls.js';
 import { useDevices } from './devices.js';
-import { KeyboardIcon } from './icons.js';
+import { KeyboardIcon, RecordIcon, StopRecordIcon } from './icons.js';
 import { memory } from './memory.js';
 import { LevelBar } from './parts.js';
 import { problemOf } from './problems.js';
@@ -19,7 +19,7 @@ interface Props {
 const deviceOf = (track: MediaStreamTrack | undefined): string => track?.getSettings().deviceId ?? '';
 
 export function SettingsPanel({ call, snapshot, onMicrophoneChanged, onHelp, onClose }: Props) {
-  const { muted, cameraOn, cameraTrack } = snapshot;
+  const { muted, cameraOn, cameraTrack, recording } = snapshot;
   const microphones = useDevices('audioinput');
   const cameras = useDevices('videoinput', cameraTrack);
   const [microphoneId, setMicrophoneId] = useState(deviceOf(call.microphoneTrack));
@@ -121,6 +121,9 @@ export function SettingsPanel({ call, snapshot, onMicrophoneChanged, onHelp, onC
           </span>
         </label>
       </form>
+      {call.canRecord && (
+        <RecordButton call={call} isRecording={recording !== undefined} onProblem={setProblem} />
+      )}
       <button type="button" className="button quiet wide" onClick={onHelp} data-testid="open-help">
         <KeyboardIcon />
         Keyboard shortcuts
@@ -131,6 +134,42 @@ export function SettingsPanel({ call, snapshot, onMicrophoneChanged, onHelp, onC
         </p>
       )}
     </div>
+  );
+}
+
+/** Everybody in the call sees what it did. */
+function RecordButton({
+  call,
+  isRecording,
+  onProblem,
+}: {
+  call: CallHandle;
+  isRecording: boolean;
+  onProblem: (problem: string | undefined) => void;
+}) {
+  const [busy, setBusy] = useState(false);
+  const toggle = async (): Promise<void> => {
+    setBusy(true);
+    onProblem(undefined);
+    try {
+      await (isRecording ? call.stopRecording() : call.startRecording());
+    } catch {
+      onProblem(isRecording ? 'The recording was not stopped. Try again.' : 'The recording did not start.');
+    } finally {
+      setBusy(false);
+    }
+  };
+  return (
+    <button
+      type="button"
+      className="button quiet wide"
+      disabled={busy}
+      onClick={() => void toggle()}
+      data-testid="record"
+    >
+      {isRecording ? <StopRecordIcon /> : <RecordIcon />}
+      {isRecording ? 'Stop recording' : 'Record this call'}
+    </button>
   );
 }
 

@@ -42,6 +42,8 @@ const LIGHT_ONLY = [
   'reconnecting',
   'sharing',
   'moderated',
+  'recorded',
+  'record',
   'help',
   'settings',
   'ended',
@@ -187,6 +189,24 @@ for (const size of ['phone', 'side', 'desktop']) {
       people: 3,
       cameras: 2,
       act: (page) => page.evaluate(() => window.fake.moderate(true)),
+    });
+    await shot('recorded', {
+      ...at,
+      people: 4,
+      cameras: 3,
+      act: (page) => page.evaluate(() => window.fake.setRecording(true)),
+    });
+    await shot('record', {
+      ...at,
+      people: 2,
+      cameras: 1,
+      act: async (page) => {
+        await page.evaluate(() => {
+          window.fake.canRecord = true;
+          window.fake.setRecording(true);
+        });
+        await page.getByTestId('open-settings').click();
+      },
     });
     await shot('reconnecting', {
       ...at,

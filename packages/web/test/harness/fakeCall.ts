@@ -3,6 +3,7 @@ import {
   CallError,
   type AudioSlot,
   type CallEvents,
+  type CallRecording,
   type Canvas,
   type CallState,
   type EndReason,
@@ -35,6 +36,9 @@ class Fake extends Emitter<CallEvents> implements CallHandle {
   state: CallState = 'connected';
   muted: boolean;
   canPublish = true;
+  canRecord = false;
+  recording: CallRecording | undefined;
+  recordProblem: string | undefined;
   participantId = 'p_0';
   participants: readonly Participant[] = [];
   audioSlots: readonly AudioSlot[] = [];
@@ -251,6 +255,10 @@ class Fake extends Emitter<CallEvents> implements CallHandle {
     this.cameraTrack = undefined;
     this.emit('camera', false, true);
   }
+  setRecording(on: boolean): void {
+    this.recording = on ? { sinceMs: Date.UTC(2026, 0, 1, 12, 30), mode: 'participants' } : undefined;
+    this.emit('recording', this.recording);
+  }
   end(reason: EndReason): void {
     this.state = 'ended';
     this.emit('ended', reason, undefined);
@@ -302,6 +310,13 @@ class Fake extends Emitter<CallEvents> implements CallHandle {
   async stopScreen(): Promise<void> {
     this.screenTrack = undefined;
     this.emit('screen', false, false);
+  }
+  async startRecording(): Promise<void> {
+    if (this.recordProblem !== undefined) throw new CallError(this.recordProblem);
+    this.setRecording(true);
+  }
+  async stopRecording(): Promise<void> {
+    this.setRecording(false);
   }
   send(): Promise<never> {
     return Promise.reject(new CallError('NOT_SUPPORTED'));
