@@ -255,6 +255,64 @@ test('what belongs to later versions says so', async () => {
   expect(await codeOf(call.send({}))).toBe('NOT_SUPPORTED');
 });
 
+describe('recording', () => {
+  const recording = { on: true, sinceMs: 5_000, mode: 'room' };
+
+  test('is known from the first moment; its start and end are told once each', async () => {
+    const platform = new FakePlatform();
+    platform.recording = recording;
+    const { call } = await joined(platform);
+    expect(call.recording).toEqual({ sinceMs: 5_000, mode: 'room' });
+    const told: unknown[] = [];
+    call.on('recording', (now) => told.push(now?.sinceMs));
+    for (const news of [recording, { on: false }, { on: false }, { ...recording, sinceMs: 9_000 }])
+      platform.peer.say({ resources: [{ recording: news }] });
+    expect(told).toEqual([undefined, 9_000]);
+  });
+
+  test('that ended while there was no connection has ended; one that goes on does not flicker', async () => {
+    const platform = new FakePlatform();
+    platform.recording = recording;
+    const { call } = await joined(platform);
+    const told: unknown[] = [];
+    call.on('recording', (now) => told.push(now?.sinceMs));
+    platform.onRestart = () => ({ status: 404, body: { code: 'SESSION_NOT_FOUND', title: '', status: 404 } });
+    for (const [next, want] of [
+      [recording, []],
+      [undefined, [undefined]],
+    ] as const) {
+      platform.recording = next;
+      platform.peer.handlers.state('failed');
+      await platform.advance(500);
+      expect(told).toEqual(want);
+    }
+    expect(call.recording).toBeUndefined();
+  });
+
+  test('starts and stops by who may; a refusal has the server’s words', async () => {
+    const platform = new FakePlatform();
+    platform.canRecord = true;
+    const { call } = await joined(platform);
+    expect(call.canRecord).toBe(true);
+    await call.startRecording();
+    await call.startRecording('room');
+    await call.stopRecording();
+    expect(platform.peer.sent.slice(-3)).toMatchObject([
+      { setRecording: { on: true } },
+      { setRecording: { on: true, mode: 'room' } },
+      { setRecording: { on: false } },
+    ]);
+    platform.onRequest = (peer, { requestId }) =>
+      peer.say({
+        response: { requestId, status: { code: 9, message: 'RECORDING_FAILED: it is in the log' } },
+      });
+    await expect(call.startRecording()).rejects.toMatchObject({
+      code: 'REQUEST_REFUSED',
+      message: expect.stringContaining('RECORDING_FAILED') as string,
+    });
+  });
+});
+
 describe('reconnecting', () => {
   test('an ICE restart on the same session; nobody flickers', async () => {
     const { platform, call, log } = await joined();

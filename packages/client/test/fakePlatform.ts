@@ -180,6 +180,9 @@ export class FakePlatform implements Platform {
   /** What the server grants. */
   videoSlots = 9;
   canPublish = true;
+  canRecord = false;
+  /** Told in one message with the session. */
+  recording: object | undefined;
   /** Whether a peer's checks reach the server once its answer is applied. */
   mediaWorks = true;
   /** Answers each request on the channel with OK unless a test says otherwise. */
@@ -299,9 +302,11 @@ export class FakePlatform implements Platform {
             videoSlots: this.videoSlots,
             serverTimeMs: 0,
             canPublish: this.canPublish,
+            canRecord: this.canRecord,
             roles: ['join'],
           },
         },
+        ...(this.recording ? [{ recording: this.recording }] : []),
       ],
     });
     for (const resource of this.resources) peer.say({ resources: [resource] });

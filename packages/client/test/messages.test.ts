@@ -5,7 +5,7 @@ import { parseServerMessage, requestText } from '../src/messages.js';
 const VECTORS = [
   {
     name: 'session, first message',
-    json: '{"resources":[{"session":{"participantId":"p_1","room":"tea","audioSlots":3,"videoSlots":9,"serverTimeMs":5.5,"canPublish":true,"roles":["join","publish"]}}]}',
+    json: '{"resources":[{"session":{"participantId":"p_1","room":"tea","audioSlots":3,"videoSlots":9,"serverTimeMs":5.5,"canPublish":true,"canRecord":true,"roles":["join","publish"]}}]}',
     want: [
       {
         t: 'session',
@@ -15,6 +15,7 @@ const VECTORS = [
         videoSlots: 9,
         serverTimeMs: 5.5,
         canPublish: true,
+        canRecord: true,
         roles: ['join', 'publish'],
       },
     ],
@@ -34,6 +35,15 @@ const VECTORS = [
         audioMuted: true,
         videoMuted: false,
       },
+    ],
+  },
+  {
+    name: 'a recording, its end, and one of a server that says less',
+    json: '{"resources":[{"recording":{"on":true,"sinceMs":7.5,"mode":"room"}},{"recording":{"on":false}},{"recording":{}}]}',
+    want: [
+      { t: 'recording', on: true, sinceMs: 7.5, mode: 'room' },
+      { t: 'recording', on: false, sinceMs: 0, mode: '' },
+      { t: 'recording', on: true, sinceMs: 0, mode: '' },
     ],
   },
   {

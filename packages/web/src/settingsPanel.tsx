@@ -163,8 +163,9 @@ function RecordButton({
     <button
       type="button"
       className="button quiet wide"
-      disabled={busy}
-      onClick={() => void toggle()}
+      // Not `disabled`: that would take the focus away, and with it the Escape key.
+      aria-disabled={busy}
+      onClick={() => !busy && void toggle()}
       data-testid="record"
     >
       {isRecording ? <StopRecordIcon /> : <RecordIcon />}

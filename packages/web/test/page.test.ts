@@ -117,6 +117,75 @@ async function expectFocus(page: Page, testId: string): Promise<void> {
   );
 }
 
+describe('a call that is recorded', () => {
+  const record = (page: Page, on: boolean): Promise<void> =>
+    page.evaluate((now) => window.fake?.setRecording(now), on);
+
+  test('a mark that stays, a sentence for who does not see it, both gone with it', async () => {
+    const page = await inCall();
+    expect(await page.getByTestId('recorded').count()).toBe(0);
+    await record(page, true);
+    await page.getByText('This call is recorded', { exact: true }).first().waitFor();
+    await expect.poll(() => told(page)).toContain('This call is recorded.');
+    expect(await page.getByTestId('recorded-over').isVisible()).toBe(false);
+    await record(page, false);
+    await page.getByTestId('recorded').waitFor({ state: 'detached' });
+    await expect.poll(() => told(page)).toContain('The recording has ended.');
+    await page.context().close();
+  });
+
+  test.each([320, 390, 820, 1440])(
+    'at a width of %i the mark is on the screen, and nothing is cut',
+    async (width) => {
+      const page = await inCall(4, { viewport: { width, height: 800 } });
+      await record(page, true);
+      const mark = page.getByTestId('recorded');
+      await mark.waitFor();
+      expect(await mark.innerText()).toMatch(width > 460 ? /This call is recorded/ : /Recorded/);
+      const box = await mark.boundingBox();
+      const [left, right] = [box?.x ?? -1, (box?.x ?? 0) + (box?.width ?? 0)];
+      expect([left >= 0, right <= width]).toEqual([true, true]);
+      const buttons = await page.locator('.call-top-end').boundingBox();
+      const below = (box?.y ?? 0) >= (buttons?.y ?? 0) + (buttons?.height ?? 0);
+      expect(below || right <= (buttons?.x ?? 0)).toBe(true);
+      await page.context().close();
+    },
+  );
+
+  test('in full screen, where only the pictures are, it lies over them', async () => {
+    const page = await inCall();
+    await record(page, true);
+    await page.getByTestId('full-screen').click();
+    await page.getByTestId('recorded-over').waitFor();
+    await page.context().close();
+  });
+
+  test('who may starts and stops it in the settings, by keyboard, and keeps the focus; others find nothing', async () => {
+    const page = await inCall();
+    await page.getByTestId('open-settings').click();
+    expect(await page.getByTestId('record').count()).toBe(0);
+    await page.keyboard.press('Escape');
+    await page.evaluate(() => {
+      if (window.fake) window.fake.canRecord = true;
+    });
+    await page.getByTestId('open-settings').click();
+    await page.getByRole('button', { name: 'Record this call' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('recorded').waitFor();
+    await page.getByRole('button', { name: 'Stop recording' }).waitFor();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('recorded').waitFor({ state: 'detached' });
+    await page.evaluate(() => {
+      if (window.fake) window.fake.recordProblem = 'REQUEST_REFUSED';
+    });
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('The recording did not start').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByTestId('settings').waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+});
+
 describe('in the call, by keyboard', () => {
   test('reading begins with the room; Tab goes link, view, people, then the buttons', async () => {
     const page = await inCall();
