@@ -26,25 +26,26 @@ export class SfuStage implements MediaStage {
   /** One change after the other, in the order of the calls. */
   show(session: MediaSession | undefined): void {
     const cast = session && this.castOf(session);
-    this.#last = this.#last
-      .then(() => this.#change(cast))
-      // The source or the room can be gone by now; who is shown next is told anew.
-      .catch((error: unknown) => this.log.debug({ err: error }, 'stage could not be changed'));
+    this.#last = this.#last.then(() => this.#change(cast));
   }
 
+  /** Never rejects: what is gone meanwhile is gone, and who is shown next is told anew. */
   async #change(cast: Cast | undefined): Promise<void> {
-    const { virtual } = this;
     const before = this.#present;
-    this.#present = [];
-    for (const producer of before)
-      if (!producer.closed && !virtual.closed) await virtual.removeSource(producer).catch(() => undefined); // it left by itself, by closing
     const present: Producer[] = [];
-    for (const { producer, csrc } of cast?.sources ?? []) {
-      if (producer.closed || virtual.closed) continue;
-      await virtual.addSource({ producer, participantId: cast?.participantId ?? '', csrc });
-      present.push(producer);
-    }
     this.#present = present;
+    for (const producer of before)
+      await this.#unlessGone(producer, () => this.virtual.removeSource(producer));
+    for (const { producer, csrc } of cast?.sources ?? [])
+      await this.#unlessGone(producer, async () => {
+        await this.virtual.addSource({ producer, participantId: cast?.participantId ?? '', csrc });
+        present.push(producer);
+      });
+  }
+
+  async #unlessGone(producer: Producer, act: () => Promise<void>): Promise<void> {
+    if (producer.closed || this.virtual.closed) return;
+    await act().catch((error: unknown) => this.log.debug({ err: error }, 'stage could not be changed'));
   }
 
   close(): void {
