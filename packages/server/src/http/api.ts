@@ -1,39 +1,16 @@
 /**
  * Every path of the HTTP API as data: one entry gives the route, the check of its body and its part of openapi.json.
- * Elsewhere: what the handlers do → sessions.ts, admin.ts, meet.ts, health.ts
+ * Elsewhere: what the handlers do → sessions.ts, admin.ts, meet.ts, health.ts · what an entry says → apiRoute.ts
  */
 import { z } from 'zod';
 import { CAPTURE_LIMITS } from '../capture/roomCapture.js';
-import type { ErrorCode } from '../errors.js';
 import { RECORDING_MODES } from '../recording/modes.js';
 import { PARTICIPANT_ROLES } from '../rooms/conference.js';
-import { SDP, SDP_FRAGMENT } from './mediaTypes.js';
+import { done, START_ERRORS, TOKEN_ERRORS, type ApiRoute } from './apiRoute.js';
 import { StatsBody } from './statsBody.js';
+import { WHIP_API } from './whipApi.js';
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
-
-export interface ApiRoute<Body extends z.ZodType = z.ZodType> {
-  readonly method: Method;
-  /** OpenAPI form, `{name}` for parameters. */
-  readonly path: string;
-  readonly summary: string;
-  /** Which role a token needs; `session`: the session id in the path is the authority; `none`: nobody is asked. */
-  readonly needs: 'none' | 'session' | 'join' | 'publish' | 'subscribe' | 'moderate' | 'record' | 'admin';
-  readonly body?: Body;
-  /** Of the body. Default: JSON. */
-  readonly bodyType?: string;
-  /** Name → description of the parameters behind the path. */
-  readonly query?: Readonly<Record<string, string>>;
-  readonly success: {
-    readonly status: number;
-    readonly description: string;
-    readonly schema?: z.ZodType;
-    readonly contentType?: string;
-  };
-  /** Another success, with the same content. */
-  readonly otherwise?: { readonly status: number; readonly description: string };
-  readonly errors: readonly ErrorCode[];
-}
+export type { ApiRoute, Method } from './apiRoute.js';
 
 const IceServer = z.object({
   urls: z.array(z.string()),
@@ -174,77 +151,6 @@ const OFFER_ERRORS = [
   'OFFER_TOO_MANY_SECTIONS',
   'OFFER_REFUSED',
 ] as const;
-const TOKEN_ERRORS = ['TOKEN_MISSING', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'TOKEN_FORBIDDEN'] as const;
-const START_ERRORS = ['RATE_LIMITED', 'DRAINING', 'MEDIA_UNAVAILABLE'] as const;
-const done = (description: string) => ({ status: 204, description });
-
-const SDP_ERRORS = [
-  'ROOM_NAME_INVALID',
-  'PARAMETER_INVALID',
-  'MEDIA_TYPE_UNSUPPORTED',
-  'NOT_ACCEPTABLE',
-  'BODY_TOO_LARGE',
-  'OFFER_MALFORMED',
-  'OFFER_TOO_MANY_SECTIONS',
-  'OFFER_UNPROCESSABLE',
-  ...TOKEN_ERRORS,
-  'ROOM_FULL',
-  'TOO_MANY_ROOMS',
-  ...START_ERRORS,
-] as const;
-const offerOf = (who: string) => z.string().describe(`SDP offer of a ${who}.`);
-
-/** What WHIP and WHEP have in common: one path to begin a session, one for each session. */
-const lookAtEndpoint = <Path extends string>(path: Path) =>
-  ({
-    method: 'GET',
-    path,
-    summary: 'Nothing to see; POST begins a session',
-    needs: 'none',
-    success: done('There is such a path.'),
-    errors: ['ROOM_NAME_INVALID'],
-  }) as const;
-const lookAtSession = <Path extends string>(path: Path) =>
-  ({
-    method: 'GET',
-    path,
-    summary: 'Whether the session goes on',
-    needs: 'session',
-    success: done('It does.'),
-    errors: ['ROOM_NAME_INVALID', 'SESSION_NOT_FOUND'],
-  }) as const;
-const changeSession = <Path extends string>(path: Path) =>
-  ({
-    method: 'PATCH',
-    path,
-    summary: 'More candidates, or an ICE restart (200 with our fragment and a new ETag)',
-    needs: 'session',
-    body: z.string().describe('SDP fragment, RFC 8840; If-Match has the ETag, or * for a restart.'),
-    bodyType: SDP_FRAGMENT,
-    success: done('The candidates were read.'),
-    errors: [
-      'ROOM_NAME_INVALID',
-      'SESSION_NOT_FOUND',
-      'MEDIA_TYPE_UNSUPPORTED',
-      'NOT_ACCEPTABLE',
-      'BODY_TOO_LARGE',
-      'FRAGMENT_MALFORMED',
-      'FRAGMENT_UNPROCESSABLE',
-      'PRECONDITION_REQUIRED',
-      'PRECONDITION_FAILED',
-      'RATE_LIMITED',
-      'MEDIA_UNAVAILABLE',
-    ],
-  }) as const;
-const endSession = <Path extends string>(path: Path) =>
-  ({
-    method: 'DELETE',
-    path,
-    summary: 'End the session',
-    needs: 'session',
-    success: { status: 200, description: 'The session has ended.' },
-    errors: ['ROOM_NAME_INVALID', 'SESSION_NOT_FOUND'],
-  }) as const;
 
 export const API = {
   createSession: {
@@ -446,36 +352,7 @@ export const API = {
     },
     errors: ['BODY_TOO_LARGE', ...TOKEN_ERRORS, 'ROOM_NOT_FOUND', ...START_ERRORS],
   },
-  whip: lookAtEndpoint('/whip/{room}'),
-  publish: {
-    method: 'POST',
-    path: '/whip/{room}',
-    summary: 'WHIP, RFC 9725: publish sound and a picture',
-    needs: 'publish',
-    query: { name: 'Shown to the others; goes before the name of the token.' },
-    body: offerOf('publisher'),
-    bodyType: SDP,
-    success: { status: 201, description: 'The answer; Location is the session.', contentType: SDP },
-    errors: SDP_ERRORS,
-  },
-  whipSession: lookAtSession('/whip/{room}/{sessionId}'),
-  changePublisher: changeSession('/whip/{room}/{sessionId}'),
-  endPublisher: endSession('/whip/{room}/{sessionId}'),
-  whep: lookAtEndpoint('/whep/{room}'),
-  play: {
-    method: 'POST',
-    path: '/whep/{room}',
-    summary: 'WHEP: play the room, or one participant',
-    needs: 'subscribe',
-    query: { participant: 'Only this one: the id of a participant, or the identity of its token.' },
-    body: offerOf('player'),
-    bodyType: SDP,
-    success: { status: 201, description: 'The answer; Location is the session.', contentType: SDP },
-    errors: SDP_ERRORS,
-  },
-  whepSession: lookAtSession('/whep/{room}/{sessionId}'),
-  changePlayer: changeSession('/whep/{room}/{sessionId}'),
-  endPlayer: endSession('/whep/{room}/{sessionId}'),
+  ...WHIP_API,
   health: {
     method: 'GET',
     path: '/healthz',
