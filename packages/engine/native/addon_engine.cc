@@ -14,7 +14,7 @@ napi_value create(napi_env env, napi_callback_info info) {
 }
 
 napi_value arrays(EngineObject& engine, const Call&) { return engine.arrays(); }
-napi_value start(EngineObject& engine, const Call& call) { return engine.start(call.value(0)); }
+napi_value start(EngineObject& engine, const Call& call) { return engine.start(call.value(0), static_cast<uint32_t>(call.number(1))); }
 napi_value bind(EngineObject& engine, const Call& call) { return engine.bind(call); }
 napi_value unbind(EngineObject& engine, const Call& call) {
   engine.unbind(call.u32(0));

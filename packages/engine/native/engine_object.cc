@@ -50,7 +50,7 @@ napi_value EngineObject::arrays() const {
 
 // ---- sockets ----
 
-napi_value EngineObject::start(napi_value onBatch) {
+napi_value EngineObject::start(napi_value onBatch, uint32_t readEveryMs) {
   if (onBatch_) return throwCode(env_, "ALREADY_STARTED", "start was called before");
   napi_value resource;
   napi_create_object(env_, &resource);
@@ -60,7 +60,7 @@ napi_value EngineObject::start(napi_value onBatch) {
   if (memory_) return undefined(env_);
   uv_loop_t* loop = nullptr;
   napi_get_uv_event_loop(env_, &loop);
-  poller_ = new Poller(env_, loop, this);
+  poller_ = new Poller(env_, loop, this, readEveryMs);
   Transmitter& transmitter = core_->transmitter();
   for (uint32_t i = 0; i < transmitter.socketCount(); i++) {
     if (const UdpSocket* socket = transmitter.socket(i)) poller_->add(i, socket->handle());

@@ -22,7 +22,7 @@ class EngineObject : public PollerOwner {
   uint64_t now() const { return memory_ ? nowMicros_ : monotonicMicros(); }
   void setNow(uint64_t nowMicros) { nowMicros_ = nowMicros; }
 
-  napi_value start(napi_value onBatch);
+  napi_value start(napi_value onBatch, uint32_t readEveryMs);
   napi_value bind(const Call& call);
   napi_value bindTcp(const Call& call);
   void unbind(uint32_t socket);

@@ -2,7 +2,8 @@
 
 namespace tertulia {
 
-Poller::Poller(napi_env env, uv_loop_t* loop, PollerOwner* owner) : loop_(loop), owner_(owner) {
+Poller::Poller(napi_env env, uv_loop_t* loop, PollerOwner* owner, uint32_t readEveryMs)
+    : loop_(loop), owner_(owner), readEveryMs_(readEveryMs) {
   // A thread or process that ends with an open handle would abort.
   napi_add_async_cleanup_hook(env, onCleanup, this, &hook_);
   uv_timer_init(loop_, &timer_);
@@ -74,15 +75,24 @@ void Poller::onPoll(uv_poll_t* poll, int, int events) {
   // An error status is read away like anything else.
   if (!(events & UV_READABLE) && events != 0) return;
   self.owner_->onWakeup();
+  if (self.readEveryMs_ > 0) {
+    self.readFromTimer();
+    return;
+  }
   const uint64_t now = uv_hrtime();
   const bool busy = now - self.lastWakeupNanos_ < BUSY_GAP_NANOS;
   self.lastWakeupNanos_ = now;
   const size_t read = self.owner_->onReadable();
   if (self.closing_ || !busy || read == 0) return;
-  self.fromTimer_ = true;
-  self.quietRounds_ = 0;
-  self.watchAll();
-  uv_timer_start(&self.timer_, onTimer, TIMER_MS, TIMER_MS);
+  self.readFromTimer();
+}
+
+void Poller::readFromTimer() {
+  const uint64_t interval = readEveryMs_ > 0 ? readEveryMs_ : TIMER_MS;
+  fromTimer_ = true;
+  quietRounds_ = 0;
+  watchAll();
+  uv_timer_start(&timer_, onTimer, interval, interval);
 }
 
 void Poller::onTimer(uv_timer_t* timer) {
@@ -90,7 +100,9 @@ void Poller::onTimer(uv_timer_t* timer) {
   if (self.closing_) return;
   const size_t read = self.owner_->onReadable();
   if (self.closing_) return;
-  self.quietRounds_ = read <= 1 ? self.quietRounds_ + 1 : 0;
+  const bool quiet = self.readEveryMs_ > 0 ? read == 0 : read <= 1;
+  self.quietRounds_ = quiet ? self.quietRounds_ + 1 : 0;
+  if (self.readEveryMs_ > 0 && read >= MUCH) uv_timer_start(timer, onTimer, 0, self.readEveryMs_);
   if (self.quietRounds_ < QUIET_ROUNDS) return;
   self.fromTimer_ = false;
   uv_timer_stop(timer);

@@ -1,6 +1,6 @@
 // Waits for an engine's sockets on Node's event loop and says when to read or write.
 // A quiet socket wakes the loop; a busy one is read from a 2 ms timer instead, because one wake-up per datagram costs more
-// than the datagram. Knows libuv and the cleanup of a Node environment; does not know packets.
+// than the datagram. Who has time gives a longer interval: a datagram then only starts the timer. Knows libuv and the cleanup of a Node environment; does not know packets.
 // It outlives its owner until libuv has closed its handles, and then deletes itself.
 #pragma once
 #include <node_api.h>
@@ -25,7 +25,8 @@ class PollerOwner {
 
 class Poller {
  public:
-  Poller(napi_env env, uv_loop_t* loop, PollerOwner* owner);
+  /// `readEveryMs`: sockets are read so often while anything comes; 0 = at once, and each 2 ms when there is much.
+  Poller(napi_env env, uv_loop_t* loop, PollerOwner* owner, uint32_t readEveryMs);
 
   /// @return false when libuv refuses the handle
   bool add(uint32_t socket, SocketHandle handle);
@@ -45,6 +46,8 @@ class Poller {
   static constexpr uint64_t TIMER_MS = 2;
   /// So many timer rounds with at most one datagram each: the sockets wake the loop again.
   static constexpr unsigned QUIET_ROUNDS = 4;
+  /// More than that in one go: the rest of it is read at once, not after an interval.
+  static constexpr size_t MUCH = 512;
   static constexpr uint64_t PACE_MS = 1;  // libuv's finest; a fifth of the pacers' burst
 
   struct Handle {
@@ -54,6 +57,7 @@ class Poller {
     int events;
   };
   ~Poller() = default;
+  void readFromTimer();
   void watch(Handle& handle);
   void watchAll();
   void closeAll();
@@ -65,6 +69,7 @@ class Poller {
 
   uv_loop_t* loop_;
   PollerOwner* owner_;
+  const uint64_t readEveryMs_;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   uv_timer_t timer_;
   uv_timer_t paceTimer_;

@@ -28,6 +28,7 @@ import type {
   SentDatagram,
   SrtpKeys,
   SrtpProfile,
+  StartOptions,
 } from './types.js';
 
 const DEFAULTS = {
@@ -128,8 +129,8 @@ export class Engine {
   }
 
   /** Reading begins. Sockets bound later join in. @throws EngineError `ALREADY_STARTED`. */
-  start(onBatch: OnBatch): void {
-    this.#use((native) => native.start(onBatch));
+  start(onBatch: OnBatch, { readEveryMs = 0 }: StartOptions = {}): void {
+    this.#use((native) => native.start(onBatch, readEveryMs));
   }
 
   /**

@@ -48,7 +48,7 @@ export interface NativeEngine {
     unverifiedMs: number,
   ): NativeBound;
   unbind(socket: number): void;
-  start(onBatch: (rowCount: number, nowMicros: number) => number): void;
+  start(onBatch: (rowCount: number, nowMicros: number) => number, readEveryMs: number): void;
   flush(commandCount: number): number | undefined;
   now(): number | undefined;
   sendTo(socket: number, address: Uint8Array, bytes: Uint8Array): boolean | undefined;

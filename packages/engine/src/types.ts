@@ -73,6 +73,14 @@ export interface Bound {
  */
 export type OnBatch = (rowCount: number, nowMicros: number) => number;
 
+export interface StartOptions {
+  /**
+   * Sockets are read so often while anything comes, in ms, for who forwards nothing and has time: fewer wake-ups, larger
+   * batches. The kernel's buffer has to hold what comes meanwhile. 0, the default: at once, each 2 ms when there is much.
+   */
+  readEveryMs?: number;
+}
+
 export interface EngineStats {
   /** Datagrams read, dropped ones included. */
   received: number;

@@ -295,3 +295,25 @@ describe('life', () => {
     expect(() => new L.Engine({ slots: 1 })).toThrow(/slots 1 is not 256/);
   });
 });
+
+test('who has time gets everything of an interval at once', async () => {
+  const engine = makeEngine();
+  const { port } = engine.bind('127.0.0.1', 0);
+  const batches: number[] = [];
+  engine.start(
+    (count) => {
+      batches.push(count);
+      return 0;
+    },
+    { readEveryMs: 100 },
+  );
+  const socket = await client();
+  for (let i = 0; i < 2; i++) {
+    for (let sent = 0; sent < 20; sent++) {
+      socket.send(bindingRequest(), port, '127.0.0.1');
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await vi.waitFor(() => expect(batches).toEqual(new Array(i + 1).fill(20)), 5_000);
+    expect(engine.stats().wakeups).toBe(1);
+  }
+});
