@@ -5,9 +5,10 @@ import { describeCommit, describeMachine } from './machine.js';
 import { packageRoot } from './nativeBuild.js';
 import type { Results, Scenario } from './scenario.js';
 import { audioFanout } from './scenarios/audioFanout.js';
+import { recording } from './scenarios/recording.js';
 import { videoFanout } from './scenarios/videoFanout.js';
 
-const SCENARIOS: readonly Scenario[] = [audioFanout, videoFanout];
+const SCENARIOS: readonly Scenario[] = [audioFanout, videoFanout, recording];
 
 function usage(): string {
   const lines = ['npm run bench -- SCENARIO [--json FILE] [--FLAG VALUE …]', ''];

@@ -1,13 +1,16 @@
 /** What a scenario is, and the form of its results (`--json FILE`). */
 import type { Machine } from './machine.js';
 
-export interface ResultRow {
+export interface Row {
+  [name: string]: number | string | readonly number[] | undefined;
+}
+/** Of scenarios that compare the media process with a floor. */
+export interface ResultRow extends Row {
   receivers?: number;
   packetsOut: number;
   cpuMicrosPerPacketOut: number;
   floorMicrosPerPacketOut: number;
   floorRatio: number;
-  [name: string]: number | string | readonly number[] | undefined;
 }
 export interface Results {
   scenario: string;
@@ -16,7 +19,7 @@ export interface Results {
   machine: Machine;
   settings: Record<string, number | string>;
   /** The largest load last. */
-  rows: ResultRow[];
+  rows: Row[];
 }
 export interface Scenario {
   name: string;

@@ -38,8 +38,9 @@ export type Question = { [A in Ask]: { id: number; ask: A } & Questions[A]['with
 
 /** What the process has used, for benchmarks and metrics. */
 export interface RecorderUsage {
-  /** User and system time of the whole process. */
-  cpuMicros: number;
+  /** Of the whole process, threads included. */
+  userMicros: number;
+  systemMicros: number;
   /** RTP packets that belonged to a track. */
   packets: number;
   residentBytes: number;
