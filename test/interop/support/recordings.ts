@@ -85,6 +85,32 @@ async function encode(folder: string, args: readonly string[]): Promise<Encoded>
   };
 }
 
+/** H.264 as it comes from RTP: parameter sets in front of each key frame, since the avcC of another size does not fit. */
+export function withParameterSets(encoded: Encoded): Encoded {
+  const { codec, codecPrivate: avcC } = encoded.header;
+  if (codec !== 'h264' || avcC === undefined) return encoded;
+  // ISO/IEC 14496-15 §5.3.3.1: sets of one kind behind a count, each behind its length in two bytes.
+  const units: Buffer[] = [];
+  const view = Buffer.from(avcC);
+  let at = 5;
+  for (const mask of [0x1f, 0xff]) {
+    const count = view[at++]! & mask;
+    for (let i = 0; i < count; i++) {
+      const length = view.readUInt16BE(at);
+      const header = Buffer.alloc(4);
+      header.writeUInt32BE(length);
+      units.push(header, view.subarray(at + 2, at + 2 + length));
+      at += 2 + length;
+    }
+  }
+  return {
+    ...encoded,
+    frames: encoded.frames.map((frame) =>
+      frame.keyFrame ? { ...frame, data: Buffer.concat([...units, frame.data]) } : frame,
+    ),
+  };
+}
+
 export const onTrack = (encoded: Encoded, number: number, name?: string): TrackHeader => ({
   ...encoded.header,
   number,
@@ -191,4 +217,23 @@ export async function flashStarts(path: string): Promise<number[]> {
     white = is;
   }
   return starts;
+}
+
+/** Sizes of decoded pictures, in order, each once per change. */
+export async function decodedSizes(path: string): Promise<string[]> {
+  const { stdout } = await run('ffprobe', [
+    ...[
+      '-v',
+      'error',
+      '-select_streams',
+      'v:0',
+      '-show_entries',
+      'frame=width,height',
+      '-of',
+      'csv=p=0:s=x',
+      path,
+    ],
+  ]);
+  const sizes = stdout.match(/\d+x\d+/g) ?? []; // side data of a picture ends its line with another x
+  return sizes.filter((size, i) => size !== sizes[i - 1]);
 }
