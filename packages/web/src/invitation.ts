@@ -35,9 +35,21 @@ function decoded(part: string): string {
 export function readPlace({ pathname, search, hash }: Pick<Location, 'pathname' | 'search' | 'hash'>): Place {
   const match = /^\/r\/([^/]+)\/?$/.exec(pathname);
   const room = match?.[1] === undefined ? undefined : decoded(match[1]);
-  const token = new URLSearchParams(hash.replace(/^#/, '')).get('token');
-  return { room, token: token || undefined, debug: new URLSearchParams(search).has('debug') };
+  return { room, token: tokenOf(hash), debug: new URLSearchParams(search).has('debug') };
 }
+
+/** `/r/{room}/stats`: the room's figures in place of its call. undefined anywhere else. */
+export function readStatsPlace({
+  pathname,
+  hash,
+}: Pick<Location, 'pathname' | 'hash'>): { room: string; token: string | undefined } | undefined {
+  const match = /^\/r\/([^/]+)\/stats\/?$/.exec(pathname);
+  if (match?.[1] === undefined) return undefined;
+  return { room: decoded(match[1]), token: tokenOf(hash) };
+}
+
+const tokenOf = (hash: string): string | undefined =>
+  new URLSearchParams(hash.replace(/^#/, '')).get('token') || undefined;
 
 export const invitationLink = (origin: string, room: string): string =>
   `${origin}/r/${encodeURIComponent(room)}`;

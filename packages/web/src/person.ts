@@ -14,7 +14,7 @@ export function initials(name: string): string {
 }
 
 /** Degrees in oklch. Yellow-greens are left out: at the lightness that white letters need they look like mud. */
-const HUES = [12, 32, 52, 145, 165, 188, 212, 236, 258, 280, 304, 330, 352] as const;
+export const HUES: readonly number[] = [12, 32, 52, 145, 165, 188, 212, 236, 258, 280, 304, 330, 352];
 
 /** The same name has the same colour, everywhere and always. FNV-1a, 32 bit, and one round of mixing. */
 export function hue(key: string): number {

@@ -11,7 +11,14 @@ import {
   farewell,
 } from '../src/announcements.js';
 import { chooseGrid, TILE } from '../src/grid.js';
-import { invitationLink, isRoomName, newRoomName, readPlace, roomNameFrom } from '../src/invitation.js';
+import {
+  invitationLink,
+  isRoomName,
+  newRoomName,
+  readPlace,
+  readStatsPlace,
+  roomNameFrom,
+} from '../src/invitation.js';
 import { loudness } from '../src/levels.js';
 import { hue, initials } from '../src/person.js';
 import { problemOf } from '../src/problems.js';
@@ -32,6 +39,14 @@ test('a colour is stable, and twelve people do not share one', () => {
 });
 
 describe('the place', () => {
+  test.each([
+    ['/r/tea/stats', '#token=a.b', { room: 'tea', token: 'a.b' }],
+    ['/r/caf%C3%A9/stats/', '', { room: 'café', token: undefined }],
+    ['/r/stats', '', undefined],
+    ['/r/tea', '#token=a', undefined],
+    ['/r/tea/stats/x', '', undefined],
+  ])('of figures: %s%s', (pathname, hash, want) => expect(readStatsPlace({ pathname, hash })).toEqual(want));
+
   test.each([
     ['/', '', '', { room: undefined, token: undefined, debug: false }],
     ['/r/tea', '', '', { room: 'tea', token: undefined, debug: false }],

@@ -1,5 +1,5 @@
 /**
- * The call page: `/` and `/r/{room}` are its one HTML file, everything else of it has a hash in its name and never
+ * The call page: `/`, `/r/{room}` and `/r/{room}/stats` are its one HTML file, everything else of it has a hash in its name and never
  * changes. Served with a policy that lets it talk to this server only.
  */
 import { existsSync } from 'node:fs';
@@ -63,6 +63,10 @@ export async function pageRoutes(app: FastifyInstance, configured: string | unde
   };
   app.get('/', (_request, reply) => page(reply.header('cache-control', 'no-cache')));
   app.get('/r/:room', (request, reply) => {
+    roomName(request);
+    return page(reply.header('cache-control', 'no-cache'));
+  });
+  app.get('/r/:room/stats', (request, reply) => {
     roomName(request);
     return page(reply.header('cache-control', 'no-cache'));
   });

@@ -70,6 +70,7 @@ const Transport = z.object({
 const SessionStats = z.object({
   participantId: z.string().optional(),
   displayName: z.string().optional(),
+  connectionId: z.string().optional().describe('Another one after each reconnection.'),
   kind: z.string(),
   connected: z.boolean(),
   transport: Transport.optional().describe('Absent while the media process has nothing to say.'),
@@ -117,6 +118,7 @@ async function ofSession({
     ...(participant
       ? { participantId: participant.participantId, displayName: participant.displayName }
       : {}),
+    ...(media ? { connectionId: media.id } : {}),
     kind,
     connected: isConnected,
     ...(transport ? { transport: { ...transport, drops: { ...transport.drops } } } : {}),

@@ -37,6 +37,7 @@ beforeEach(() => {
   );
   receiver = new Receiver('receiver', [], slots, 'ben', {
     setLayout: (layout) => new Promise((resolve, reject) => asked.push({ layout, resolve, reject })),
+    getStats: () => Promise.resolve([]),
     closed: () => undefined,
   });
 });

@@ -4,6 +4,7 @@
  */
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ChannelEvent, Method, RequestOf, ResponseOf } from '../../src/channel/messages.js';
+import { Captures } from '../../src/media/captures.js';
 import { Closing } from '../../src/media/closing.js';
 import type { MediaContext } from '../../src/media/context.js';
 import type { MediaCore } from '../../src/media/core.js';
@@ -28,7 +29,7 @@ class Room {
   readonly core = {
     context: this.context,
     directory: this.directory,
-    closing: new Closing(this.context, this.directory),
+    closing: new Closing(this.context, this.directory, new Captures(this.context)),
   } as unknown as MediaCore;
   readonly #ends: { data: TransportData; peer: End }[] = [];
 

@@ -31,6 +31,8 @@ export interface Harness {
       insecure?: boolean;
     },
   ): Promise<Page>;
+  /** The real page at this path; `prepare` answers in place of the server. */
+  visit(path: string, prepare: (page: Page) => Promise<void>, options?: BrowserContextOptions): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -46,19 +48,31 @@ export async function startHarness(): Promise<Harness> {
   const browsers = new Map<string, Browser>();
   const pages: Page[] = [];
 
+  const browserFor = async (microphone: 'allowed' | 'denied'): Promise<Browser> => {
+    let browser = browsers.get(microphone);
+    if (!browser) {
+      const answer =
+        microphone === 'allowed' ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts';
+      browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: [...COMMON, answer] });
+      browsers.set(microphone, browser);
+    }
+    return browser;
+  };
+
   return {
+    async visit(path, prepare, options) {
+      const browser = await browserFor('allowed');
+      const page = await (await browser.newContext(options)).newPage();
+      pages.push(page);
+      page.on('pageerror', (error) => {
+        throw error;
+      });
+      await prepare(page);
+      await page.goto(`http://localhost:${port}${path}`);
+      return page;
+    },
     async open(query, { name = 'Ada Lovelace', microphone = 'allowed', insecure = false, ...options } = {}) {
-      let browser = browsers.get(microphone);
-      if (!browser) {
-        browser = await chromium.launch({
-          executablePath: '/usr/bin/chromium',
-          args: [
-            ...COMMON,
-            microphone === 'allowed' ? '--use-fake-ui-for-media-stream' : '--deny-permission-prompts',
-          ],
-        });
-        browsers.set(microphone, browser);
-      }
+      const browser = await browserFor(microphone);
       const context = await browser.newContext(options);
       const page = await context.newPage();
       pages.push(page);

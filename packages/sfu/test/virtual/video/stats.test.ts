@@ -66,7 +66,7 @@ test('of a slot: what went out, its layers, and what the receiver reports and as
     ssrc: ben.ssrcs[0]!,
     fractionLost: 64,
     cumulativeLost: 5,
-    extendedHighestSequence: sent.at(-1)!.sequenceNumber,
+    highestSequence: sent.at(-1)!.sequenceNumber,
     jitter: 900,
     lastSr: 0,
     delaySinceLastSr: 0,
