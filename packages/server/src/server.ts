@@ -15,7 +15,7 @@ import type { Logger } from './logger.js';
 import type { MediaPort } from './media/mediaPort.js';
 import { Metrics } from './metrics.js';
 import type { LaunchRecorder } from './recording/recorderPort.js';
-import { Recordings } from './recording/recordings.js';
+import { Recordings, type RepairFolder } from './recording/recordings.js';
 import { Conference } from './rooms/conference.js';
 import { realScheduler, type Scheduler } from './scheduler.js';
 
@@ -29,6 +29,8 @@ export interface ServerParts {
   readonly random32?: () => number;
   /** Starts a recorder process; called only with a directory in the configuration. */
   readonly launchRecorder?: LaunchRecorder;
+  /** After one has died. */
+  readonly repairRecording?: RepairFolder;
   readonly version?: string;
   /** Memory, CPU and event loop on the metrics page. */
   readonly processMetrics?: boolean;
@@ -56,6 +58,7 @@ export class TertuliaServer {
       scheduler,
       log: log.child({ mod: 'recording' }),
       observer: metrics,
+      repair: parts.repairRecording,
     });
     const conference = new Conference({
       config,

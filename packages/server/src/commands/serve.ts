@@ -1,6 +1,7 @@
 /** `tertulia serve`: reads settings, starts everything, prints one line, drains on SIGTERM and SIGINT. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import { launchRecorder } from '@tertulia/recorder';
 import { mediaAddresses, type InterfaceAddress } from '../addresses.js';
@@ -9,10 +10,12 @@ import { isOpen, type Config } from '../config.js';
 import { helpText, readServeRequest } from '../configSources.js';
 import { StartError } from '../errors.js';
 import type { TlsMaterial } from '../http/app.js';
-import { createLogger } from '../logger.js';
+import { createLogger, type Logger } from '../logger.js';
 import { createSfuMedia } from '../media/sfuMedia.js';
 import { prepareRecordingDirectory } from '../recording/directory.js';
-import { TertuliaServer } from '../server.js';
+import { repairAfterCrash } from '../recording/repair.js';
+import { realScheduler } from '../scheduler.js';
+import { TertuliaServer, type ServerParts } from '../server.js';
 import { selfSigned } from '../tls/selfSigned.js';
 import { VERSION } from '../version.js';
 
@@ -42,7 +45,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   const server = await TertuliaServer.create({
     config,
     media,
-    launchRecorder: (options) => launchRecorder({ ...options, logger: log.child({ mod: 'recorder' }) }),
+    ...recorderParts(config, log),
     log,
     keys,
     tls,
@@ -51,6 +54,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   });
   let url: string;
   try {
+    await repairRecordings(config, log);
     url = await server.listen();
   } catch (error) {
     await media.close();
@@ -65,6 +69,40 @@ function withDirectory(config: Config): Config {
   if (config.recordings === undefined) return config;
   return { ...config, recordings: prepareRecordingDirectory(config.recordings) };
 }
+
+function recorderParts(
+  { recordings: directory }: Config,
+  log: Logger,
+): Pick<ServerParts, 'launchRecorder' | 'repairRecording'> {
+  if (directory === undefined) return {};
+  return {
+    launchRecorder: (options) => launchRecorder({ ...options, logger: log.child({ mod: 'recorder' }) }),
+    repairRecording: async (folder) => {
+      const { repaired } = await (await loadContainer()).repairRecording(join(directory, folder));
+      return repaired.map(({ name, bytes, durationMs, indexed: finished }) => ({
+        name,
+        bytes,
+        durationMs: Math.round(durationMs),
+        finished,
+      }));
+    },
+  };
+}
+
+/** Looks for what a crash left; finishing it goes on beside the calls. */
+async function repairRecordings({ recordings: directory }: Config, log: Logger): Promise<void> {
+  if (directory === undefined) return;
+  const container = await loadContainer();
+  await repairAfterCrash({
+    directory,
+    scheduler: realScheduler,
+    log: log.child({ mod: 'recording' }),
+    container,
+  });
+}
+
+/** Only when it is needed: it is large. */
+const loadContainer = () => import('@tertulia/recorder/container');
 
 /** Of any room. Clients of the Meet endpoint have three, or with extensions up to 16, whatever the project's own have. */
 function mostSlots(config: Config): { audioSlots: number; videoSlots: number } {

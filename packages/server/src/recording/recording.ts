@@ -334,23 +334,12 @@ export class Recording {
     this.#finish(cause === 'stopped' ? (this.#stopReason ?? 'stopped') : cause, message, files);
   }
 
-  /** After a death, when files were repaired. */
-  repaired(files: ReadonlyMap<string, { readonly bytes: number; readonly durationMs: number }>): void {
-    const known = this.files.map((file) => {
-      const better = files.get(file.name);
-      return better ? { ...file, ...better, finished: true } : file;
+  /** After a death, when what was left of files is finished. */
+  repaired(files: readonly Omit<RecordedFile, 'about'>[]): void {
+    this.files = files.map((file) => {
+      const known = this.files.find(({ name }) => name.replace(/\.part$/, '') === file.name);
+      return { ...file, about: known?.about ?? {} };
     });
-    const others = [...files].filter(([name]) => !known.some((file) => file.name === name));
-    this.files = [
-      ...known,
-      ...others.map(([name, { bytes, durationMs }]) => ({
-        about: {},
-        name,
-        bytes,
-        durationMs,
-        finished: true,
-      })),
-    ];
   }
 
   #finish(cause: EndCause, message: string, files: readonly FileResult[]): void {

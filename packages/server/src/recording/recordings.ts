@@ -13,7 +13,13 @@ import type { Scheduler } from '../scheduler.js';
 import type { RecordingMode } from './modes.js';
 import type { LaunchRecorder, Recorder, RecorderEnded, RecordingProgress } from './recorderPort.js';
 import { RecorderPool } from './recorderPool.js';
-import { Recording, type EndCause, type RecordingRequest, type StopReason } from './recording.js';
+import {
+  Recording,
+  type EndCause,
+  type RecordedFile,
+  type RecordingRequest,
+  type StopReason,
+} from './recording.js';
 import type { RecordingControl } from './recordingControl.js';
 import { RoomPolicy } from './roomPolicy.js';
 
@@ -23,7 +29,13 @@ export interface RecordingsParts {
   readonly scheduler: Scheduler;
   readonly log: Logger;
   readonly observer: RecordingObserver;
+  /** Finishes what a dead recorder left in a folder of the directory; the files that there are now. */
+  readonly repair?: RepairFolder | undefined;
 }
+
+export type RepairFolder = (
+  folder: string,
+) => Promise<readonly Pick<RecordedFile, 'name' | 'bytes' | 'durationMs' | 'finished'>[]>;
 
 /** For metrics. */
 export interface RecordingObserver {
@@ -46,8 +58,7 @@ export class Recordings implements RecordingControl {
     if (config.recordings === undefined) return;
     const news = {
       progress: (progress: RecordingProgress) => this.#progress(progress),
-      ended: (ended: RecorderEnded) =>
-        this.#running.get(ended.recordingId)?.recorderEnded(ended),
+      ended: (ended: RecorderEnded) => this.#running.get(ended.recordingId)?.recorderEnded(ended),
       died: (recorder: Recorder) => this.#recorderDied(recorder),
     };
     this.#pool = new RecorderPool(launch, config.recordings, news, log);
@@ -192,6 +203,7 @@ export class Recordings implements RecordingControl {
       this.#running.delete(recording.id);
       this.#remember(recording);
       this.parts.observer.recordingEnded(mode, cause);
+      if (cause === 'recorder-died') void this.#repair(recording);
       if (startedBy === 'policy') {
         const nowMs = this.parts.scheduler.nowMs();
         const lastedMs = nowMs - recording.startedAtMs;
@@ -206,6 +218,19 @@ export class Recordings implements RecordingControl {
   #tell(room: Room): void {
     const first = this.#of(room).find((recording) => recording.state === 'recording');
     room.setRecording(first && { sinceMs: first.startedAtMs, mode: first.request.mode });
+  }
+
+  async #repair(recording: Recording): Promise<void> {
+    const { id, folder } = recording;
+    const { repair, log } = this.parts;
+    if (!repair || folder === undefined) return;
+    try {
+      const files = await repair(folder);
+      recording.repaired(files);
+      log.info({ recording: id, folder, files: files.length }, 'files of the dead recorder finished');
+    } catch (error) {
+      log.error({ recording: id, folder, err: error }, 'files of the dead recorder could not be finished');
+    }
   }
 
   #remember(recording: Recording): void {
@@ -243,13 +268,21 @@ export class Recordings implements RecordingControl {
     for (const { cancel } of this.#policies.values()) cancel?.();
     this.#policies.clear();
     const all = [...this.#running.values()].map((recording) => recording.stop(reason));
+    let isLate = false;
     if (all.length > 0) {
       let cancel = (): void => undefined;
-      const late = new Promise<void>((resolve) => (cancel = this.parts.scheduler.after(timeoutMs, resolve)));
+      const late = new Promise<void>((resolve) => {
+        cancel = this.parts.scheduler.after(timeoutMs, () => {
+          isLate = true;
+          resolve();
+        });
+      });
       await Promise.race([Promise.all(all), late]);
       cancel();
     }
-    await this.#pool?.close();
+    const closed = this.#pool?.close();
+    // A recorder that is late finishes by itself when this process is gone.
+    if (!isLate) await closed;
   }
 }
 

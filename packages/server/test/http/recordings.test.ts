@@ -222,6 +222,11 @@ describe('failures end the recording, never the call', () => {
     const ids = [await record(), await record({ mode: 'room' })];
     server.recorders.last.die();
     for (const id of ids) expect(await look(id)).toMatchObject({ state: 'ended', cause: 'recorder-died' });
+    await settle();
+    expect(server.recorders.repaired.map((folder) => folder.slice(-14))).toEqual(ids);
+    expect((await look(ids[0] ?? ''))['files']).toMatchObject([
+      { name: '01.webm', bytes: 700, finished: true, displayName: 'Ada' },
+    ]);
     await record();
     expect(server.recorders.all).toHaveLength(2);
   });

@@ -147,6 +147,12 @@ export class FakeRecorders {
     this.all.push(recorder);
     return Promise.resolve(recorder);
   };
+  /** Folders of dead recorders that were finished. */
+  readonly repaired: string[] = [];
+  readonly repair = (folder: string) => {
+    this.repaired.push(folder);
+    return Promise.resolve([{ name: '01.webm', bytes: 700, durationMs: 1_200, finished: true }]);
+  };
   get last(): FakeRecorder {
     const recorder = this.all.at(-1);
     if (!recorder) throw new Error('no recorder was started');

@@ -49,6 +49,7 @@ export class TestServer {
       keys,
       scheduler: test.scheduler,
       launchRecorder: test.recorders.launch,
+      repairRecording: test.recorders.repair,
       random32: () => (number = (number * 1_103_515_245 + 12_345) % 2 ** 31),
     });
     return test;
