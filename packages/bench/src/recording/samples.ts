@@ -43,7 +43,8 @@ export function pictures(bitsPerSecond: number, seconds: number): Sample {
 }
 
 export function tone(seconds: number): Sample {
-  return ogg(make('ogg', ['-f', 'lavfi', '-i', `sine=440:duration=${seconds}`, '-ac', '1', ...asOpus]));
+  const source = `sine=440:duration=${seconds}`;
+  return ogg(make('ogg', ['-f', 'lavfi', '-i', source, '-ac', '1', ...asOpus]), seconds);
 }
 
 /** Black and silent, and for a tenth of each second white and loud: what is seen and heard at once can be compared. */
@@ -53,7 +54,7 @@ export function clapperboard(seconds: number): { picture: Sample; sound: Sample 
   const sound = `aevalsrc=0.5*sin(2*PI*1000*t)*${isOn}:s=48000:d=${seconds}`;
   return {
     picture: ivf(make('ivf', ['-f', 'lavfi', '-i', picture, ...asVp8(300_000, FRAMES_PER_SECOND)])),
-    sound: ogg(make('ogg', ['-f', 'lavfi', '-i', sound, '-ac', '1', ...asOpus])),
+    sound: ogg(make('ogg', ['-f', 'lavfi', '-i', sound, '-ac', '1', ...asOpus]), seconds),
   };
 }
 
@@ -70,8 +71,9 @@ function ivf(bytes: Buffer): Sample {
   return { kind: 'video', clockRate: 90_000, durationMs, frames };
 }
 
-/** RFC 3533: pages of segments; a packet ends with a segment shorter than 255. The first two packets are headers. */
-function ogg(bytes: Buffer): Sample {
+/** RFC 3533: pages of segments; a packet ends with a segment shorter than 255. The first two packets are headers, and one
+ *  too many at the end is what the encoder looks ahead: without it rounds of sound and picture are equally long. */
+function ogg(bytes: Buffer, seconds: number): Sample {
   const packets: Buffer[] = [];
   let open: Buffer[] = [];
   for (let at = 0; at + 27 <= bytes.length;) {
@@ -86,6 +88,8 @@ function ogg(bytes: Buffer): Sample {
       open = [];
     }
   }
-  const frames = packets.slice(2).map((data, i) => ({ data, timeMs: i * OPUS_FRAME_MS }));
+  const frames = packets
+    .slice(2, 2 + (seconds * 1_000) / OPUS_FRAME_MS)
+    .map((data, i) => ({ data, timeMs: i * OPUS_FRAME_MS }));
   return { kind: 'audio', clockRate: 48_000, durationMs: frames.length * OPUS_FRAME_MS, frames };
 }

@@ -71,6 +71,7 @@ export class PartFile implements PartSink {
       for (const trackId of track.trackIds) record.addSource(trackId, around.trackAbout(trackId));
       this.#records[track.number] = record;
     }
+    void this.#writeSidecar(false);
   }
 
   get bytes(): number {
@@ -158,7 +159,7 @@ export class PartFile implements PartSink {
     const tracks = this.#records.flatMap((record) => {
       const json = record?.toJson();
       // A place that was kept for one that stayed silent: the finished file has it no more.
-      if (!json || json.frames === 0) return [];
+      if (!json || (ended && json.frames === 0)) return [];
       return { ...json, switches: json.switches.map((each) => ({ ...each, ...nameOf(names, each.csrc) })) };
     });
     const content = {
