@@ -1,6 +1,7 @@
 /** What can go wrong with files, by code. The sentence is for people; programs go by the code. */
 export const CONTAINER_ERRORS = {
   CONTAINER_UNREADABLE: 'The file is not a recording that can be read',
+  CONTAINER_EMPTY: 'The file ends before its first sound or picture',
   CONTAINER_WRITE_FAILED: 'The new file could not be written',
   CONTAINER_CHECK_FAILED: 'The new file is not what it should be; the original was kept',
   EXPORT_CODEC: 'MP4 cannot hold one of the codecs',

@@ -11,7 +11,7 @@ import type { Output } from 'mediabunny';
 import type { ContainerCodec } from './elements.js';
 import { ContainerError } from './errors.js';
 import { FileFacts, opusMs } from './fileFacts.js';
-import { syncFolder } from './finishFile.js';
+import { createFile, syncFolder } from './finishFile.js';
 import { PART_SUFFIX } from './repairRecording.js';
 import { RecordingFile } from './recordingFile.js';
 import type { TrackFacts } from './recordingHead.js';
@@ -74,6 +74,7 @@ export async function exportMp4(
   try {
     const facts = await lookThrough(source, options);
     const tracks = tracksFor(from, source.head.tracks, facts);
+    await (await createFile(unfinished, source.mode)).close();
     const skippedFrames = await write(source, facts, tracks, unfinished, options);
     const bytes = await sync(unfinished);
     await rename(unfinished, to);

@@ -65,7 +65,7 @@ async function rewrite(
   onProgress: ((fraction: number) => void) | undefined,
 ): Promise<FinishedFile> {
   const { head } = source;
-  const target = await open(to, 'w');
+  const target = await createFile(to, source.mode);
   try {
     const layout = headOf(head);
     await writeFully(target, layout.bytes, 0);
@@ -194,6 +194,19 @@ async function keepAsItIs(source: RecordingFile, to: string): Promise<FinishedFi
 
 const isNoSpace = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+
+/** An empty file for those who may read the original, whatever the process's umask is. */
+export async function createFile(path: string, mode: number): Promise<FileHandle> {
+  const handle = await open(path, 'w', mode);
+  try {
+    // What is no file, such as a device, is not ours to change.
+    if ((await handle.stat()).isFile()) await handle.chmod(mode);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
 
 export async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   let done = 0;

@@ -40,28 +40,30 @@ export class RecordingFile {
     handle: FileHandle,
     readonly path: string,
     readonly bytes: number,
+    /** Who may read it: a copy is not for more people than the original. */
+    readonly mode: number,
     readonly head: RecordingHead,
   ) {
     this.#handle = handle;
     this.wholeUntil = head.firstClusterAt;
   }
 
-  /** @throws ContainerError `CONTAINER_UNREADABLE`; errors of the file system as they are. */
+  /** @throws ContainerError `CONTAINER_UNREADABLE`, `CONTAINER_EMPTY`; errors of the file system as they are. */
   static async open(path: string): Promise<RecordingFile> {
     const handle = await open(path, 'r');
     try {
-      const { size } = await handle.stat();
+      const { size, mode } = await handle.stat();
       const start = Buffer.allocUnsafe(Math.min(size, HEAD_BYTES));
       await readFully(handle, start, start.length, 0);
       const head = parseHead(start);
+      if (!head.ok && head.why === 'cut' && size < HEAD_BYTES)
+        throw new ContainerError('CONTAINER_EMPTY', `${path} ends before its first sound or picture.`);
       if (!head.ok)
         throw new ContainerError(
           'CONTAINER_UNREADABLE',
-          head.why === 'cut'
-            ? `${path} ends before its first sound or picture.`
-            : `${path} is no Matroska or WebM file that this version can read (${head.why}).`,
+          `${path} is no Matroska or WebM file that this version can read (${head.why}).`,
         );
-      return new RecordingFile(handle, path, size, head.value);
+      return new RecordingFile(handle, path, size, mode & 0o777, head.value);
     } catch (error) {
       await handle.close();
       throw error;

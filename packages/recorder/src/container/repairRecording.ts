@@ -3,15 +3,18 @@
  * Safe to run again at any point: a half-made new file is removed, a finished one is only written over by its like.
  * Only for folders that nobody records into. Elsewhere: the names of files → docs/recording-files.md
  */
-import { open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ContainerError } from './errors.js';
-import { syncFolder, writeFully, type FinishedFile } from './finishFile.js';
+import { createFile, syncFolder, writeFully, type FinishedFile } from './finishFile.js';
 import { finishInWorker } from './finishInWorker.js';
+import { RecordingFile } from './recordingFile.js';
 
 export const PART_SUFFIX = '.part';
 export const FINISHING_SUFFIX = '.finishing';
 const RECORDING_JSON = 'recording.json';
+/** As the recorder writes them: who was where with whom is not for everybody on the machine. */
+const JSON_MODE = 0o640;
 
 export interface RepairedFile extends FinishedFile {
   readonly name: string;
@@ -19,6 +22,8 @@ export interface RepairedFile extends FinishedFile {
 
 export interface Repair {
   readonly repaired: readonly RepairedFile[];
+  /** What ended before its first sound or picture, and is gone. */
+  readonly removed: readonly string[];
   /** What could not be read, with a sentence why; left as it is. */
   readonly failed: readonly { readonly name: string; readonly why: string }[];
 }
@@ -29,28 +34,60 @@ export async function repairRecording(folder: string): Promise<Repair> {
   for (const name of names)
     if (name.endsWith(FINISHING_SUFFIX)) await rm(join(folder, name), { force: true });
   const repaired: RepairedFile[] = [];
+  const removed: string[] = [];
   const failed: { name: string; why: string }[] = [];
   for (const part of names.filter((name) => name.endsWith(PART_SUFFIX))) {
     const name = part.slice(0, -PART_SUFFIX.length);
+    const path = join(folder, name);
     try {
-      const finished = await finishInWorker(join(folder, part), { to: join(folder, name) });
+      const finished = await finishInWorker(join(folder, part), { to: path });
+      if (finished.frames === 0) {
+        await rm(path);
+        removed.push(part);
+        continue;
+      }
       repaired.push({ name, ...finished });
-      await mark(folder, sidecarOf(name), {
-        interrupted: true,
-        ended: true,
-        finished: finished.indexed,
-        durationMs: Math.round(finished.durationMs),
-        bytes: finished.bytes,
-      });
+      await mark(
+        join(folder, sidecarOf(name)),
+        {
+          interrupted: true,
+          ended: true,
+          finished: finished.indexed,
+          durationMs: Math.round(finished.durationMs),
+          bytes: finished.bytes,
+        },
+        () => factsOf(path, name),
+      );
     } catch (error) {
-      failed.push({
-        name: part,
-        why: error instanceof ContainerError ? error.detail : String(error),
-      });
+      if (error instanceof ContainerError && error.code === 'CONTAINER_EMPTY') {
+        await rm(join(folder, part));
+        removed.push(part);
+      } else failed.push({ name: part, why: error instanceof ContainerError ? error.detail : String(error) });
     }
   }
-  if (repaired.length + failed.length > 0) await mark(folder, RECORDING_JSON, { interrupted: true });
-  return { repaired, failed };
+  if (repaired.length + removed.length + failed.length > 0)
+    await mark(join(folder, RECORDING_JSON), { interrupted: true });
+  return { repaired, removed, failed };
+}
+
+/** What the file says of itself, when its JSON file is not there. */
+async function factsOf(path: string, name: string): Promise<object> {
+  const file = await RecordingFile.open(path);
+  await file.close();
+  const { startedAt, tracks } = file.head;
+  return {
+    version: 1,
+    file: name,
+    startedAt: new Date(startedAt).toISOString(),
+    startedAtMs: startedAt,
+    tracks: tracks.map(({ number, codec, width, height }) => ({
+      number,
+      kind: codec === 'opus' ? 'audio' : 'video',
+      codec,
+      width,
+      height,
+    })),
+  };
 }
 
 /** Folders below `directory` that a crash left unfinished. Folders in `except` are in use. */
@@ -72,22 +109,27 @@ export async function findInterrupted(
 const sidecarOf = (name: string): string => `${name.replace(/\.[^.]+$/, '')}.json`;
 
 /** Adds to a JSON file, or begins one; the old one is there until the new one is. */
-async function mark(folder: string, name: string, facts: Readonly<Record<string, unknown>>): Promise<void> {
-  const path = join(folder, name);
-  let before: object = {};
+async function mark(
+  path: string,
+  facts: Readonly<Record<string, unknown>>,
+  otherwise: () => Promise<object> = () => Promise.resolve({}),
+): Promise<void> {
+  let before: object | undefined;
   try {
     const read: unknown = JSON.parse(await readFile(path, 'utf8'));
     if (typeof read === 'object' && read !== null && !Array.isArray(read)) before = read;
   } catch {
     // Not written yet, or cut off by the crash itself: what can be said is said anew.
   }
-  const handle = await open(`${path}${FINISHING_SUFFIX}`, 'w');
+  before ??= await otherwise();
+  const unfinished = `${path}${FINISHING_SUFFIX}`;
+  const handle = await createFile(unfinished, JSON_MODE);
   try {
     await writeFully(handle, Buffer.from(`${JSON.stringify({ ...before, ...facts }, undefined, 2)}\n`), 0);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  await rename(`${path}${FINISHING_SUFFIX}`, path);
-  await syncFolder(folder);
+  await rename(unfinished, path);
+  await syncFolder(dirname(path));
 }

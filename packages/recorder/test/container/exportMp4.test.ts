@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EncodedPacketSink, FilePathSource, Input, MP4 } from 'mediabunny';
 import { exportMp4, finishFile, type FrameToWrite, type TrackHeader } from '../../src/container/index.js';
@@ -63,6 +63,7 @@ describe('an exported MP4', () => {
     { name: 'with reserved room', inMemoryBytes: 0, boxes: ['ftyp', 'moov', 'free', 'mdat'] },
   ])('$name: fast start, every frame, times within 1 ms, names', async ({ inMemoryBytes, boxes }) => {
     const { from, to, folder } = await finished([AUDIO, H264], [...SOUNDS, ...PICTURES]);
+    await chmod(from, 0o600);
     const progress: number[] = [];
     const result = await exportMp4(from, to, {
       onProgress: (fraction) => progress.push(fraction),
@@ -78,6 +79,7 @@ describe('an exported MP4', () => {
     });
     expect((await readdir(folder)).sort()).toEqual(['01.mkv', 'out.mp4']);
     expect(await boxesOf(to)).toEqual(boxes);
+    expect((await stat(to)).mode & 0o777).toBe(0o600);
     expect((await readFile(to)).length).toBe(result.bytes);
     const [audio, video] = await readMp4(to);
     expect(audio).toMatchObject({ type: 'audio', codec: 'opus', name: 'Zoë’s microphone' });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContainerError, finishFile, finishInWorker } from '../../src/container/index.js';
 import { children, readHeader, readUnsigned } from '../../src/container/ebml.js';
@@ -139,6 +139,15 @@ describe('a finished file', () => {
     const path = await recordingIn(folder, [AUDIO, VIDEO], frames);
     expect(await finishFile(path, { to: join(folder, '01.webm') })).toMatchObject({ durationMs: 3_600_110 });
     expect((await readAll(join(folder, '01.webm'))).frames).toEqual(expected(frames));
+  });
+
+  test('who may not read the original may not read the new file', async () => {
+    const folder = await testFolder();
+    const path = await recordingIn(folder, [AUDIO], SOUNDS);
+    await chmod(path, 0o640);
+    await writeFile(join(folder, '01.webm.finishing'), 'of an earlier try, for everybody', { mode: 0o644 });
+    await finishFile(path, { to: join(folder, '01.webm') });
+    expect((await stat(join(folder, '01.webm'))).mode & 0o777).toBe(0o640);
   });
 
   test('finishing a finished file changes nothing that a player sees', async () => {
