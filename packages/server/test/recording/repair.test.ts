@@ -24,7 +24,7 @@ async function start(folders: Record<string, 'quiet' | 'busy' | 'fresh' | 'broke
         repaired.push(`${folder} ${(scheduler.nowMs() - begunMs) / 1_000}`);
         left.delete(folder.slice('/calls/'.length));
         if (folder.endsWith('broken')) throw new Error('unreadable');
-        return { repaired: [], failed: [] };
+        return { repaired: [], removed: [], failed: [] };
       },
     },
     changedAtMs: async (folder) => {
