@@ -7,11 +7,13 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchChromium, openTestPage } from './support/chromium.js';
 import {
-  capturedClaps,
+  against,
+  anchoredClaps,
   Clapperboard,
+  middleOf,
   playedClaps,
-  reportErrors,
-  reportsAgainstAnchors,
+  reportedClaps,
+  unbelievedClaps,
   type Clap,
 } from './support/clapperboard.js';
 import { Link } from './support/link.js';
@@ -23,9 +25,9 @@ const STAYS = Number(process.env['TERTULIA_STAYS'] ?? 6);
 const STAY_MS = 7_000;
 /** From then on after a switch, sound and picture are in step as they are played. */
 const SETTLED_MS = 3_000;
-/** What is aimed at, and what a machine that does other things as well must keep. */
+/** What is aimed at for 99 %, and for which share a machine that does other things as well must keep it. */
 const SKEW_AIM_MS = 40;
-const SKEW_LIMIT_MS = 60;
+const SHARE = 0.9;
 const ROOM = 'clap';
 const SENDERS = ['near', 'far'] as const;
 const CAMERA = { width: 320, height: 180, framesPerSecond: 30, layers: 1, voice: 'ada' };
@@ -56,7 +58,7 @@ beforeAll(async () => {
   await pictures.call('addSender', 'far', ROOM, 2, { ...CAMERA, linkPort: link.port });
   await Promise.all(SENDERS.map((name) => board.call('clap', name)));
   await pictures.call('setMuted', 'far', 'microphone', true);
-  await board.call('observeLoop', 'near');
+  for (const name of SENDERS) await board.call('observeLoop', name);
   await board.call('observeRaw', 'raw', ROOM, false);
   await board.call('observeRaw', 'together', ROOM, true);
   await board.call('observeClient', 'client', ROOM);
@@ -87,87 +89,93 @@ const sinceSwitch = ({ at, whose }: Clap): number => {
   const last = switches.findLast((one) => one.at < at);
   return last?.to === whose ? at - last.at : Number.NaN;
 };
-const describeClaps = (title: string, claps: readonly Clap[], middle = 0): string => {
-  const skews = claps.map(({ skewMs }) => skewMs - middle);
-  const sizes = skews.map(Math.abs);
-  return (
-    `${title}: ${claps.length} claps, middle ${percentile(skews, 0.5).toFixed(0)} ms, ` +
-    `of the size p50 ${percentile(sizes, 0.5).toFixed(0)} ms, p99 ${percentile(sizes, 0.99).toFixed(0)} ms`
-  );
-};
 const after = (claps: readonly Clap[], from: number, to = Infinity): Clap[] =>
   claps.filter((clap) => sinceSwitch(clap) >= from && sinceSwitch(clap) < Math.min(to, 2 * STAY_MS));
+const describeClaps = (title: string, claps: readonly Clap[]): string => {
+  const skews = claps.map(({ skewMs }) => skewMs);
+  const sizes = skews.map(Math.abs);
+  const [p50, p95, p99, most] = [0.5, 0.95, 0.99, 1].map((share) => percentile(sizes, share).toFixed(0));
+  return (
+    `${title}: ${claps.length} claps, middle ${middleOf(skews).toFixed(0)} ms, ` +
+    `of the size p50 ${p50}, p95 ${p95}, p99 ${p99}, most ${most} ms`
+  );
+};
+const list = (claps: readonly Clap[]): string =>
+  claps.map((clap) => `${clap.whose}:${sinceSwitch(clap).toFixed(0)}:${clap.skewMs.toFixed(0)}`).join(' ');
 /** After each switch: from when on every clap of the stay was in step. */
-const timesToStep = (claps: readonly Clap[], middle: number): string =>
+const timesToStep = (claps: readonly Clap[]): string =>
   switches
     .map(({ at }, index) => {
-      const stay = claps.filter(
-        (clap) => clap.at > at && clap.at < (switches[index + 1]?.at ?? at + STAY_MS),
-      );
-      const last = stay.findLastIndex(({ skewMs }) => Math.abs(skewMs - middle) >= SKEW_AIM_MS);
+      const end = switches[index + 1]?.at ?? at + STAY_MS;
+      const stay = after(claps, 0).filter((clap) => clap.at > at && clap.at < end);
+      const last = stay.findLastIndex(({ skewMs }) => Math.abs(skewMs) >= SKEW_AIM_MS);
       const first = stay[last + 1];
       return first ? `${((first.at - at) / 1_000).toFixed(1)} s` : 'not';
     })
     .join(', ');
+const less = (claps: readonly Clap[], middle: number): Clap[] =>
+  claps.map((clap) => ({ ...clap, skewMs: clap.skewMs - middle }));
 
-const middleOf = (claps: readonly Clap[]): number =>
-  percentile(
-    claps.map(({ skewMs }) => skewMs),
-    0.5,
+interface Control {
+  /** What is between flash and beep of each clap at the sender itself. */
+  claps: Clap[];
+  /** How much later the page shows a picture than it plays its sound when both are in step by its own belief. */
+  pageMs: number;
+}
+/** The page with itself: the senders' own tracks over two peer connections, without any server, measured by the same means. */
+async function controlGroup(): Promise<Control> {
+  const loops = [];
+  for (const name of SENDERS) loops.push(await board.call('observed', `loop of ${name}`));
+  const claps = loops.flatMap(reportedClaps);
+  const unbelieved = against(claps, loops.flatMap(unbelievedClaps));
+  const pageMs = middleOf(unbelieved.map(({ skewMs }) => skewMs));
+  const atSender = middleOf(claps.map(({ skewMs }) => skewMs));
+  console.log(
+    describeClaps('at the senders, around their middle', less(claps, atSender)),
+    `(${atSender.toFixed(0)} ms)`,
   );
-const list = (claps: readonly Clap[], middle = 0): string =>
-  claps
-    .map((clap) => `${clap.whose}:${sinceSwitch(clap).toFixed(0)}:${(clap.skewMs - middle).toFixed(0)}`)
-    .join(' ');
-
-/**
- * How the page itself sees its own tracks, without any server: what is between painted pictures and played sound when both
- * are in step by the browser's own belief.
- */
-async function calibration(): Promise<number> {
-  const claps = reportErrors(await board.call('observed', 'loop of near')).filter(
-    ({ at }) => at > (switches[0]?.at ?? 0) + 3_000,
+  console.log(
+    describeClaps('played by the page with itself', less(unbelieved, pageMs)),
+    `(around ${pageMs.toFixed(0)} ms)`,
   );
-  const middle = middleOf(claps);
-  console.log(describeClaps('the page with itself', claps, middle), `(around ${middle.toFixed(0)} ms)`);
-  return middle;
+  return { claps, pageMs };
 }
 
 test('by the sender reports alone, sound and picture are in step from the switch on', async () => {
-  const middle = await calibration();
+  const control = await controlGroup();
   const together = await board.call('observed', 'together');
-  const byReports = after(reportErrors(together), 0);
-  console.log(describeClaps('by the sender reports, all', byReports, middle));
-  console.log(describeClaps('by the sender reports, first 3 s', after(byReports, 0, SETTLED_MS), middle));
-  console.log(list(byReports, middle));
-  const byLines = after(capturedClaps(await board.call('observed', 'raw')), 0);
-  // What is constant is the sender's own, between its canvas and its WebAudio.
-  console.log(describeClaps('by timestamps and anchors, all', byLines));
-  console.log(describeClaps('by timestamps and anchors, around their middle', byLines, middleOf(byLines)));
-  console.log(list(byLines));
-  const reports = reportsAgainstAnchors(together);
-  console.log(
-    `sender reports as the browser reads them, against the anchors: ${reports.length} readings, middle ` +
-      `${percentile(reports, 0.5).toFixed(0)} ms, p5 ${percentile(reports, 0.05).toFixed(0)}, p95 ${percentile(reports, 0.95).toFixed(0)}`,
-  );
-  expect(byLines.length).toBeGreaterThan(STAYS * 3);
-  const sizes = byLines.map(({ skewMs }) => Math.abs(skewMs - middleOf(byLines)));
-  expect(percentile(sizes, 0.95)).toBeLessThan(SKEW_LIMIT_MS);
+  const byReports = after(against(control.claps, reportedClaps(together)), 0);
+  console.log(describeClaps('by the sender reports', byReports));
+  console.log(describeClaps('by the sender reports, first 3 s', after(byReports, 0, SETTLED_MS)));
+  console.log(list(byReports));
+  // The browser counts the delay of its sound device into what it believes, in the control group too; anchors do not know it.
+  const anchored = after(against(control.claps, anchoredClaps(await board.call('observed', 'raw'))), 0);
+  const deviceMs = middleOf(anchored.map(({ skewMs }) => skewMs));
+  const byAnchors = less(anchored, deviceMs);
+  console.log(describeClaps('by the anchors, around their middle', byAnchors), `(${deviceMs.toFixed(0)} ms)`);
+  console.log(list(byAnchors));
+  expect(byReports.length).toBeGreaterThan(STAYS);
+  expect(byAnchors.length).toBeGreaterThan(STAYS);
+  for (const claps of [byReports, byAnchors]) {
+    const sizes = claps.map(({ skewMs }) => Math.abs(skewMs));
+    expect(percentile(sizes, SHARE)).toBeLessThan(SKEW_AIM_MS);
+  }
 });
 
 test('as it is played with the client, sound and picture are in step 3 s after a switch', async () => {
-  const middle = await calibration();
+  const { claps: control, pageMs } = await controlGroup();
+  const played: Record<string, Clap[]> = {};
   for (const name of ['raw', 'together', 'client']) {
-    const claps = after(playedClaps(await board.call('observed', name)), 0);
-    console.log(describeClaps(`played, ${name}, first 3 s`, after(claps, 0, SETTLED_MS), middle));
-    console.log(describeClaps(`played, ${name}, from 3 s on`, after(claps, SETTLED_MS), middle));
-    console.log(`in step (${SKEW_AIM_MS} ms) after: ${timesToStep(claps, middle)}`);
-    console.log(list(claps, middle));
+    const claps = less(against(control, after(playedClaps(await board.call('observed', name)), 0)), pageMs);
+    console.log(describeClaps(`played, ${name}, first 3 s`, after(claps, 0, SETTLED_MS)));
+    console.log(describeClaps(`played, ${name}, from 3 s on`, after(claps, SETTLED_MS)));
+    console.log(`in step (${SKEW_AIM_MS} ms) after: ${timesToStep(claps)}`);
+    console.log(list(claps));
+    played[name] = after(claps, SETTLED_MS);
   }
   console.log(JSON.stringify(await board.call('clientSkews', 'client')));
-  const claps = after(playedClaps(await board.call('observed', 'client')), SETTLED_MS);
-  const sizes = claps.map(({ skewMs }) => Math.abs(skewMs - middle));
-  expect(claps.length).toBeGreaterThan(STAYS * 2);
-  expect(percentile(sizes, 0.75)).toBeLessThan(SKEW_LIMIT_MS);
+  const sizes = played['client']!.map(({ skewMs }) => Math.abs(skewMs));
+  expect(sizes.length).toBeGreaterThan(STAYS);
+  expect(percentile(sizes, SHARE)).toBeLessThan(SKEW_AIM_MS);
   expect(errors).toEqual([]);
 });

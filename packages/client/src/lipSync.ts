@@ -35,7 +35,9 @@ export const LIP_SYNC = {
   bufferedMs: 500, // between two looks at the jitter buffers of a pair
   lookMs: 1_200, // the first size comes with the second look; without one, a usual size is taken
   settledMs: 2_000, // when the skew has not moved for so long, what is left is our model's error and is corrected
+  steadyMs: 10, // by which it moves all the same on a busy machine
   lateMs: 20, // held back and later than the other by this: the minimum is given up and the other one's turn comes
+  lateForMs: 600, // all the time: what was read before counts no more
   absentMs: 5_000, // pauses between words free an audio slot; what was reached is kept over them
 } as const;
 
@@ -131,6 +133,8 @@ interface Pair {
   correctionMs: number;
   /** Since when the skew has been about this. */
   settled: { skewMs: number; atMs: number };
+  /** Since when the one that is held back has been the later one. */
+  lateSinceMs: number | undefined;
 }
 
 export class LipSync {
@@ -226,6 +230,7 @@ export class LipSync {
           held: undefined,
           correctionMs: 0,
           settled: { skewMs: 0, atMs: nowMs },
+          lateSinceMs: undefined,
         });
         continue;
       }
@@ -253,18 +258,24 @@ export class LipSync {
       pair.held = skewMs > 0 ? 'audio' : 'video';
       pair.correctionMs = 0;
       pair.settled = { skewMs, atMs: nowMs };
+      pair.lateSinceMs = undefined;
     }
     const { held } = pair;
     const slot = this.#slots[held][pair.ends[held]]!;
     const aheadMs = held === 'audio' ? skewMs : -skewMs;
     const goalMs = held === 'audio' ? videoMs : audioMs;
 
-    if (Math.abs(skewMs - pair.settled.skewMs) >= LIP_SYNC.changeMs) pair.settled = { skewMs, atMs: nowMs };
+    if (Math.abs(skewMs - pair.settled.skewMs) >= LIP_SYNC.steadyMs) pair.settled = { skewMs, atMs: nowMs };
     const settled = nowMs - pair.settled.atMs >= LIP_SYNC.settledMs;
-    // The minimum does nothing any more, and still this is the later one: the other has become quicker.
+    if (aheadMs >= -LIP_SYNC.lateMs) pair.lateSinceMs = undefined;
+    else pair.lateSinceMs ??= nowMs;
+    const isLate = nowMs - (pair.lateSinceMs ?? nowMs) >= LIP_SYNC.lateForMs;
+    // The minimum does nothing any more, and still this is the later one: the other has become quicker, or this one's own buffer
+    // larger. How large a buffer is, is known after the second look since the last change.
     const { delayMs, bufferedMs } = slot;
-    const idle = delayMs === 0 || (bufferedMs ?? 0) > (delayMs ?? 0) + LIP_SYNC.changeMs;
-    if (delayMs !== null && settled && aheadMs < -LIP_SYNC.lateMs && idle) {
+    const known = nowMs - slot.changedAtMs >= LIP_SYNC.lookMs;
+    const idle = delayMs === 0 || (known && (bufferedMs ?? 0) > (delayMs ?? 0) + LIP_SYNC.changeMs);
+    if (delayMs !== null && isLate && idle) {
       this.#release(pair, nowMs);
       return;
     }

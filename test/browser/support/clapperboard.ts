@@ -5,6 +5,8 @@
 import type { TabPage } from './people.js';
 
 interface Anchor {
+  /** performance.now() when it came. */
+  at: number;
   kind: 'speakers' | 'videoSlots';
   /** Ticks a millisecond. */
   rate: number;
@@ -24,12 +26,12 @@ interface Line {
   video: Played;
 }
 export interface Observed {
-  /** `late`: how much later than its beep it was drawn. */
-  flashes: { at: number; rtpTimestamp: number; whose: number; late: number }[];
+  /** `step`: ticks since the frame before. `clap`: performance.now() at which it was to be. `late`: how much later its picture was drawn. */
+  flashes: { at: number; rtpTimestamp: number; step: number; whose: number; clap: number; late: number }[];
   beeps: number[];
   lines: Line[];
-  anchors?: Anchor[];
-  packetBeeps?: { rtpTimestamp: number; csrc: number }[];
+  anchors: Anchor[];
+  packetBeeps: { rtpTimestamp: number; csrc?: number }[];
 }
 interface PageModule {
   clap(name: string): void;
@@ -63,72 +65,105 @@ export class Clapperboard {
 
 /** A clap a second: what is further apart does not belong together. */
 const TOGETHER_MS = 450;
+/** 5 ms: frames are further apart, and a slot's line may be slewed by less between two of them. */
+const SAME_FRAME_TICKS = 450;
+/** Readings around a flash that tell how the browser translates timestamps: four a second, and their middle counts. */
+const READINGS_MS = 1_500;
 
 export interface Clap {
-  /** performance.now() of the flash. */
+  /** performance.now() of the flash, and when it was to be. */
   at: number;
+  clap: number;
   skewMs: number;
   whose: number;
+  /** Ticks from the frame before the flash. */
+  step: number;
 }
+type Flash = Observed['flashes'][number];
 
-function pairs(flashes: { at: number; timeMs: number; whose: number }[], beeps: readonly number[]): Clap[] {
-  return flashes.flatMap(({ at, timeMs, whose }) => {
-    const skews = beeps.map((beep) => timeMs - beep).filter((skew) => Math.abs(skew) < TOGETHER_MS);
-    const [skewMs] = skews.sort((left, right) => Math.abs(left) - Math.abs(right));
-    return skewMs === undefined ? [] : [{ at, skewMs, whose }];
+/** The beep that belongs to a flash is the nearest one. */
+function skewOf(flashMs: number, beeps: readonly number[]): number | undefined {
+  const skews = beeps.map((beep) => flashMs - beep).filter((skew) => Math.abs(skew) < TOGETHER_MS);
+  return skews.sort((left, right) => Math.abs(left) - Math.abs(right))[0];
+}
+function claps(flashes: readonly Flash[], skew: (flash: Flash) => number | undefined): Clap[] {
+  return flashes.flatMap((flash) => {
+    const skewMs = skew(flash);
+    const { at, clap, whose, step } = flash;
+    return skewMs === undefined ? [] : [{ at, clap, whose, step, skewMs }];
   });
 }
 
 /** As the browser played them. */
 export const playedClaps = ({ flashes, beeps }: Observed): Clap[] =>
-  pairs(
-    flashes.map(({ at, whose, late }) => ({ at, timeMs: at - late, whose })),
-    beeps,
-  );
+  claps(flashes, ({ at, late }) => skewOf(at - late, beeps));
 
 /** Ticks from one 32-bit timestamp to another, the nearest way round. */
 const ticks = (to: number, from: number): number => (to - from) | 0;
 
-/** As the RTP timestamps of flashes and beeps say, each translated by what the server said of its slot's line. */
-export function capturedClaps({ flashes, packetBeeps = [], anchors = [] }: Observed): Clap[] {
-  const time = (kind: Anchor['kind'], rtpTimestamp: number): number | undefined => {
-    const anchor = anchors.findLast((one) => one.kind === kind && one.csrc !== 0);
-    if (anchor?.rtpTimestamp === undefined || anchor.captureTimeMs === undefined) return undefined;
+/** As the RTP timestamps of flashes and beeps say, each translated by the anchors that the server told of its slot. */
+export function anchoredClaps({ flashes, packetBeeps, anchors }: Observed): Clap[] {
+  // What an anchor says of a time long before it or behind it is as true, but for the lead that its slot had then.
+  const time = (kind: Anchor['kind'], rtpTimestamp: number, at: number): number => {
+    const known = anchors.filter((one) => one.kind === kind && one.csrc !== 0);
+    const anchor = known.findLast((one) => one.at < at) ?? known[0];
+    if (anchor?.rtpTimestamp === undefined || anchor.captureTimeMs === undefined) return Number.NaN;
     return anchor.captureTimeMs + ticks(rtpTimestamp, anchor.rtpTimestamp) / anchor.rate;
   };
-  const beeps = packetBeeps.map(({ rtpTimestamp }) => time('speakers', rtpTimestamp) ?? Number.NaN);
-  return pairs(
-    flashes.map(({ at, rtpTimestamp, whose, late }) => ({
-      ...{ at, whose },
-      timeMs: (time('videoSlots', rtpTimestamp) ?? Number.NaN) - late,
-    })),
-    beeps,
+  return claps(flashes, ({ at, rtpTimestamp, late }) =>
+    skewOf(
+      time('videoSlots', rtpTimestamp, at) - late,
+      packetBeeps.map((beep) => time('speakers', beep.rtpTimestamp, at)),
+    ),
   );
 }
 
-/**
- * Played claps less what the browser believes of them, from the sender reports alone: what is left is the reports' error and the
- * constant difference between how it shows pictures and how it plays sound.
- */
-export function reportErrors(observed: Observed): Clap[] {
-  return playedClaps(observed).flatMap((clap) => {
-    const near = observed.lines.filter(({ at }) => Math.abs(at - clap.at) < 400);
-    if (near.length === 0) return [];
-    const believed = near.map(({ audio, video }) => audio.playout - video.playout);
-    return [{ ...clap, skewMs: clap.skewMs - believed.reduce((sum, one) => sum + one, 0) / near.length }];
+/** The same, translated by the sender reports alone, as the browser reads them: what it takes for the time of capture. */
+export function reportedClaps({ flashes, packetBeeps, lines }: Observed): Clap[] {
+  const time = (kind: 'audio' | 'video', rtpTimestamp: number, near: readonly Line[]): number =>
+    middleOf(
+      near.map(({ [kind]: { playout, playedAt, rtpTimestamp: played } }) =>
+        playedAt === undefined || played === undefined
+          ? Number.NaN
+          : playout + playedAt + ticks(rtpTimestamp, played) / (kind === 'audio' ? 48 : 90),
+      ),
+    );
+  return claps(flashes, ({ at, rtpTimestamp, late }) => {
+    const near = lines.filter((line) => Math.abs(line.at - at) < READINGS_MS);
+    return skewOf(
+      time('video', rtpTimestamp, near) - late,
+      packetBeeps.map((beep) => time('audio', beep.rtpTimestamp, near)),
+    );
   });
 }
 
-/** The sender reports as the browser reads them, against the anchors on the channel: the picture's difference less the sound's. */
-export function reportsAgainstAnchors({ lines, anchors = [] }: Observed): number[] {
-  const error = (kind: Anchor['kind'], { playout, rtpTimestamp, playedAt }: Played): number => {
-    const anchor = anchors.findLast((one) => one.kind === kind && one.csrc !== 0);
-    if (anchor?.rtpTimestamp === undefined || anchor.captureTimeMs === undefined) return Number.NaN;
-    if (rtpTimestamp === undefined || playedAt === undefined) return Number.NaN;
-    const capture = anchor.captureTimeMs + ticks(rtpTimestamp, anchor.rtpTimestamp) / anchor.rate;
-    return playout - (capture - playedAt);
-  };
-  return lines
-    .map(({ audio, video }) => error('videoSlots', video) - error('speakers', audio))
-    .filter((difference) => !Number.isNaN(difference));
+/**
+ * Played claps less what the browser believes of them by the sender reports: the constant difference between how it shows pictures
+ * and how it plays sound, and what is between flash and beep at the sender.
+ */
+export function unbelievedClaps(observed: Observed): Clap[] {
+  return playedClaps(observed).flatMap((clap) => {
+    const near = observed.lines.filter(({ at }) => Math.abs(at - clap.at) < 400);
+    const believed = near.map(({ audio, video }) => audio.playout - video.playout);
+    return near.length === 0 ? [] : [{ ...clap, skewMs: clap.skewMs - middleOf(believed) }];
+  });
+}
+
+/**
+ * Each clap less what the same clap was in the control group. Those are left out that are not in it, or whose flash was first
+ * painted with another frame: then the two are of different moments.
+ */
+export function against(control: readonly Clap[], measured: readonly Clap[]): Clap[] {
+  const known = new Map(control.map((one) => [`${one.whose}:${one.clap}`, one]));
+  return measured.flatMap((one) => {
+    const same = known.get(`${one.whose}:${one.clap}`);
+    if (same === undefined || Math.abs(one.step - same.step) > SAME_FRAME_TICKS) return [];
+    return [{ ...one, skewMs: one.skewMs - same.skewMs }];
+  });
+}
+
+/** NaN of nothing; what is not a number does not count. */
+export function middleOf(values: readonly number[]): number {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((left, right) => left - right);
+  return sorted[sorted.length >> 1] ?? Number.NaN;
 }

@@ -59,10 +59,11 @@ export async function clap(name, periodMs = 1_000) {
   prepare(Math.ceil((performance.now() + AHEAD_MS) / periodMs) * periodMs);
 }
 
-/** How late the picture of this clap was drawn. */
-function lateness({ at, whose }) {
+/** When this flash's clap was to be, and how late its picture was drawn. */
+function clapOf({ at, whose }) {
   const sender = [...senders.values()].find(({ number }) => number === whose);
-  return sender?.picture.claps?.findLast((clap) => clap.at < at)?.late ?? 0;
+  const clap = sender?.picture.claps?.findLast((one) => one.at < at);
+  return { clap: clap?.at ?? 0, late: clap?.late ?? 0 };
 }
 
 /** Goertzel's filter: the amplitude of one frequency. */
@@ -134,7 +135,8 @@ function look(track) {
   const painted = (now, { expectedDisplayTime, rtpTimestamp }) => {
     video.requestVideoFrameCallback(painted);
     // Where a frame was not painted, nobody knows whether it was the first of the flash.
-    const isWhole = before !== undefined && ((rtpTimestamp - before) | 0) < MISSED_TICKS;
+    const step = before === undefined ? Infinity : (rtpTimestamp - before) | 0;
+    const isWhole = step < MISSED_TICKS;
     before = rtpTimestamp;
     const { videoWidth: width, videoHeight: height } = video;
     eyePainter.drawImage(video, width / 4, height * 0.55, width / 2, height * 0.1, 0, 0, 8, 1);
@@ -142,7 +144,7 @@ function look(track) {
     if (isLight && !wasLight && isWhole) {
       eyePainter.drawImage(video, 0, 0, width, height / 2, 0, 0, 8, 1);
       const whose = number(eyePainter.getImageData(0, 0, 8, 1).data);
-      eyes.flashes.push({ at: expectedDisplayTime, rtpTimestamp, whose });
+      eyes.flashes.push({ at: expectedDisplayTime, rtpTimestamp, step, whose });
     }
     wasLight = isLight;
   };
@@ -155,10 +157,30 @@ async function observe(name, audioTrack, videoTrack, more = {}) {
   watchers.set(name, { ears: await listen(audioTrack), eyes: look(videoTrack), ...more });
 }
 
-/** The sender's own tracks over two peer connections of the page, of one stream: how the page itself measures. */
+/** The packets of sound that come are kept, so that beeps are found in them by RTP timestamp. */
+function keepPackets(receivers, packets) {
+  for (const receiver of receivers) {
+    const { readable, writable } = receiver.createEncodedStreams();
+    const note = (frame, controller) => {
+      if (receiver.track.kind === 'audio') {
+        const { rtpTimestamp, contributingSources } = frame.getMetadata();
+        const timestamp = rtpTimestamp ?? frame.timestamp;
+        packets.push({ timestamp, csrc: contributingSources?.[0], data: frame.data.slice(0) });
+      }
+      controller.enqueue(frame);
+    };
+    void readable.pipeThrough(new TransformStream({ transform: note })).pipeTo(writable);
+  }
+}
+
+/**
+ * The sender's own tracks over two peer connections of the page, of one stream: what is between flash and beep before any
+ * server, and how the page itself measures.
+ */
 export async function observeLoop(name) {
   const { soundSender, videoSender } = senders.get(name);
-  const [there, here] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  const [there, here] = [new RTCPeerConnection(), new RTCPeerConnection({ encodedInsertableStreams: true })];
+  const packets = [];
   there.onicecandidate = ({ candidate }) => here.addIceCandidate(candidate);
   here.onicecandidate = ({ candidate }) => there.addIceCandidate(candidate);
   const stream = new MediaStream();
@@ -166,11 +188,13 @@ export async function observeLoop(name) {
   there.addTrack(videoSender.track, stream);
   await there.setLocalDescription();
   await here.setRemoteDescription(there.localDescription);
+  keepPackets(here.getReceivers(), packets);
   await here.setLocalDescription();
   await there.setRemoteDescription(here.localDescription);
   const [audio, video] = here.getReceivers().map(({ track }) => track);
   const [sounds, sights] = here.getReceivers();
-  await observe(`loop of ${name}`, audio, video, { there, here, lines: readLines(here, sounds, sights) });
+  const lines = readLines(here, sounds, sights);
+  await observe(`loop of ${name}`, audio, video, { there, here, packets, lines });
 }
 
 const clients = new Map();
@@ -208,19 +232,11 @@ export async function observeRaw(name, room, together) {
   const edit = (answer) => (together ? answer.replace(/^(a=msid:)\S+/gm, '$1together') : answer);
   const packets = [];
   const prepare = (connection) => {
-    for (const { receiver, direction } of connection.getTransceivers()) {
-      if (direction !== 'recvonly') continue;
-      const { readable, writable } = receiver.createEncodedStreams();
-      const note = (frame, controller) => {
-        if (receiver.track.kind === 'audio') {
-          const { rtpTimestamp, contributingSources } = frame.getMetadata();
-          const timestamp = rtpTimestamp ?? frame.timestamp;
-          packets.push({ timestamp, csrc: contributingSources?.[0], data: frame.data.slice(0) });
-        }
-        controller.enqueue(frame);
-      };
-      void readable.pipeThrough(new TransformStream({ transform: note })).pipeTo(writable);
-    }
+    const slots = connection.getTransceivers().filter(({ direction }) => direction === 'recvonly');
+    keepPackets(
+      slots.map(({ receiver }) => receiver),
+      packets,
+    );
   };
   const slots = { videoSlots: 1, audioSlots: 1 };
   await addReceiver(name, room, { ...slots, encodedInsertableStreams: true, prepare, edit });
@@ -235,19 +251,22 @@ export async function observeRaw(name, room, together) {
  */
 function readLines(connection, audio, video) {
   const lines = [];
+  const newest = (receiver) =>
+    receiver.getSynchronizationSources().sort((left, right) => right.timestamp - left.timestamp)[0] ?? {};
   const read = async () => {
+    const { rtpTimestamp: shownBefore } = newest(video);
     const report = await connection.getStats();
     const line = { at: performance.now() };
     for (const [kind, receiver] of Object.entries({ audio, video })) {
       const inbound = [...report.values()].find(
         (entry) => entry.type === 'inbound-rtp' && entry.kind === kind,
       );
-      const [newest] = receiver
-        .getContributingSources()
-        .sort((left, right) => right.timestamp - left.timestamp);
       if (inbound?.estimatedPlayoutTimestamp === undefined) return;
-      const { rtpTimestamp, timestamp: playedAt } = newest ?? {};
-      line[kind] = { playout: inbound.estimatedPlayoutTimestamp - inbound.timestamp, rtpTimestamp, playedAt };
+      line[kind] = { playout: inbound.estimatedPlayoutTimestamp - inbound.timestamp };
+      const { rtpTimestamp, timestamp: playedAt } = newest(receiver);
+      // Frames are not shown at even distances: both readings must be of one and the same.
+      if (kind === 'audio' || rtpTimestamp === shownBefore)
+        Object.assign(line[kind], { rtpTimestamp, playedAt });
     }
     lines.push(line);
   };
@@ -291,9 +310,8 @@ async function beepsInPackets(packets) {
 /** Everything of one observer: flashes, beeps; of a raw one also the anchors that the server sent and what packets say. */
 export async function observed(name) {
   const { eyes, ears, packets, lines = [] } = watchers.get(name);
-  const raw = packets
-    ? { anchors: receivers.get(name).anchors, packetBeeps: await beepsInPackets(packets) }
-    : {};
-  const flashes = eyes.flashes.map((flash) => ({ ...flash, late: lateness(flash) }));
-  return { flashes, beeps: ears.beeps, lines, ...raw };
+  const flashes = eyes.flashes.map((flash) => ({ ...flash, ...clapOf(flash) }));
+  const { anchors = [] } = receivers.get(name) ?? {};
+  const packetBeeps = packets ? await beepsInPackets(packets) : [];
+  return { flashes, beeps: ears.beeps, lines, anchors, packetBeeps };
 }
