@@ -1,6 +1,7 @@
 /** Recordings: start, look, stop. Names of rooms and people go into the answer and into JSON files, never into a path. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { ServerError } from '../errors.js';
 import type { Recording } from '../recording/recording.js';
 import { API, CreateRecordingBody, type RecordingBody } from './api.js';
 import { authorize, checkedBody, pathParameter, roomName, type AppContext } from './context.js';
@@ -26,6 +27,7 @@ export function recordingRoutes(app: FastifyInstance, context: AppContext): void
       participantId === undefined
         ? conference.liveRoom(name)
         : conference.participant(name, participantId).room;
+    if (room.isEmpty) throw new ServerError('ROOM_NOT_FOUND', 'Only players and bots are in the room.');
     const { recording, isNew } = await recordings.start(room, {
       mode: participantId !== undefined && mode === 'room' ? 'participants' : mode,
       participantId,

@@ -2,6 +2,7 @@
  * What rooms tell the recordings and ask of them. The border between the two: rooms know nothing of files and processes.
  * Elsewhere: behind it → recordings.ts
  */
+import type { CommandResult } from '../protocols/machine.js';
 import type { Room } from '../rooms/room.js';
 import type { RecordingMode } from './modes.js';
 
@@ -12,7 +13,6 @@ export interface RecordingControl {
   roomChanged(room: Room): void;
   /** Nobody is there any more. */
   roomEmptied(room: Room): void;
-  /** @throws ServerError RECORDING_OFF, RECORDING_FAILED, TOO_MANY_RECORDINGS, DRAINING */
-  startFor(room: Room, mode: RecordingMode | undefined): Promise<unknown>;
-  stopAll(room: Room): Promise<unknown>;
+  /** A participant who may asks for a recording, or for the end of all. Never rejects. */
+  change(room: Room, on: boolean, mode: RecordingMode | undefined): Promise<CommandResult>;
 }

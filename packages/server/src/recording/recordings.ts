@@ -8,6 +8,7 @@ import { ServerError } from '../errors.js';
 import { newRecordingId } from '../ids.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../logger.js';
+import { STATUS, type CommandResult } from '../protocols/machine.js';
 import type { Room } from '../rooms/room.js';
 import type { Scheduler } from '../scheduler.js';
 import type { RecordingMode } from './modes.js';
@@ -142,14 +143,22 @@ export class Recordings implements RecordingControl {
 
   // What rooms ask for.
 
-  startFor(room: Room, mode: RecordingMode = this.parts.config.recordMode): Promise<unknown> {
-    return this.start(room, { mode, startedBy: 'participant' });
-  }
-
-  /** Resolves when nothing more is written. Files are finished after that. */
-  stopAll(room: Room): Promise<unknown> {
-    for (const recording of this.#of(room)) void recording.stop('stopped');
-    return Promise.resolve();
+  async change(
+    room: Room,
+    on: boolean,
+    mode: RecordingMode = this.parts.config.recordMode,
+  ): Promise<CommandResult> {
+    // Answered when nothing more is written; files are finished after that.
+    if (!on) for (const recording of this.#of(room)) void recording.stop('stopped');
+    try {
+      if (on) await this.start(room, { mode, startedBy: 'participant' });
+      return { ok: true };
+    } catch (error) {
+      if (!(error instanceof ServerError))
+        this.parts.log.error({ err: error }, 'recording could not be changed');
+      const message = error instanceof ServerError ? `${error.code}: ${error.detail}` : 'INTERNAL';
+      return { ok: false, code: STATUS.failedPrecondition, message };
+    }
   }
 
   roomChanged(room: Room): void {
@@ -175,7 +184,7 @@ export class Recordings implements RecordingControl {
   }
 
   #applyPolicy(room: Room): void {
-    if (!this.enabled || this.#closing || room.closed || !this.#isWanted(room)) return;
+    if (!this.enabled || this.#closing || room.closed || room.isEmpty || !this.#isWanted(room)) return;
     let policy = this.#policies.get(room);
     if (!policy) this.#policies.set(room, (policy = { rule: new RoomPolicy() }));
     if (this.#of(room).some(({ request }) => request.startedBy === 'policy')) return;

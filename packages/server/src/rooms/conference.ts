@@ -11,7 +11,6 @@ import { LIMITS } from '../limits.js';
 import type { Logger } from '../logger.js';
 import type { MediaPort, MediaSession, MediaSessionRequest, MediaStage } from '../media/mediaPort.js';
 import { cleanDisplayName } from '../names.js';
-import type { RecordingMode } from '../recording/modes.js';
 import type { RecordingControl } from '../recording/recordingControl.js';
 import { MeetSession } from '../protocols/meet/meetSession.js';
 import { PlayerMachine } from '../protocols/whep/playerMachine.js';
@@ -378,20 +377,8 @@ export class Conference {
         this.#closeIfEmpty(room);
       },
       sessionLost: () => room.changed(),
-      record: (_session, { on, mode }) => this.#record(room, on, mode),
+      record: (_session, { on, mode }) => this.parts.recordings.change(room, on, mode),
     };
-  }
-
-  async #record(room: Room, on: boolean, mode: RecordingMode | undefined): Promise<CommandResult> {
-    const { recordings, log } = this.parts;
-    try {
-      await (on ? recordings.startFor(room, mode) : recordings.stopAll(room));
-      return { ok: true };
-    } catch (error) {
-      if (!(error instanceof ServerError)) log.error({ err: error }, 'recording could not be changed');
-      const message = error instanceof ServerError ? `${error.code}: ${error.detail}` : 'INTERNAL';
-      return { ok: false, code: STATUS.failedPrecondition, message };
-    }
   }
 
   #closeIfEmpty(room: Room): void {
