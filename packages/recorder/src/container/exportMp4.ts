@@ -135,7 +135,7 @@ function tracksFor(from: string, tracks: readonly TrackFacts[], facts: FileFacts
         codec === undefined
           ? `Track ${track.number} of ${from} is ${track.codecId || 'of unknown kind'}, which cannot be exported.`
           : `Track ${track.number} of ${from} is ${SHOWN.vp8}, and players do not take VP8 in MP4. ` +
-              'Play the WebM file as it is, let the room use VP9, AV1 or H.264, or re-encode it: ' +
+              'Play the WebM file as it is, or re-encode it: ' +
               `ffmpeg -i ${JSON.stringify(from)} -c:v libx264 -c:a aac -movflags +faststart out.mp4`,
       );
     // Nothing of it can be decoded.
