@@ -74,6 +74,8 @@ export interface MatroskaWriterOptions {
   /** Wall clock at the file's start, ms since 1970. */
   readonly startedAt: number;
   readonly title?: string;
+  /** Memory for a cluster, whose every byte is written; default: new memory each time. */
+  readonly allocate?: (bytes: number) => Uint8Array;
 }
 
 export class MatroskaWriter {
@@ -170,7 +172,8 @@ export class MatroskaWriter {
       contentBytes += 1 + sizeLength(size) + size;
       count++;
     }
-    const bytes = Buffer.allocUnsafeSlow(4 + sizeLength(contentBytes) + contentBytes);
+    const length = 4 + sizeLength(contentBytes) + contentBytes;
+    const bytes = this.#options.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
     let at = writeSize(bytes, writeId(bytes, 0, ID.cluster), contentBytes);
     bytes[at] = ID.timestamp;
     at = writeSize(bytes, at + 1, unsignedLength(startMs));

@@ -17,6 +17,10 @@ export const PART_LIMITS = {
   leaveMs: 5_000,
   /** Frames that wait for a part to begin, bytes: a second of 20 Mbit/s six times. A file with more begins at once. */
   heldBytes: 16 * 1024 * 1024,
+  /** How long what came late is remembered, twice: after a path that froze, sound and picture come in a burst, one by one. */
+  latenessMs: 1_000,
+  /** A frame that lies further behind its arrival does not say how late the others are. */
+  mostLateMs: 5_000,
 } as const;
 
 export interface PartTrack {
@@ -99,6 +103,8 @@ export class FileParts {
   readonly #parts: Part[] = [];
   #count = 0;
   #nowMs = 0;
+  /** How far frames lay behind their arrival at most, in this second or the one before, and in the one before alone. */
+  #late = { sinceMs: 0, ms: 0, beforeMs: 0 };
 
   constructor(sink: FilePartsSink, wallMs: (micros: number) => number) {
     this.#sink = sink;
@@ -151,6 +157,11 @@ export class FileParts {
     this.#closeLeft(nowMs);
   }
 
+  /** Frames that belong between those that are there may come as late as that, ms. */
+  get latenessMs(): number {
+    return Math.max(this.#late.ms, this.#late.beforeMs);
+  }
+
   /** The file ends: a part that still gathers begins with what there is. */
   end(nowMs: number): void {
     this.#nowMs = nowMs;
@@ -201,11 +212,23 @@ export class FileParts {
     const arrivalMs = this.#wallMs(frame.arrivalMicros);
     track.timeline.handleArrival(frame.timestamp, arrivalMs);
     if (part.sink) {
-      part.sink.write(number, track.timeline.at(frame.timestamp, arrivalMs), frame);
+      const wallMs = track.timeline.at(frame.timestamp, arrivalMs);
+      this.#noteLate(arrivalMs - wallMs);
+      part.sink.write(number, wallMs, frame);
       return;
     }
     part.held.push({ track, number, frame });
     part.heldBytes += frame.data.length;
+  }
+
+  #noteLate(ms: number): void {
+    const late = this.#late;
+    if (this.#nowMs - late.sinceMs > PART_LIMITS.latenessMs) {
+      late.beforeMs = this.#nowMs - late.sinceMs > 2 * PART_LIMITS.latenessMs ? 0 : late.ms;
+      late.ms = 0;
+      late.sinceMs = this.#nowMs;
+    }
+    if (ms > late.ms && ms < PART_LIMITS.mostLateMs) late.ms = ms;
   }
 
   #isReady(part: Part, nowMs: number): boolean {

@@ -32,6 +32,8 @@ export class AppendFile {
     readonly path: string,
     layer: FileLayer,
     onError: (error: AppendError) => void,
+    /** Told of each piece that is written and not needed any more. */
+    private readonly onWritten: (piece: Uint8Array) => void = () => undefined,
   ) {
     this.#layer = layer;
     this.#onError = onError;
@@ -77,20 +79,19 @@ export class AppendFile {
     let length = 0;
     for (const piece of pieces) length += piece.length;
     this.#busy = true;
-    this.#write(pieces, length, length);
-  }
-
-  /** @param left of `length` */
-  #write(pieces: readonly Uint8Array[], left: number, length: number): void {
-    this.#layer.append(this.#file!, pieces, (error, written = 0) => {
-      // The kernel took a part of it: a disk that is nearly full, mostly. The rest says why.
-      if (!error && written < left) {
-        this.#write(restOf(pieces, written), left - written, length);
-        return;
-      }
+    this.#write(pieces, length, (error) => {
       if (!error) this.#written += length;
       this.#waitingBytes -= length;
+      for (const piece of pieces) this.onWritten(piece);
       this.#done(error);
+    });
+  }
+
+  #write(pieces: readonly Uint8Array[], length: number, done: (error: AppendError | null) => void): void {
+    this.#layer.append(this.#file!, pieces, (error, written = 0) => {
+      // The kernel took a part of it: a disk that is nearly full, mostly. The rest says why.
+      if (!error && written < length) this.#write(restOf(pieces, written), length - written, done);
+      else done(error);
     });
   }
 

@@ -9,8 +9,8 @@ import type { FileAbout, FileProgress, FileResult, PartResult, TrackAbout } from
 import { PartFile, type PartSurroundings } from './partFile.js';
 
 /**
- * What is written is so far behind the clock: frames of two tracks that belong together come at different times. Blocks that
- * are later still are not lost, they only lie further behind in the file.
+ * What is written is so far behind the clock, and behind what came latest: frames of two tracks that belong together come at
+ * different times. Blocks that are later still are not lost, they only lie further behind in the file.
  */
 const BEHIND_MS = 100;
 
@@ -97,7 +97,8 @@ export class FileRecording {
       const since = incoming.line.missing.oldestMicros();
       if (since !== undefined) wholeUntilMs = Math.min(wholeUntilMs, this.#clock.wallMs(since));
     }
-    for (const file of this.#files) file.tick(nowMs, wholeUntilMs - BEHIND_MS);
+    wholeUntilMs -= BEHIND_MS + this.#parts.latenessMs;
+    for (const file of this.#files) file.tick(nowMs, wholeUntilMs);
   }
 
   /** Packets received and given up so far, of tracks that are there. */

@@ -9,10 +9,14 @@ import { TrackRecord, type Tally } from '../media/sidecar.js';
 import type { TrackFrame } from '../media/trackReader.js';
 import type { CsrcName, FileAbout, PartResult, TrackAbout } from '../types.js';
 import { AppendFile, type AppendError } from './appendFile.js';
+import { BufferPool } from './bufferPool.js';
 import type { FileLayer } from './fileLayer.js';
 
 /** Between two writings of the JSON file: after a kill it is that old, the file beside it is not. */
 const SIDECAR_MS = 15_000;
+
+/** Of the whole process. */
+const clusters = new BufferPool();
 
 /** Gives a file that has ended its duration and cues, and its name. */
 export type Finisher = (path: string, options: { to: string }) => Promise<FinishedFile>;
@@ -62,8 +66,17 @@ export class PartFile implements PartSink {
     this.#sidecarMs = startMs;
     const extension = containerFor(tracks.map(({ codec }) => codec));
     this.name = `${fileName}${number === 1 ? '' : `.part${number}`}.${extension}`;
-    this.#writer = new MatroskaWriter({ tracks: tracks.map(headerOf), startedAt: Math.round(startMs) });
-    this.#file = new AppendFile(join(around.folder, `${this.name}.part`), around.layer, around.handleError);
+    this.#writer = new MatroskaWriter({
+      tracks: tracks.map(headerOf),
+      startedAt: Math.round(startMs),
+      allocate: (bytes) => clusters.take(bytes),
+    });
+    this.#file = new AppendFile(
+      join(around.folder, `${this.name}.part`),
+      around.layer,
+      around.handleError,
+      (piece) => clusters.give(piece),
+    );
     this.#file.append([this.#writer.header()]);
     this.#holders = tracks.map(({ trackIds }) => trackIds.at(-1) ?? '');
     for (const track of tracks) {
@@ -174,6 +187,8 @@ export class PartFile implements PartSink {
       bytes: this.bytes,
       ended,
       finished: this.#finished?.indexed === true,
+      // Frames that came when the clusters of their time were closed: they are there, at a later time.
+      movedFrames: this.#writer.moved,
       tracks,
     };
     const text = `${JSON.stringify(content, null, 2)}\n`;

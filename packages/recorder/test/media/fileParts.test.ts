@@ -39,13 +39,14 @@ class Bench {
     this.timelines.get(trackId)!.handleReport(this.nowMs, this.nowMs);
   }
 
-  frame(trackId: string, atMs: number, codec: FrameCodec, keyFrame = true): void {
-    this.nowMs = START + atMs;
+  /** @param lateMs it came so long after its time */
+  frame(trackId: string, atMs: number, codec: FrameCodec, keyFrame = true, lateMs = 0): void {
+    this.nowMs = START + atMs + lateMs;
     const frame: TrackFrame = {
       codec,
       channels: 2,
       data: Uint8Array.of(1),
-      timestamp: this.nowMs,
+      timestamp: START + atMs,
       arrivalMicros: this.nowMs * 1000,
       keyFrame,
       width: undefined,
@@ -223,4 +224,18 @@ test('a file to which nothing came has no part', () => {
   bench.wait(60_000);
   bench.parts.end(START + 60_000);
   expect(bench.take()).toEqual([]);
+});
+
+test('after a freeze, what came late says how late the rest may come, for a second or two', () => {
+  const bench = new Bench();
+  bench.add('a', 'audio');
+  bench.report('a');
+  for (let at = 0; at < 2_000; at += 20) bench.frame('a', at, 'opus', true, 30);
+  expect(bench.parts.latenessMs).toBe(30);
+  bench.frame('a', 2_000, 'opus', true, 1_300);
+  expect(bench.parts.latenessMs).toBe(1_300);
+  for (let at = 3_400; at < 4_000; at += 20) bench.frame('a', at, 'opus', true, 30);
+  expect(bench.parts.latenessMs).toBe(1_300);
+  for (let at = 4_000; at < 6_000; at += 20) bench.frame('a', at, 'opus', true, 30);
+  expect(bench.parts.latenessMs).toBe(30);
 });
