@@ -475,6 +475,8 @@ export interface SlotStat {
   layers?: { spatialLayer: number; temporalLayer: number };
   /** Of video: the bandwidth holds not even the smallest layer. */
   dark?: boolean;
+  /** Of video: whose it is to be, also while nothing of it goes out; absent: nobody's. */
+  assignedCsrc?: number;
   /** Of video: sources that followed another. */
   switches?: number;
   /** Of video: packets sent again. */

@@ -25,6 +25,8 @@ export interface CaptureRequest {
   /** Only sessions of this participant. */
   readonly participantId: string | undefined;
   readonly seconds: number;
+  /** Who asked for it, for the log; undefined on an open server. */
+  readonly identity?: string | undefined;
 }
 
 export interface RunningCapture {
@@ -65,7 +67,12 @@ export class RoomCaptures {
       const capture = await (await room.media()).createCapture();
       const file = new CaptureFile(request, this.scheduler, this.version, this.limits.bytes);
       this.log.info(
-        { room: room.name, participant: request.participantId, seconds: request.seconds },
+        {
+          room: room.name,
+          participant: request.participantId,
+          seconds: request.seconds,
+          by: request.identity,
+        },
         'capture began',
       );
       let stopped = false;

@@ -1,6 +1,6 @@
 /** `tertulia dump`: writes packets of a room without SRTP into a file for Wireshark, as they come. */
-import { createWriteStream } from 'node:fs';
-import { Readable } from 'node:stream';
+import { open } from 'node:fs/promises';
+import { Readable, type Writable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
@@ -90,11 +90,12 @@ async function save(response: Response, file: string, signal: AbortSignal): Prom
     }
   };
   const body = response.body ? Readable.fromWeb(response.body as ReadableStream) : Readable.from([]);
-  // What people say is in it: for nobody else on this machine.
-  const target = file === '-' ? process.stdout : createWriteStream(file, { mode: 0o600 });
   try {
+    const target = file === '-' ? process.stdout : await privateFile(file);
     await pipeline(body, counted, target, { end: file !== '-' });
   } catch (error) {
+    // The server stops when nobody reads.
+    body.destroy();
     if (signal.aborted) return bytes;
     const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
     const onFile = error instanceof Error && 'path' in error;
@@ -106,4 +107,11 @@ async function save(response: Response, file: string, signal: AbortSignal): Prom
     );
   }
   return bytes;
+}
+
+/** What people say is in it: for nobody else on this machine, whoever made the file. */
+async function privateFile(path: string): Promise<Writable> {
+  const handle = await open(path, 'w', 0o600);
+  if ((await handle.stat()).isFile()) await handle.chmod(0o600);
+  return handle.createWriteStream();
 }

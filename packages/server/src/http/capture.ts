@@ -12,11 +12,11 @@ export function captureRoutes(app: FastifyInstance, context: AppContext): void {
 
   define(app, API.captureRoom, async (request, reply) => {
     const name = roomName(request);
-    await authorize(context, request, name, ['admin']);
+    const { identity } = await authorize(context, request, name, ['admin']);
     const { seconds, participant: participantId } = checkedQuery(request, CaptureQuery);
     const room = conference.liveRoom(name);
     if (participantId !== undefined) conference.participant(name, participantId);
-    const { file, stop } = await captures.start({ room, participantId, seconds });
+    const { file, stop } = await captures.start({ room, participantId, seconds, identity });
     reply.raw.once('close', stop);
     reply.headers({
       'cache-control': 'no-store',

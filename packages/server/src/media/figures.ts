@@ -141,7 +141,9 @@ export interface SlotContent {
 }
 
 export function slotFigures(content: SlotContent | undefined, stat: SlotStat): SlotFigures {
-  const { csrc = 0, loudest, canvasId } = content ?? {};
+  const { loudest, canvasId } = content ?? {};
+  // What is held back has no packets that could say whose it is.
+  const csrc = content?.csrc || (stat.dark ? stat.assignedCsrc : undefined) || 0;
   return {
     kind: stat.kind,
     slot: stat.slot,

@@ -100,6 +100,14 @@ test('a slot: whose it is, and nobody’s', () => {
     switches: 4,
   });
   expect(slotFigures({ csrc: 0, loudest: false }, slot)).not.toHaveProperty('csrc');
+  expect(slotFigures({ csrc: 0 }, { ...slot, assignedCsrc: 9 })).not.toHaveProperty('csrc');
+});
+
+test('a slot whose picture is held back: whose it would be', () => {
+  expect(slotFigures({ csrc: 0 }, { ...slot, dark: true, assignedCsrc: 9 })).toMatchObject({
+    csrc: 9,
+    dark: true,
+  });
 });
 
 test('a transport: the shortest round trip, and only what is known', () => {

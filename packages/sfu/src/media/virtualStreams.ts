@@ -412,7 +412,7 @@ class SlotReceiver implements OutgoingOwner, SlotSender {
       return report ? [{ kind: 'audio', slot, ...slotStat(stream, report, nowMicros) }] : [];
     });
     const video = (this.video?.slots ?? []).map((slot): SlotStat => {
-      const { active, current, dark, switches, resent } = slot;
+      const { active, current, dark, source, switches, resent } = slot;
       return {
         kind: 'video',
         slot: slot.index,
@@ -421,6 +421,7 @@ class SlotReceiver implements OutgoingOwner, SlotSender {
           ? { layers: { spatialLayer: current.spatial, temporalLayer: current.temporal } }
           : {}),
         dark,
+        ...(source ? { assignedCsrc: source.csrc } : {}),
         switches,
         packetsRetransmitted: resent,
       };

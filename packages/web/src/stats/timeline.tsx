@@ -1,10 +1,13 @@
 /** Time from left to right: who was in a slot, and rates as lines. SVG in per cent, so that it fits any width. */
 import { customProperties } from '../customProperties.js';
+import { initials } from '../person.js';
 import { niceCeiling } from './format.js';
+import { useWidth } from './useWidth.js';
 import { WINDOW_MS, type History, type Lane, type Owner, type Point, type Span } from './history.js';
 
-/** A name is written where a span is at least so long; shorter ones say it when pointed at. */
-const NAMED_MS = 9_000;
+/** A name is written where it fits, else its initials; where those do not fit either it is said when pointed at. */
+const CHARACTER_PIXELS = 7;
+const TEXT_MARGIN_PIXELS = 10;
 const MINUTE_MS = 60_000;
 
 const position = (atMs: number, nowMs: number): number =>
@@ -12,48 +15,98 @@ const position = (atMs: number, nowMs: number): number =>
 
 const minuteAt = (minutesAgo: number): number => 100 - (100 * minutesAgo * MINUTE_MS) / WINDOW_MS;
 
-export function describe(span: Span, owner: Owner | undefined): string {
-  if (span.csrc === undefined) return 'nobody';
+/** Spans of one person that follow each other: one name, and inside it what differs. */
+interface Run {
+  readonly csrc: number;
+  readonly spans: readonly Span[];
+}
+
+function runsOf(lane: Lane): Run[] {
+  const runs: { csrc: number; spans: Span[] }[] = [];
+  for (const span of lane.spans) {
+    if (span.csrc === undefined) continue;
+    const last = runs.at(-1);
+    if (last?.csrc === span.csrc && last.spans.at(-1)!.toMs === span.fromMs) last.spans.push(span);
+    else runs.push({ csrc: span.csrc, spans: [span] });
+  }
+  return runs;
+}
+
+export function describe(owner: Owner | undefined): string {
   const name = owner?.name ?? 'somebody';
-  const screen = owner?.source === 'screen' || owner?.source === 'screenSound' ? ' (screen)' : '';
-  return `${name}${screen}${span.dark ? ', held back' : ''}`;
+  return owner?.source === 'screen' || owner?.source === 'screenSound' ? `${name} (screen)` : name;
+}
+
+function fitting(name: string, pixels: number): string {
+  const fits = (text: string): boolean => text.length * CHARACTER_PIXELS + TEXT_MARGIN_PIXELS <= pixels;
+  return [name, initials(name)].find(fits) ?? '';
 }
 
 export function LaneTimeline({ lane, history, label }: { lane: Lane; history: History; label: string }) {
-  const nowMs = history.atMs;
-  const spans = lane.spans.filter(({ csrc }) => csrc !== undefined);
+  const [ground, pixels] = useWidth<SVGSVGElement>();
+  const ownerOf = (csrc: number): Owner | undefined => history.owners.get(csrc);
   const last = lane.spans.at(-1);
-  const present = last
-    ? describe(last, last.csrc === undefined ? undefined : history.owners.get(last.csrc))
-    : 'nobody';
+  const present = last?.csrc === undefined ? 'nobody' : describe(ownerOf(last.csrc));
   return (
-    <svg className="lane" role="img" aria-label={`${label}: now ${present}`} data-testid="lane">
+    <svg
+      ref={ground}
+      className="lane"
+      role="img"
+      aria-label={`${label}: now ${present}${last?.dark ? ', held back' : ''}`}
+      data-testid="lane"
+    >
       <rect className="lane-ground" width="100%" height="100%" rx="4" />
       <MinuteMarks />
-      {spans.map((span) => {
-        const from = position(span.fromMs, nowMs);
-        const width = Math.max(0.3, position(span.toMs, nowMs) - from);
-        const owner = span.csrc === undefined ? undefined : history.owners.get(span.csrc);
-        const text = describe(span, owner);
-        const seconds = Math.max(1, Math.round((span.toMs - span.fromMs) / 1000));
-        return (
-          <svg key={span.fromMs} x={`${from}%`} width={`${width}%`} height="100%">
-            <g
-              className={`span${span.loudest ? ' span-loudest' : ''}${span.dark ? ' span-dark' : ''}`}
-              style={customProperties({ '--hue': history.hues.get(owner?.key ?? '') ?? 0 })}
-            >
-              <title>{`${text}, ${seconds} s`}</title>
-              <rect width="100%" height="100%" />
-              {span.loudest && <rect className="span-mark" width="100%" height="3" />}
-              {span.toMs - span.fromMs >= NAMED_MS && (
-                <text x="6" y="50%" dominantBaseline="central" aria-hidden="true">
-                  {text}
-                </text>
-              )}
-            </g>
-          </svg>
-        );
-      })}
+      {runsOf(lane).map((run) => (
+        <RunShape
+          key={run.spans[0]!.fromMs}
+          run={run}
+          owner={ownerOf(run.csrc)}
+          history={history}
+          pixelsPerPercent={pixels / 100}
+        />
+      ))}
+    </svg>
+  );
+}
+
+function RunShape({
+  run: { spans },
+  owner,
+  history,
+  pixelsPerPercent,
+}: {
+  run: Run;
+  owner: Owner | undefined;
+  history: History;
+  pixelsPerPercent: number;
+}) {
+  const [fromMs, toMs] = [spans[0]!.fromMs, spans.at(-1)!.toMs];
+  const from = position(fromMs, history.atMs);
+  const width = Math.max(0.3, position(toMs, history.atMs) - from);
+  const text = describe(owner);
+  const seconds = Math.max(1, Math.round((toMs - fromMs) / 1000));
+  const held = spans.some(({ dark }) => dark) ? ', held back' : '';
+  /** Of a part, within the run. */
+  const part = (span: Span): { x: string; width: string } => {
+    const start = position(span.fromMs, history.atMs);
+    const length = Math.max(0.3, position(span.toMs, history.atMs) - start);
+    return { x: `${(100 * (start - from)) / width}%`, width: `${(100 * length) / width}%` };
+  };
+  return (
+    <svg x={`${from}%`} width={`${width}%`} height="100%">
+      <g className="span" style={customProperties({ '--hue': history.hues.get(owner?.key ?? '') ?? 0 })}>
+        <title>{`${text}${held}, ${seconds} s`}</title>
+        {spans.map((span) => (
+          <g key={span.fromMs}>
+            <rect {...part(span)} height="100%" className={span.dark ? 'span-dark' : ''} />
+            {span.loudest && <rect {...part(span)} height="3" className="span-mark" />}
+          </g>
+        ))}
+        <text x="6" y="50%" dominantBaseline="central" aria-hidden="true">
+          {fitting(text, width * pixelsPerPercent)}
+        </text>
+      </g>
     </svg>
   );
 }

@@ -35,7 +35,7 @@ test('of a voice there are none', () => {
 });
 
 test('of a slot: what went out, its layers, and what the receiver reports and asks for', () => {
-  room.addCamera('ada', { layers: 2 });
+  const ada = room.addCamera('ada', { layers: 2 });
   const ben = room.addReceiver('ben', 2);
   room.setLayout(ben, [{ id: 1 }]);
   room.film(10);
@@ -51,6 +51,7 @@ test('of a slot: what went out, its layers, and what the receiver reports and as
       packetCount: sent.length,
       byteCount: sent.reduce((sum, { payload }) => sum + payload.length, 0),
       layers: { spatialLayer: 1 },
+      assignedCsrc: ada.csrc,
       dark: false,
       switches: 0,
       packetsLost: 0,
