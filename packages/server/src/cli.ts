@@ -8,6 +8,9 @@ tertulia token [flags]   a token and an invitation
 tertulia export RECORDING OUT.mp4
                          an MP4 of a finished recording
 tertulia dump [flags]    packets of a room for Wireshark
+tertulia rtp-out [flags] F.sdp
+                         sound and pictures of a room to FFmpeg or GStreamer
+tertulia rtp-in [flags]  a participant that FFmpeg or GStreamer feeds
 tertulia --version
 `;
 
@@ -23,6 +26,10 @@ async function main([command, ...args]: readonly string[]): Promise<void> {
     }
     case 'dump':
       return (await import('./commands/dump.js')).dump(args, process.env);
+    case 'rtp-out':
+      return (await import('./commands/rtpOut.js')).rtpOut(args, process.env);
+    case 'rtp-in':
+      return (await import('./commands/rtpIn.js')).rtpIn(args, process.env);
     case 'export':
       return (await import('./commands/export.js')).runExport(args);
     case '--version':

@@ -8,3 +8,5 @@ export const newParticipantId = (): string => `p_${randomBytes(9).toString('base
 export const newTraceId = (): string => randomBytes(16).toString('hex');
 /** Public; part of a folder's name, so only letters, digits, - and _. */
 export const newRecordingId = (): string => `r_${randomBytes(9).toString('base64url')}`;
+/** Public. */
+export const newRtpId = (): string => `rtp_${randomBytes(9).toString('base64url')}`;

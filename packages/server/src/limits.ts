@@ -26,6 +26,14 @@ export const LIMITS = {
   resourcesPerMessage: 100,
   /** From the HTTP answer to a connected transport; the consent time of RFC 7675 is used for this, too. */
   connectTimeoutMs: 30_000,
+  /** From the ports of an RTP input to its first packet: a person types a command in between. */
+  rtpInputStartMs: 300_000,
+  /** An RTP input whose packets stop has ended: encoders that pause send something every second or two. */
+  rtpInputIdleMs: 10_000,
+  /** RTP inputs and outputs of one room together; each takes two or four ports. */
+  rtpPerRoom: 16,
+  /** The same, of the whole server. */
+  rtp: 200,
   /** After the media process died, how long participants wait for their clients to come back. */
   rejoinTimeoutMs: 30_000,
   /** Between the last message on a channel and the end of the transport, so that the message arrives. */

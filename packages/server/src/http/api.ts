@@ -7,6 +7,7 @@ import { CAPTURE_LIMITS } from '../capture/roomCapture.js';
 import { RECORDING_MODES } from '../recording/modes.js';
 import { PARTICIPANT_ROLES } from '../rooms/conference.js';
 import { done, START_ERRORS, TOKEN_ERRORS, type ApiRoute } from './apiRoute.js';
+import { RTP_API } from './rtpApi.js';
 import { StatsBody } from './statsBody.js';
 import { WHIP_API } from './whipApi.js';
 
@@ -353,6 +354,7 @@ export const API = {
     errors: ['BODY_TOO_LARGE', ...TOKEN_ERRORS, 'ROOM_NOT_FOUND', ...START_ERRORS],
   },
   ...WHIP_API,
+  ...RTP_API,
   health: {
     method: 'GET',
     path: '/healthz',

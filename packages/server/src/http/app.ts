@@ -16,6 +16,7 @@ import { healthRoutes } from './health.js';
 import { hostRule } from './hostRule.js';
 import { meetRoutes } from './meet.js';
 import { pageRoutes } from './page.js';
+import { plainRtpRoutes } from './plainRtp.js';
 import { recordingRoutes } from './recordings.js';
 import { defineRefusals } from './routes.js';
 import { sessionRoutes } from './sessions.js';
@@ -74,6 +75,7 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
   adminRoutes(app, context);
   captureRoutes(app, context);
   recordingRoutes(app, context);
+  plainRtpRoutes(app, context);
   healthRoutes(app, context);
   defineRefusals(app);
   await pageRoutes(app, context.config.webRoot);

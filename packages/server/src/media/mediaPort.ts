@@ -32,6 +32,12 @@ export interface MediaRoom {
   createCapture(): Promise<MediaCapture>;
   /** A way for sources and slots, unencrypted, to a recorder on this machine. */
   createRecordingTap(request: RecordingTapRequest): Promise<RecordingTap>;
+  /** Plain RTP to a program elsewhere: a voice and a picture. */
+  createRtpOutput(request: RtpOutputRequest): Promise<RtpOutput>;
+  /** Sources of one participant that come as plain RTP from a program. */
+  createRtpInput(request: RtpInputRequest, events: MediaSessionEvents): Promise<RtpInput>;
+  /** Of a picture in this room, by its CSRC; undefined: there is none, or its codec goes nowhere else. */
+  videoCodecOf(csrc: number): RtpVideoCodec | undefined;
   /** True once its media process is gone. */
   readonly lost: boolean;
   close(): void;
@@ -106,6 +112,61 @@ export interface TapReceiver {
   readonly video: readonly RtpParameters[];
   /** Pictures are sent from now on; voices from the beginning. */
   start(): Promise<void>;
+}
+
+export const RTP_VIDEO_CODECS = ['vp8', 'vp9', 'h264', 'av1'] as const;
+export type RtpVideoCodec = (typeof RTP_VIDEO_CODECS)[number];
+
+export interface RtpOutputRequest {
+  /** Whose voice and picture. Absent: the loudest, and who matters most, of the room. */
+  readonly stage?: MediaStage;
+  readonly ip: string;
+  /** RTCP goes to the port above each, since most programs know nothing else. Absent: no such stream. */
+  readonly audioPort: number | undefined;
+  readonly videoPort: number | undefined;
+  /** The only one: such programs take one codec per stream. Pictures of another are not sent. */
+  readonly videoCodec: RtpVideoCodec;
+  /** The room's media are gone, and the output with them. Not after `close`. */
+  lost(): void;
+}
+
+export interface RtpOutput {
+  readonly audio: RtpParameters | undefined;
+  readonly video: RtpParameters | undefined;
+  /** Where the packets come from, for firewalls. */
+  readonly ip: string;
+  requestKeyFrame(): Promise<void>;
+  /** Of RTP that was sent. */
+  bytes(): Promise<number>;
+  close(): void;
+}
+
+export interface RtpInputRequest {
+  readonly participantId: string;
+  /** From other machines as well. Then SRTP keeps out whoever else reaches the ports. */
+  readonly remote: boolean;
+  readonly audio: RtpParameters | undefined;
+  readonly video: RtpParameters | undefined;
+}
+
+export interface RtpInputPort {
+  readonly ip: string;
+  readonly port: number;
+  readonly rtcpPort: number;
+  /** With `remote`: what the program must protect its packets with. */
+  readonly srtp: SrtpKey | undefined;
+}
+
+export interface SrtpKey {
+  readonly cryptoSuite: 'AES_CM_128_HMAC_SHA1_80';
+  /** Key and salt. */
+  readonly keyBase64: string;
+}
+
+/** Connected with its first packet, lost when no more come. It has no ICE, so nothing can be restarted. */
+export interface RtpInput extends MediaSession {
+  readonly audioPort: RtpInputPort | undefined;
+  readonly videoPort: RtpInputPort | undefined;
 }
 
 export interface Fingerprint {

@@ -6,6 +6,7 @@
 import {
   createWorker,
   setLogEventListeners,
+  type Producer,
   type Router,
   type RouterRtpCodecCapability,
   type VirtualStreams,
@@ -25,8 +26,16 @@ import type {
   MediaStage,
   RecordingTap,
   RecordingTapRequest,
+  RtpInput,
+  RtpInputRequest,
+  RtpOutput,
+  RtpOutputRequest,
+  RtpVideoCodec,
 } from './mediaPort.js';
+import { RTP_VIDEO_CODECS } from './mediaPort.js';
 import { SfuRecordingTap } from './sfuRecordingTap.js';
+import { SfuRtpInput } from './sfuRtpInput.js';
+import { SfuRtpOutput } from './sfuRtpOutput.js';
 import { SfuSession } from './sfuSession.js';
 import { SfuStage } from './sfuStage.js';
 
@@ -170,7 +179,7 @@ class SfuMedia implements MediaPort {
     const router = await running.worker.createRouter({ mediaCodecs: MEDIA_CODECS, appData: { room: name } });
     const { audioSlots, videoSlots } = this.options;
     const virtual = await router.createVirtualStreams({ audioSlots, videoSlots });
-    const room = new SfuRoom(running, router, virtual, this.log);
+    const room = new SfuRoom(running, router, virtual, this.options.listen, this.log);
     running.rooms.add(room);
     return room;
   }
@@ -206,12 +215,13 @@ function addNumbers(totals: Map<string, number>, prefix: string, value: object):
 
 class SfuRoom implements MediaRoom {
   /** By the CSRC of their source. */
-  readonly #producers = new Map<number, string>();
+  readonly #producers = new Map<number, Producer>();
 
   constructor(
     private readonly running: Running,
     private readonly router: Router,
     private readonly virtual: VirtualStreams,
+    private readonly listen: readonly MediaListen[],
     private readonly log: Logger,
   ) {
     router.observer.once('close', () => running.rooms.delete(this));
@@ -227,7 +237,7 @@ class SfuRoom implements MediaRoom {
   createRecordingTap(request: RecordingTapRequest): Promise<RecordingTap> {
     const { router, virtual } = this;
     return SfuRecordingTap.create(
-      { router, virtual, producerOf: (csrc) => this.#producers.get(csrc) },
+      { router, virtual, producerOf: (csrc) => this.#producers.get(csrc)?.id },
       request,
     );
   }
@@ -237,7 +247,6 @@ class SfuRoom implements MediaRoom {
     const { router, log } = this;
     const stage = request.receiver?.stage;
     const receiving = stage instanceof SfuStage ? stage.virtual : this.virtual;
-    const producers = this.#producers;
     return SfuSession.create(
       {
         worker,
@@ -246,22 +255,49 @@ class SfuRoom implements MediaRoom {
         virtual: this.virtual,
         receiving,
         log,
-        producerOf: (csrc) => producers.get(csrc),
-        setProducer: (csrc, producerId) => {
-          if (producerId === undefined) producers.delete(csrc);
-          else producers.set(csrc, producerId);
-        },
+        producerOf: (csrc) => this.#producers.get(csrc)?.id,
+        addProducer: (csrc, producer) => this.#addProducer(csrc, producer),
       },
       request,
       events,
     );
   }
 
+  /** Until it closes, or another takes its place. */
+  #addProducer(csrc: number, producer: Producer): void {
+    this.#producers.set(csrc, producer);
+    producer.observer.once('close', () => {
+      if (this.#producers.get(csrc) === producer) this.#producers.delete(csrc);
+    });
+  }
+
+  createRtpOutput(request: RtpOutputRequest): Promise<RtpOutput> {
+    const { router, listen } = this;
+    const virtual = request.stage instanceof SfuStage ? request.stage.virtual : this.virtual;
+    return SfuRtpOutput.create({ router, virtual, listen }, request);
+  }
+
+  createRtpInput(request: RtpInputRequest, events: MediaSessionEvents): Promise<RtpInput> {
+    const { router, virtual, listen, log } = this;
+    const addProducer = (csrc: number, producer: Producer): void => this.#addProducer(csrc, producer);
+    return SfuRtpInput.create(
+      { worker: this.running.worker, router, virtual, listen, addProducer, log },
+      request,
+      events,
+    );
+  }
+
+  videoCodecOf(csrc: number): RtpVideoCodec | undefined {
+    const mimeType = this.#producers.get(csrc)?.rtpParameters.codecs[0]?.mimeType.toLowerCase();
+    return RTP_VIDEO_CODECS.find((codec) => mimeType === `video/${codec}`);
+  }
+
   async createStage(): Promise<MediaStage> {
     const virtual = await this.router.createVirtualStreams({ audioSlots: 1, videoSlots: 1 });
     return new SfuStage(
       virtual,
-      (session) => (session instanceof SfuSession ? session.cast : undefined),
+      (session) =>
+        session instanceof SfuSession || session instanceof SfuRtpInput ? session.cast : undefined,
       this.log,
     );
   }

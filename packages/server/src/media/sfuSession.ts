@@ -52,8 +52,8 @@ export interface SfuParts {
   readonly receiving: VirtualStreams;
   /** Of a source of the room, whoever has it. */
   readonly producerOf: (csrc: number) => string | undefined;
-  /** A source came, or is gone. */
-  readonly setProducer: (csrc: number, producerId: string | undefined) => void;
+  /** A source came; that it goes is noticed by whoever is told. */
+  readonly addProducer: (csrc: number, producer: Producer) => void;
   readonly log: Logger;
 }
 
@@ -219,10 +219,7 @@ export class SfuSession implements MediaSession {
       const producer = await transport.produce({ kind, rtpParameters, paused });
       const { csrc } = await virtual.addSource({ producer, participantId, csrc: wanted, content });
       this.#sources.push({ name, producer, csrc });
-      this.parts.setProducer(csrc, producer.id);
-      producer.observer.once('close', () => {
-        if (this.parts.producerOf(csrc) === producer.id) this.parts.setProducer(csrc, undefined);
-      });
+      this.parts.addProducer(csrc, producer);
     }
     if (!request.receiver) return;
     const receiver = await this.parts.receiving.createReceiver({

@@ -9,7 +9,14 @@ import { MeetError, ServerError } from '../errors.js';
 import { newSessionId } from '../ids.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../logger.js';
-import type { MediaPort, MediaSession, MediaSessionRequest, MediaStage } from '../media/mediaPort.js';
+import type {
+  MediaPort,
+  MediaSession,
+  MediaSessionRequest,
+  MediaStage,
+  RtpInput,
+  RtpInputRequest,
+} from '../media/mediaPort.js';
 import { cleanDisplayName } from '../names.js';
 import type { RecordingControl } from '../recording/recordingControl.js';
 import { MeetSession } from '../protocols/meet/meetSession.js';
@@ -72,6 +79,20 @@ export interface PlayRequest {
   readonly watch: string | undefined;
 }
 
+/** A program that sends plain RTP; what its packets are like is settled before. */
+export interface RtpJoinRequest {
+  readonly roomName: string;
+  readonly displayName: string | undefined;
+  readonly media: Omit<RtpInputRequest, 'participantId'>;
+}
+
+export interface RtpJoined {
+  readonly session: Session;
+  readonly room: Room;
+  readonly participant: Participant;
+  readonly media: RtpInput;
+}
+
 export const PARTICIPANT_ROLES = ['listener', 'speaker', 'moderator'] as const;
 export type ParticipantRole = (typeof PARTICIPANT_ROLES)[number];
 
@@ -87,6 +108,8 @@ const MODERATED: Readonly<Record<MediaKind, readonly SourceName[]>> = {
 export class Conference {
   readonly rooms: RoomRegistry;
   readonly #sessions = new Map<string, SessionRecord>();
+  /** Sessions of programs that send plain RTP: HTTP knows them by other names. */
+  readonly #inputs = new Set<Session>();
   #draining = false;
 
   constructor(private readonly parts: ConferenceParts) {
@@ -132,11 +155,7 @@ export class Conference {
     try {
       participant = this.#takeOver(room, request.replaces);
       if (!participant) {
-        if (room.participants.size >= this.parts.config.maxParticipants)
-          throw new ServerError(
-            'ROOM_FULL',
-            `The room holds ${this.parts.config.maxParticipants} participants.`,
-          );
+        this.#refuseWhenFull(room);
         if (grants.single) this.#endOlder(room, grants.identity);
       }
       const displayName = request.displayName ?? grants.displayName;
@@ -176,8 +195,7 @@ export class Conference {
     const speaks = sourcesOf(plan).length > 0;
     if (speaks && !grants.roles.has('publish'))
       throw new ServerError('TOKEN_FORBIDDEN', 'The token lacks the role "publish".');
-    if (speaks && room.participants.size >= maxParticipants)
-      throw new ServerError('ROOM_FULL', `The room holds ${maxParticipants} participants.`);
+    if (speaks) this.#refuseWhenFull(room);
     // Who only receives is nobody in the room; who speaks is seen.
     const bot = speaks
       ? room.addParticipant(grants.identity, grants.displayName ?? BOT_DISPLAY_NAME, grants.roles, 'bot')
@@ -221,6 +239,56 @@ export class Conference {
       room.pending--;
       this.#closeIfEmpty(room);
     }
+  }
+
+  /** The others see it from its first packet on. It leaves when its packets stop, or when it is removed. */
+  async joinByRtp({ roomName, displayName, media: wanted }: RtpJoinRequest): Promise<RtpJoined> {
+    this.#refuseWhenNotReady();
+    const { scheduler, log, observer } = this.parts;
+    const room = this.rooms.open(roomName);
+    room.pending++;
+    let participant: Participant | undefined;
+    try {
+      this.#refuseWhenFull(room);
+      const roles = new Set(['publish'] as const);
+      participant = room.addParticipant(undefined, displayName ?? DEFAULT_DISPLAY_NAME, roles, 'publisher');
+      const { participantId } = participant;
+      const id = newSessionId();
+      const machine = new PlayerMachine(0);
+      const owner = this.#owner(room);
+      const session = new Session(id, 'rtp', participant, scheduler.nowMs(), machine, owner, scheduler, log);
+      participant.session = session;
+      const media = await this.#rtpInput(room, { ...wanted, participantId }, session);
+      session.begin(media, LIMITS.rtpInputStartMs);
+      if (session.ended !== undefined)
+        throw new ServerError('SESSION_NOT_FOUND', 'The input was ended while it began.');
+      this.#inputs.add(session);
+      room.sessions.set(id, session);
+      room.setSources(participant, media.sources);
+      observer.sessionStarted('rtp');
+      log.info({ room: room.name, participant: participantId, kind: 'rtp' }, 'session started');
+      return { session, room, participant, media };
+    } catch (error) {
+      if (participant) room.removeParticipant(participant);
+      throw error;
+    } finally {
+      room.pending--;
+      this.#closeIfEmpty(room);
+    }
+  }
+
+  async #rtpInput(room: Room, request: RtpInputRequest, session: Session): Promise<RtpInput> {
+    try {
+      return await (await room.media()).createRtpInput(request, session);
+    } catch (cause) {
+      throw new ServerError('MEDIA_UNAVAILABLE', 'The media process could not open the ports.', { cause });
+    }
+  }
+
+  #refuseWhenFull(room: Room): void {
+    const { maxParticipants } = this.parts.config;
+    if (room.participants.size >= maxParticipants)
+      throw new ServerError('ROOM_FULL', `The room holds ${maxParticipants} participants.`);
   }
 
   #refuseWhenNotReady(): void {
@@ -365,8 +433,9 @@ export class Conference {
           if (session.kind === 'meet') room.meetClients--;
           if (session.kind === 'whep') room.players--;
           record.place?.release();
-          this.parts.observer.sessionEnded(session.kind, why, session.machine.refusals);
         }
+        if (record || this.#inputs.delete(session))
+          this.parts.observer.sessionEnded(session.kind, why, session.machine.refusals);
         const { participant } = session;
         if (participant && participant.session === session) {
           participant.session = undefined;
@@ -461,7 +530,7 @@ export class Conference {
   /** No new sessions; the present ones are told. Resolves when all transports are closed or the time is over. */
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true;
-    const sessions = [...this.#sessions.values()].map(({ session }) => session);
+    const sessions = [...[...this.#sessions.values()].map(({ session }) => session), ...this.#inputs];
     // Those who only listen first: the end of a room would give them another reason.
     sessions.sort((a, b) => Number(listens(b)) - Number(listens(a)));
     for (const session of sessions) session.end('draining');

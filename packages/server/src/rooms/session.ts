@@ -19,7 +19,7 @@ import type {
 } from './news.js';
 import type { Participant } from './participant.js';
 
-export type SessionKind = 'tertulia' | 'meet' | 'whip' | 'whep';
+export type SessionKind = 'tertulia' | 'meet' | 'whip' | 'whep' | 'rtp';
 /** Why a session ended, for metrics: the reasons that clients are told, and two that nobody is left to be told. */
 export type SessionEnd = EndReason | 'vanished' | 'never-connected';
 
@@ -62,13 +62,13 @@ export class Session implements MediaSessionEvents {
   }
 
   /** The media side is ready and the answer is about to go out: the time to connect runs from here. */
-  begin(media: MediaSession): void {
+  begin(media: MediaSession, connectTimeoutMs: number = LIMITS.connectTimeoutMs): void {
     this.#media = media;
     if (this.#ended !== undefined) {
       media.close();
       return;
     }
-    this.#cancelTimeout = this.scheduler.after(LIMITS.connectTimeoutMs, () => this.end('never-connected'));
+    this.#cancelTimeout = this.scheduler.after(connectTimeoutMs, () => this.end('never-connected'));
   }
 
   get media(): MediaSession | undefined {

@@ -17,6 +17,11 @@ import type {
   SessionStats,
   RecordingTap,
   RecordingTapRequest,
+  RtpInput,
+  RtpInputRequest,
+  RtpOutput,
+  RtpOutputRequest,
+  RtpVideoCodec,
   TapReceiver,
   TapTrack,
 } from '../../src/media/mediaPort.js';
@@ -283,7 +288,65 @@ export class FakeTap implements RecordingTap {
   }
 }
 
+export class FakeRtpOutput implements RtpOutput {
+  readonly audio: RtpParameters | undefined;
+  readonly video: RtpParameters | undefined;
+  readonly ip = '127.0.0.1';
+  keyFrameRequests = 0;
+  closed = false;
+  constructor(readonly request: RtpOutputRequest) {
+    const parameters = (mimeType: string, payloadType: number, channels?: number): RtpParameters => ({
+      codecs: [
+        { mimeType, payloadType, clockRate: channels ? 48_000 : 90_000, ...(channels ? { channels } : {}) },
+      ],
+      encodings: [{ ssrc: 4_000_000_000 + payloadType }],
+      rtcp: { cname: 'fake' },
+    });
+    if (request.audioPort !== undefined) this.audio = parameters('audio/opus', 111, 2);
+    if (request.videoPort !== undefined) this.video = parameters(`video/${request.videoCodec}`, 96);
+  }
+  requestKeyFrame(): Promise<void> {
+    this.keyFrameRequests++;
+    return Promise.resolve();
+  }
+  bytes(): Promise<number> {
+    return Promise.resolve(1_234);
+  }
+  close(): void {
+    this.closed = true;
+  }
+}
+
+/** Sound and pictures at fixed ports. */
+export class FakeRtpInput extends FakeSession implements RtpInput {
+  readonly audioPort: RtpInput['audioPort'];
+  readonly videoPort: RtpInput['videoPort'];
+  constructor(number: number, rtp: RtpInputRequest, events: MediaSessionEvents) {
+    const source = (name: SourceName, rtpParameters: RtpParameters | undefined) =>
+      rtpParameters ? [{ name, rtpParameters, paused: true, csrc: undefined }] : [];
+    super(
+      number,
+      {
+        participantId: rtp.participantId,
+        fingerprints: [],
+        sources: [...source('microphone', rtp.audio), ...source('camera', rtp.video)],
+        receiver: undefined,
+        dataChannels: false,
+      },
+      events,
+    );
+    const srtp = rtp.remote
+      ? ({ cryptoSuite: 'AES_CM_128_HMAC_SHA1_80', keyBase64: 'c2VjcmV0' } as const)
+      : undefined;
+    const at = (port: number) => ({ ip: '127.0.0.1', port, rtcpPort: port + 1, srtp });
+    this.audioPort = rtp.audio && at(20_000);
+    this.videoPort = rtp.video && at(20_002);
+  }
+}
+
 export class FakeRoom implements MediaRoom {
+  readonly outputs: FakeRtpOutput[] = [];
+  videoCodec: RtpVideoCodec | undefined = 'vp8';
   readonly sessions: FakeSession[] = [];
   readonly stages: FakeStage[] = [];
   readonly captures: FakeCapture[] = [];
@@ -315,6 +378,22 @@ export class FakeRoom implements MediaRoom {
     this.taps.push(tap);
     this.media.taps.push(tap);
     return Promise.resolve(tap);
+  }
+  createRtpOutput(request: RtpOutputRequest): Promise<FakeRtpOutput> {
+    if (this.media.failing) return Promise.reject(new Error('no free port'));
+    const output = new FakeRtpOutput(request);
+    this.outputs.push(output);
+    return Promise.resolve(output);
+  }
+  createRtpInput(request: RtpInputRequest, events: MediaSessionEvents): Promise<FakeRtpInput> {
+    if (this.media.failing) return Promise.reject(new Error('no free port'));
+    const input = new FakeRtpInput(++this.media.sessionCount, request, events);
+    this.sessions.push(input);
+    this.media.sessions.push(input);
+    return Promise.resolve(input);
+  }
+  videoCodecOf(): RtpVideoCodec | undefined {
+    return this.videoCodec;
   }
   createCapture(): Promise<FakeCapture> {
     const capture = new FakeCapture();
@@ -380,6 +459,7 @@ export class FakeMedia implements MediaPort {
     for (const room of this.rooms) {
       room.lost = true;
       for (const session of room.sessions) if (!session.closed) session.events.lost('process-died');
+      for (const output of room.outputs) if (!output.closed) output.request.lost();
       for (const tap of room.taps) {
         if (tap.closed) continue;
         tap.close();

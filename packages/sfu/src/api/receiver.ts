@@ -41,6 +41,7 @@ export type ReceiverEvents = {
 export interface ReceiverPort {
   setLayout(layout: LayoutRequest): Promise<readonly Assignment[]>;
   getStats(): Promise<readonly SlotStat[]>;
+  requestKeyFrames(): Promise<void>;
   closed(receiver: Receiver, cause: CloseCause): void;
 }
 
@@ -104,6 +105,12 @@ export class Receiver extends Entity<ReceiverEvents, AppData> {
   async getStats(): Promise<readonly SlotStat[]> {
     this.assertOpen();
     return this.#port.getStats();
+  }
+
+  /** Of all pictures that it is shown. For programs that cannot ask by RTCP themselves; others do it on their own. */
+  async requestKeyFrames(): Promise<void> {
+    this.assertOpen();
+    await this.#port.requestKeyFrames();
   }
 
   /** Not for applications. */

@@ -40,6 +40,8 @@ export interface ReceiverOptions {
   participantId?: string | undefined;
   /** MIDs of the receiving sections; one slot for each. */
   mids: { audio: readonly string[]; video?: readonly string[] | undefined };
+  /** The same for receivers whose sound and pictures belong together. Default: one of its own. */
+  cname?: string | undefined;
 }
 
 export type VirtualStreamsEvents = {
@@ -122,6 +124,7 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
     rtpCapabilities,
     participantId,
     mids,
+    cname = randomUUID().slice(0, 16),
   }: ReceiverOptions): Promise<Receiver> {
     this.assertOpen();
     const { audio = [], video = [] } = mids;
@@ -133,7 +136,6 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
         throw new OptionError(
           `mids.${kind}: ${sections.length} sections, but receivers have at most ${this.#slots[kind]} slots`,
         );
-    const cname = randomUUID().slice(0, 16);
     const ssrcs = new Set<number>();
     while (ssrcs.size < audio.length + 2 * video.length) ssrcs.add(randomInt(1, 2 ** 32));
     const free = [...ssrcs];
@@ -153,6 +155,7 @@ export class VirtualStreams extends Entity<VirtualStreamsEvents, AppData> {
         return assignments;
       },
       getStats: () => this.#process.request('virtual.getReceiverStats', ids),
+      requestKeyFrames: () => this.#process.request('virtual.requestKeyFrames', ids),
       closed: (closed, cause) => {
         this.#receivers.delete(closed.id);
         if (cause === 'self') this.#process.tell('virtual.closeReceiver', ids);

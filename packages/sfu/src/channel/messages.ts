@@ -217,6 +217,10 @@ export interface ChannelRequests extends EntityRequests {
     request: { virtualStreamsId: string; receiverId: string };
     response: readonly SlotStat[];
   };
+  'virtual.requestKeyFrames': {
+    request: { virtualStreamsId: string; receiverId: string };
+    response: undefined;
+  };
   'virtual.closeReceiver': { request: { virtualStreamsId: string; receiverId: string }; response: undefined };
   'capture.create': {
     request: { captureId: string; routerId: string };

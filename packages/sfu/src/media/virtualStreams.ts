@@ -190,6 +190,11 @@ export class VirtualStreams {
     return receiver.video.assignments();
   }
 
+  /** For a receiver that cannot ask by RTCP. */
+  requestKeyFrames(id: string, nowMicros: number): void {
+    for (const slot of this.#receivers.get(id)?.video?.slots ?? []) slot.requestKeyFrame(nowMicros);
+  }
+
   closeReceiver(id: string, nowMicros: number): void {
     const receiver = this.#receivers.get(id);
     if (!receiver) return;

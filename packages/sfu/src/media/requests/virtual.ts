@@ -14,6 +14,7 @@ export const VIRTUAL_REQUESTS: Handlers<
   | 'virtual.createReceiver'
   | 'virtual.setLayout'
   | 'virtual.getReceiverStats'
+  | 'virtual.requestKeyFrames'
   | 'virtual.closeReceiver'
 > = {
   'router.createVirtualStreams': (core, { routerId, virtualStreamsId, audioSlots, videoSlots }) => {
@@ -66,6 +67,10 @@ export const VIRTUAL_REQUESTS: Handlers<
   'virtual.setLayout': ({ directory }, { virtualStreamsId, receiverId, canvases, maxResolution }, now) => {
     const streams = directory.virtualStreams.get(virtualStreamsId);
     return { assignments: streams.setLayout(receiverId, canvases, maxResolution, now) };
+  },
+  'virtual.requestKeyFrames': ({ directory }, { virtualStreamsId, receiverId }, now) => {
+    directory.virtualStreams.get(virtualStreamsId).requestKeyFrames(receiverId, now);
+    return undefined;
   },
   'virtual.closeReceiver': ({ directory }, { virtualStreamsId, receiverId }, now) => {
     directory.virtualStreams.find(virtualStreamsId)?.closeReceiver(receiverId, now);

@@ -210,6 +210,11 @@ export class VideoSlot implements OutgoingOwner, BandwidthTaker {
       this.#owner.transport.rtp.drops.count('key-frame-no-source');
   }
 
+  /** Of whoever is shown; nothing when nobody is. */
+  requestKeyFrame(nowMicros: number): void {
+    this.#follower.handleKeyFrameRequest(nowMicros);
+  }
+
   stopSendingMid(): void {
     this.#context.port.updateEntry(this.#entry, { sendMid: false });
   }

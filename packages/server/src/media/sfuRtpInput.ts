@@ -1,0 +1,244 @@
+/**
+ * Sources that come as plain RTP over @tertulia/sfu: a plain transport for each, since a program sends each stream to ports of its
+ * own. Where it sends from is learned from its first packet. It is connected with that, and lost when no more come.
+ * Elsewhere: sessions with ICE and DTLS → sfuSession.ts · how long to wait for the first packet → rooms/session.ts
+ */
+import { randomBytes } from 'node:crypto';
+import type { PlainTransport, Producer, Router, VirtualStreams, Worker } from '@tertulia/sfu';
+import type { RtpParameters } from '@tertulia/wire';
+import type { MediaListen } from '../addresses.js';
+import { LIMITS } from '../limits.js';
+import type { Logger } from '../logger.js';
+import type { LayoutResult, SourceName } from '../rooms/news.js';
+import type {
+  IceSide,
+  MediaSessionEvents,
+  PayloadType,
+  RtpInput,
+  RtpInputPort,
+  RtpInputRequest,
+  SessionStats,
+  SrtpKey,
+} from './mediaPort.js';
+import { sourceFigures } from './figures.js';
+import { isLoopbackIp } from './plainListen.js';
+import type { Cast } from './sfuStage.js';
+
+interface InputParts {
+  readonly worker: Worker;
+  readonly router: Router;
+  readonly virtual: VirtualStreams;
+  readonly listen: readonly MediaListen[];
+  readonly addProducer: (csrc: number, producer: Producer) => void;
+  readonly log: Logger;
+}
+
+interface Source {
+  readonly name: SourceName;
+  readonly producer: Producer;
+  readonly csrc: number;
+}
+
+const KINDS = { microphone: 'audio', camera: 'video' } as const;
+/** The one that FFmpeg and GStreamer both have. RFC 4568 §6.2: a key of 16 bytes and a salt of 14. */
+const CRYPTO_SUITE = 'AES_CM_128_HMAC_SHA1_80';
+const KEY_BYTES = 30;
+/** How often it is looked whether packets still come. */
+const LOOK_EVERY_MS = 2_000;
+
+export class SfuRtpInput implements RtpInput {
+  audioPort: RtpInputPort | undefined;
+  videoPort: RtpInputPort | undefined;
+  // What sessions with ICE and receivers have.
+  readonly ice: IceSide = { usernameFragment: '', password: '', candidates: [] };
+  readonly fingerprints = [];
+  readonly audioSlots = [];
+  readonly videoSlots = [];
+  readonly #transports: PlainTransport[] = [];
+  readonly #sources: Source[] = [];
+  #connected = false;
+  #over = false;
+  #bytes = 0;
+  #idleMs = 0;
+  #look: NodeJS.Timeout | undefined;
+
+  /** @throws when the media process refuses any part; nothing is left then. */
+  static async create(
+    parts: InputParts,
+    request: RtpInputRequest,
+    events: MediaSessionEvents,
+  ): Promise<SfuRtpInput> {
+    const input = new SfuRtpInput(parts, request, events);
+    try {
+      input.audioPort = await input.#add('microphone', request.audio);
+      input.videoPort = await input.#add('camera', request.video);
+    } catch (error) {
+      input.close();
+      throw error;
+    }
+    return input;
+  }
+
+  private constructor(
+    private readonly parts: InputParts,
+    private readonly request: RtpInputRequest,
+    private readonly events: MediaSessionEvents,
+  ) {}
+
+  async #add(
+    name: keyof typeof KINDS,
+    rtpParameters: RtpParameters | undefined,
+  ): Promise<RtpInputPort | undefined> {
+    if (!rtpParameters) return undefined;
+    const { router, virtual, addProducer } = this.parts;
+    const { remote, participantId } = this.request;
+    const listen = this.#listen();
+    const transport = await router.createPlainTransport({
+      listenInfo: { protocol: 'udp', ...listen },
+      rtcpMux: false,
+      comedia: true,
+      ...(remote ? { enableSrtp: true, srtpCryptoSuite: CRYPTO_SUITE } : {}),
+    });
+    this.#transports.push(transport);
+    transport.on('tuple', () => this.#connect());
+    transport.observer.once('close', () =>
+      this.#lose(this.parts.worker.died ? 'process-died' : 'peer-closed'),
+    );
+    let srtp: SrtpKey | undefined;
+    if (remote) {
+      srtp = { cryptoSuite: CRYPTO_SUITE, keyBase64: randomBytes(KEY_BYTES).toString('base64') };
+      await transport.connect({ srtpParameters: { ...srtp } });
+    }
+    // The others must know a source before they get its packets.
+    const producer = await transport.produce({ kind: KINDS[name], rtpParameters, paused: true });
+    const { csrc } = await virtual.addSource({ producer, participantId });
+    this.#sources.push({ name, producer, csrc });
+    addProducer(csrc, producer);
+    const { localPort } = transport.tuple;
+    const rtcpPort = transport.rtcpTuple?.localPort ?? localPort;
+    return { ip: listen.announcedAddress ?? listen.ip, port: localPort, rtcpPort, srtp };
+  }
+
+  #listen(): MediaListen {
+    const { listen } = this.parts;
+    if (!this.request.remote) return { ip: '127.0.0.1' };
+    const found = listen.find(({ ip }) => !isLoopbackIp(ip)) ?? listen[0];
+    if (!found) throw new Error('media has no address');
+    return found;
+  }
+
+  get id(): string {
+    return this.#transports[0]?.id ?? '';
+  }
+  get sources(): readonly { name: SourceName; csrc: number }[] {
+    return this.#sources.map(({ name, csrc }) => ({ name, csrc }));
+  }
+  get cast(): Cast {
+    return { participantId: this.request.participantId, sources: this.#sources };
+  }
+  get payloadTypes(): readonly PayloadType[] {
+    return this.#sources.flatMap(({ producer }) =>
+      producer.rtpParameters.codecs.map(({ payloadType, mimeType, clockRate }) => ({
+        direction: 'incoming' as const,
+        payloadType,
+        codec: `${mimeType.slice(mimeType.indexOf('/') + 1)}/${clockRate}`,
+      })),
+    );
+  }
+
+  #connect(): void {
+    if (this.#connected || this.#over) return;
+    this.#connected = true;
+    this.#look = setInterval(() => void this.#lookForPackets(), LOOK_EVERY_MS).unref();
+    this.events.connected();
+  }
+
+  /** There is no consent as with ICE: packets are all that tells. */
+  async #lookForPackets(): Promise<void> {
+    const stats = await Promise.all(this.#transports.map((transport) => transport.getStats())).catch(
+      () => undefined,
+    );
+    if (!stats || this.#over) return;
+    const bytes = stats.reduce((sum, [stat]) => sum + (stat?.rtpBytesReceived ?? 0), 0);
+    this.#idleMs = bytes === this.#bytes ? this.#idleMs + LOOK_EVERY_MS : 0;
+    this.#bytes = bytes;
+    if (this.#idleMs >= LIMITS.rtpInputIdleMs) this.#lose('peer-closed');
+  }
+
+  #lose(cause: 'peer-closed' | 'process-died'): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearInterval(this.#look);
+    this.events.lost(cause);
+  }
+
+  setPaused(name: SourceName, paused: boolean): void {
+    const producer = this.#producerOf(name);
+    if (!producer) return;
+    (paused ? producer.pause() : producer.resume()).catch((error: unknown) =>
+      this.parts.log.debug({ err: error }, 'source was gone before it could be paused'),
+    );
+  }
+
+  setPinned(name: SourceName, pinned: boolean): void {
+    const producer = this.#producerOf(name);
+    if (!producer) return;
+    this.parts.virtual
+      .setPinned(producer, pinned)
+      .catch((error: unknown) =>
+        this.parts.log.debug({ err: error }, 'source was gone before it could be pinned'),
+      );
+  }
+
+  #producerOf(name: SourceName): Producer | undefined {
+    const producer = this.#sources.find((one) => one.name === name)?.producer;
+    return producer?.closed ? undefined : producer;
+  }
+
+  setLayout(): Promise<LayoutResult> {
+    return Promise.resolve({ ok: false, code: 'UNAVAILABLE', message: 'The session receives nothing.' });
+  }
+
+  restartIce(): Promise<IceSide> {
+    return Promise.reject(new Error('plain RTP has no ICE'));
+  }
+
+  stopMedia(): void {
+    for (const { producer } of this.#sources) producer.close();
+  }
+
+  async stats(): Promise<SessionStats> {
+    const all = await Promise.all(this.#transports.map((transport) => transport.getStats()));
+    const transports = all.flat();
+    const sources = await Promise.all(
+      this.#sources.map(async ({ name, csrc, producer }) => ({
+        name,
+        csrc,
+        paused: producer.paused,
+        streams: await producer.getStats(),
+      })),
+    );
+    const drops: Record<string, number> = {};
+    for (const [reason, count] of transports.flatMap((each) => Object.entries(each.drops)))
+      if (count > 0) drops[reason] = (drops[reason] ?? 0) + count;
+    return {
+      media: { transports, sources, slots: [], videoSlots: [] },
+      figures: {
+        transport: {
+          protocol: 'udp',
+          receivedBitsPerSecond: transports.reduce((sum, { recvBitrate }) => sum + recvBitrate, 0),
+          sentBitsPerSecond: transports.reduce((sum, { sendBitrate }) => sum + sendBitrate, 0),
+          drops,
+        },
+        sources: sources.map((source) => sourceFigures(source, source.streams)),
+        slots: [],
+      },
+    };
+  }
+
+  close(): void {
+    this.#over = true;
+    clearInterval(this.#look);
+    for (const transport of this.#transports) transport.close();
+  }
+}
