@@ -45,6 +45,10 @@ export async function dump(
   const { room } = flags;
   if (room === undefined || file === undefined)
     throw new CommandError('Give --room and a file: tertulia dump --room R F.pcapng.');
+  if (file === '-' && process.stdout.isTTY)
+    throw new CommandError(
+      'A terminal cannot show packets; put "| wireshark -k -i -" behind it, or give a file.',
+    );
   const seconds = Number(flags.seconds ?? '10');
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > 60)
     throw new CommandError(`--seconds must be a whole number from 1 to 60, not "${flags.seconds}".`);
@@ -97,10 +101,12 @@ async function save(response: Response, file: string, signal: AbortSignal): Prom
     // The server stops when nobody reads.
     body.destroy();
     if (signal.aborted) return bytes;
-    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-    const onFile = error instanceof Error && 'path' in error;
+    const { code, syscall } = (error instanceof Error ? error : {}) as NodeJS.ErrnoException;
+    // Whoever looked has seen enough.
+    if (file === '-' && code === 'EPIPE') return bytes;
+    const isOnFile = syscall === 'open' || syscall === 'write';
     throw new CommandError(
-      onFile
+      isOnFile
         ? `${file} cannot be written (${code}).`
         : `The connection broke after ${bytes} bytes; what came is in ${file}.`,
       { cause: error },

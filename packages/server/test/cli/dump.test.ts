@@ -89,6 +89,24 @@ test('a file that cannot be written is said, and the server stops capturing', as
   await vi.waitFor(() => expect(capture!.closed).toBe(true));
 });
 
+test.skipIf(process.platform !== 'linux')('a disk that is full is said as what it is', async () => {
+  const url = await serve();
+  await server.enter('tea', 'Ada');
+  const done = dump(['--url', url, '--room', 'tea', '--seconds', '1', '/dev/full'], {});
+  await expect(done).rejects.toThrow('/dev/full cannot be written (ENOSPC).');
+});
+
+test('a server that ends in the middle is said, and what came is kept', async () => {
+  const url = await serve();
+  await server.enter('tea', 'Ada');
+  const done = dump(['--url', url, '--room', 'tea', '--seconds', '60', file], {});
+  const refused = expect(done).rejects.toThrow(/connection broke after \d+ bytes; what came is in/);
+  await vi.waitFor(() => expect(existsSync(file) && statSync(file).size).toBeGreaterThan(0));
+  server.app.server.closeAllConnections();
+  await refused;
+  expect(readBlocks(readFileSync(file))).toHaveLength(1);
+});
+
 test.each([
   { args: ['x'], sentence: /--room and a file/ },
   { args: ['--room', 'tea'], sentence: /--room and a file/ },

@@ -138,7 +138,7 @@ describe('the call page', () => {
   });
 
   test('/ and /r/{room} are the page, never kept, with a strict policy', async () => {
-    for (const url of ['/', '/r/tea', '/r/abc-mnop-xyz?debug']) {
+    for (const url of ['/', '/r/tea', '/r/tea/stats', '/r/abc-mnop-xyz?debug']) {
       const { status, text, headers } = await withPage.request('GET', url);
       expect([status, text]).toEqual([200, '<!doctype html><title>call</title>']);
       expect(headers['cache-control']).toBe('no-cache');
