@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { isRoomName } from './names.js';
 import { RECORDING_MODES } from './recording/modes.js';
+import { PREFERRED_VIDEO_CODECS } from './sdp/sessionPlan.js';
 
 const port = (text: string, fallback: number) => z.int().min(0).max(65_535).default(fallback).describe(text);
 const roomName = z.string().refine(isRoomName, 'must be 1 to 64 of A-Z a-z 0-9 . _ ~ -');
@@ -130,6 +131,12 @@ export const ConfigSchema = z.strictObject({
   videoSlots: slots
     .default(9)
     .describe('Most pictures that a participant sees at once; a token may ask for fewer.'),
+  videoCodec: z
+    .enum(PREFERRED_VIDEO_CODECS)
+    .default('vp8')
+    .describe(
+      'What people send pictures in, where their client has it. Recordings of h264 can be exported as MP4; Firefox needs its H.264 plugin.',
+    ),
   maxParticipants: z.int().min(1).default(1_000).describe('Most participants of one room.'),
   maxPlayers: z.int().min(0).default(1_000).describe('Most WHEP players of one room at once.'),
   maxRooms: z.int().min(1).default(10_000).describe('Most rooms that live at once.'),

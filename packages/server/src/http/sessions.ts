@@ -27,6 +27,7 @@ export function sessionRoutes(app: FastifyInstance, context: AppContext): void {
       subscribe: grants.roles.has('subscribe'),
       audioSlots: Math.min(audioSlots, grants.audioSlots ?? audioSlots),
       videoSlots: Math.min(videoSlots, grants.videoSlots ?? videoSlots),
+      videoCodec: config.videoCodec,
     });
     const record = await conference.join({
       roomName: room,

@@ -37,7 +37,7 @@ export function whipRoutes(app: FastifyInstance, context: AppContext): void {
     const record = await conference.join({
       roomName: room,
       grants,
-      plan: planPublisher(readOfferText(text)),
+      plan: planPublisher(readOfferText(text), config.videoCodec),
       displayName: readDisplayName(queryParameter(request, 'name')),
       replaces: undefined,
       kind: 'whip',

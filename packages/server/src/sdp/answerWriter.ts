@@ -6,7 +6,7 @@ import { writeAnswer, type RtpParameters, type SdpAnswerSection, type SdpCodec }
 import { write } from 'sdp-transform';
 import type { IceSide, Fingerprint } from '../media/mediaPort.js';
 import { sourceParameters } from './mediaRequest.js';
-import { isOpus, type MediaSection, type SessionPlan } from './sessionPlan.js';
+import { isOpus, type MediaSection, type PlannedSource, type SessionPlan } from './sessionPlan.js';
 
 export interface AnswerMaterial {
   /** Digits only; the session id of the o= line (RFC 8866 §5.2). No secret. */
@@ -38,7 +38,7 @@ export function answerText(plan: SessionPlan, material: AnswerMaterial): string 
       case 'inactive':
         return inactive(planned.section);
       case 'source':
-        return source(planned.section);
+        return source(planned);
       case 'slot':
         return slot(planned.section, material.audioSlots, material.stream);
       case 'video':
@@ -67,8 +67,9 @@ function inactive(section: MediaSection): SdpAnswerSection {
   return { accept: true, kind: section.kind, direction: 'inactive', codecs, headerExtensions: [] };
 }
 
-function source(section: MediaSection): SdpAnswerSection {
-  const { codecs, headerExtensions = [], encodings = [] } = sourceParameters(section);
+function source(planned: PlannedSource): SdpAnswerSection {
+  const { section } = planned;
+  const { codecs, headerExtensions = [], encodings = [] } = sourceParameters(planned);
   const rids = encodings.flatMap(({ rid }) => rid ?? []);
   return {
     accept: true,

@@ -10,6 +10,7 @@ import { receiverRequest } from './mediaRequest.js';
 import {
   hasVideoCodec,
   isOpus,
+  preference,
   receives,
   sends,
   slotsOf,
@@ -17,6 +18,7 @@ import {
   videoSectionsOf,
   type MediaSection,
   type PlannedSection,
+  type PreferredVideoCodec,
   type SessionPlan,
 } from './sessionPlan.js';
 
@@ -26,7 +28,7 @@ const SOURCES = { audio: 'microphone', video: 'camera' } as const satisfies Reco
  * A publisher's offer. `sendrecv` is taken as well and answered `recvonly` (RFC 9725 §4.2).
  * @throws ServerError OFFER_UNPROCESSABLE
  */
-export function planPublisher(offer: SdpOffer): SessionPlan {
+export function planPublisher(offer: SdpOffer, videoCodec?: PreferredVideoCodec): SessionPlan {
   requireActiveRole(offer);
   const seen = new Set<string>();
   const sections = offer.sections.map((section): PlannedSection => {
@@ -38,7 +40,7 @@ export function planPublisher(offer: SdpOffer): SessionPlan {
     if (!sends(section)) return refuse(`The ${kind} section must be sendonly or sendrecv.`);
     if (seen.has(kind)) return refuse(`A publisher offers one ${kind} section.`);
     seen.add(kind);
-    return { t: 'source', name: SOURCES[kind], section };
+    return { t: 'source', name: SOURCES[kind], section, ...preference(videoCodec) };
   });
   const plan = { offer, sections };
   if (sourcesOf(plan).length === 0) refuse('The offer sends nothing.');

@@ -23,6 +23,8 @@ import {
   videoCodecRank,
   videoSectionsOf,
   type MediaSection,
+  type PlannedSource,
+  type PreferredVideoCodec,
   type SessionPlan,
 } from './sessionPlan.js';
 
@@ -53,9 +55,9 @@ const FEEDBACK: Readonly<Record<MediaKind, readonly string[]>> = {
 const VP8_SIMULCAST_MODE = 'L1T3';
 
 /** One codec, so that nobody has to guess which one comes, and its retransmission. */
-export function sourceParameters(section: MediaSection): RtpParameters {
+export function sourceParameters({ section, preferred }: PlannedSource): RtpParameters {
   const parameters = sectionToRtpParameters(section);
-  const chosen = section.kind === 'audio' ? section.codecs.find(isOpus) : bestVideoCodec(section);
+  const chosen = section.kind === 'audio' ? section.codecs.find(isOpus) : bestVideoCodec(section, preferred);
   const numbers = [chosen?.payloadType, chosen?.rtxPayloadType];
   const isVp8 = chosen?.mimeType.toLowerCase() === 'video/vp8';
   const encodings = parameters.encodings ?? [];
@@ -74,11 +76,16 @@ export function sourceParameters(section: MediaSection): RtpParameters {
   };
 }
 
-function bestVideoCodec({ codecs }: MediaSection): SdpCodec | undefined {
+function bestVideoCodec(
+  { codecs }: MediaSection,
+  preferred: PreferredVideoCodec | undefined,
+): SdpCodec | undefined {
   let best: { codec: SdpCodec; rank: number } | undefined;
   for (const codec of codecs) {
-    const rank = videoCodecRank(codec);
-    if (rank !== undefined && (!best || rank < best.rank)) best = { codec, rank };
+    const known = videoCodecRank(codec);
+    if (known === undefined) continue;
+    const rank = codec.mimeType.toLowerCase() === `video/${preferred}` ? -1 : known;
+    if (!best || rank < best.rank) best = { codec, rank };
   }
   return best?.codec;
 }
@@ -148,10 +155,10 @@ export function sourceRequests(
   plan: SessionPlan,
   state: (name: SourceName) => { paused: boolean; csrc: number | undefined },
 ): MediaSourceRequest[] {
-  return sourcesOf(plan).map(({ name, section }) => ({
-    name,
-    rtpParameters: sourceParameters(section),
-    ...state(name),
+  return sourcesOf(plan).map((source) => ({
+    name: source.name,
+    rtpParameters: sourceParameters(source),
+    ...state(source.name),
   }));
 }
 

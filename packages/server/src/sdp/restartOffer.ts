@@ -66,7 +66,7 @@ function usedParameters(
   { audioSlots, videoSlots }: Slots,
 ): RtpParameters | undefined {
   const { mid } = planned.section;
-  if (planned.t === 'source') return sourceParameters(planned.section);
+  if (planned.t === 'source') return sourceParameters(planned);
   if (planned.t === 'slot') return audioSlots.find((slot) => slot.mid === mid)?.rtpParameters;
   if (planned.t === 'video') return videoSlots.find((slot) => slot.mid === mid)?.rtpParameters;
   return undefined;

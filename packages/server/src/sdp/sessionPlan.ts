@@ -8,8 +8,16 @@ import type { SourceName } from '../rooms/news.js';
 
 export type MediaSection = SdpMediaSection;
 
+export interface PlannedSource {
+  readonly t: 'source';
+  readonly name: SourceName;
+  readonly section: MediaSection;
+  /** Taken before all others where it is offered. */
+  readonly preferred?: PreferredVideoCodec;
+}
+
 export type PlannedSection =
-  | { readonly t: 'source'; readonly name: SourceName; readonly section: MediaSection }
+  | PlannedSource
   | { readonly t: 'slot'; readonly section: MediaSection }
   /** A video slot: answered with codecs and an SSRC. */
   | { readonly t: 'video'; readonly section: MediaSection }
@@ -27,6 +35,8 @@ export interface SessionRights {
   readonly subscribe: boolean;
   readonly audioSlots: number;
   readonly videoSlots: number;
+  /** What cameras and screens are asked to send, where the client has it. Default: the rooms' own order. */
+  readonly videoCodec?: PreferredVideoCodec;
 }
 
 /** In the order in which a client's sending sections mean something. */
@@ -40,6 +50,13 @@ export const isOpus = (codec: { readonly mimeType: string }): boolean =>
 
 /** Codecs of pictures that rooms have, best first for whoever sends: everybody decodes VP8, and its simulcast is cheap. */
 const VIDEO_CODECS = ['video/vp8', 'video/vp9', 'video/h264', 'video/av1'] as const;
+
+/**
+ * What an operator may prefer: the two of which every browser sends several sizes at once by RIDs. Chromium takes three RIDs of
+ * VP9 and AV1 for spatial layers of one stream unless the client names a scalability mode.
+ */
+export const PREFERRED_VIDEO_CODECS = ['vp8', 'h264'] as const;
+export type PreferredVideoCodec = (typeof PREFERRED_VIDEO_CODECS)[number];
 
 /** Of several that a client would send, the lowest is taken; undefined: none of the rooms'. */
 export function videoCodecRank({ mimeType, parameters }: SdpCodec): number | undefined {
@@ -89,7 +106,9 @@ export function planSession(offer: SdpOffer, rights: SessionRights): SessionPlan
     else if (!hasVideoCodec(section)) return { t: 'inactive', section };
     if (sends(section)) {
       const name = rights.publish ? SOURCES[kind][sources[kind]++] : undefined;
-      return name === undefined ? { t: 'inactive', section } : { t: 'source', name, section };
+      return name === undefined
+        ? { t: 'inactive', section }
+        : { t: 'source', name, section, ...preference(rights.videoCodec) };
     }
     if (receives(section) && rights.subscribe && slots[kind] < most[kind]) {
       slots[kind]++;
@@ -99,6 +118,9 @@ export function planSession(offer: SdpOffer, rights: SessionRights): SessionPlan
   });
   return { offer, sections };
 }
+
+export const preference = (videoCodec: PreferredVideoCodec | undefined): Pick<PlannedSource, 'preferred'> =>
+  videoCodec === undefined ? {} : { preferred: videoCodec };
 
 export function requireOpus(section: MediaSection): void {
   if (!section.codecs.some(isOpus))
@@ -110,10 +132,8 @@ export function requireOpus(section: MediaSection): void {
 
 export const slotsOf = (plan: SessionPlan): MediaSection[] =>
   plan.sections.flatMap((planned) => (planned.t === 'slot' ? [planned.section] : []));
-export const sourcesOf = (plan: SessionPlan): { name: SourceName; section: MediaSection }[] =>
-  plan.sections.flatMap((planned) =>
-    planned.t === 'source' ? [{ name: planned.name, section: planned.section }] : [],
-  );
+export const sourcesOf = (plan: SessionPlan): PlannedSource[] =>
+  plan.sections.flatMap((planned) => (planned.t === 'source' ? [planned] : []));
 export const hasChannel = (plan: SessionPlan): boolean => plan.sections.some(({ t }) => t === 'channel');
 export const videoSectionsOf = (plan: SessionPlan): MediaSection[] =>
   plan.sections.flatMap((planned) => (planned.t === 'video' ? [planned.section] : []));

@@ -6,11 +6,11 @@ import { answerText } from '../../src/sdp/answerWriter.js';
 import { receiverRequest, sourceRequests } from '../../src/sdp/mediaRequest.js';
 import { readOfferText } from '../../src/sdp/offerReader.js';
 import { planRestart } from '../../src/sdp/restartOffer.js';
-import { planSession, type SessionPlan } from '../../src/sdp/sessionPlan.js';
+import { planSession, type SessionPlan, type SessionRights } from '../../src/sdp/sessionPlan.js';
 import { makeOffer, realOffer, type SectionSpec } from '../support/offers.js';
 
 const EVERYTHING = { publish: true, subscribe: true, audioSlots: 3, videoSlots: 9 };
-const planOf = (offer: string, rights: Partial<typeof EVERYTHING> = {}): SessionPlan =>
+const planOf = (offer: string, rights: Partial<SessionRights> = {}): SessionPlan =>
   planSession(readOfferText(offer), { ...EVERYTHING, ...rights });
 const kinds = ({ sections }: SessionPlan): string =>
   sections.map((section) => (section.t === 'source' ? section.name : section.t)).join(' ');
@@ -110,6 +110,21 @@ describe.each(REAL)('the offer $name', ({ name, vp8, codecs }) => {
         { type: 'goog-remb', parameter: '' },
       ]),
     );
+  });
+
+  test('where H.264 is preferred and offered, camera and screen send it in as many sizes; the slots stay as they are', () => {
+    const preferring = planOf(realOffer(name), { videoCodec: 'h264' });
+    const offered = codecs.some((codec) => codec.startsWith('H264'));
+    const [, , camera, screen] = requested(preferring);
+    for (const source of [camera, screen])
+      expect(source?.rtpParameters.codecs.map(({ mimeType }) => mimeType)).toEqual([
+        offered ? 'video/H264' : 'video/VP8',
+        'video/rtx',
+      ]);
+    expect(camera?.rtpParameters.encodings?.map(({ rid }) => rid)).toEqual(['q', 'h', 'f']);
+    expect(receiverRequest(preferring)).toEqual(receiverRequest(plan));
+    const restarted = planRestart(preferring, preferring.offer, { audioSlots: [], videoSlots: [] });
+    expect(restarted && requested(restarted)).toEqual(requested(preferring));
   });
 
   test('its slots take each codec of the room once, with the browser’s own numbers', () => {
