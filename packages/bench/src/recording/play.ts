@@ -14,13 +14,13 @@ export async function run(command: string, args: readonly string[]): Promise<{ o
   return { out, err };
 }
 
-/** Each picture at its own time: with a constant rate FFmpeg itself would put two of them at one time, and complain. */
-const AS_IT_IS = ['-fps_mode', 'passthrough', '-enc_time_base', '-1'];
+/** Pictures are counted instead of timed: FFmpeg's own output has a rate, and complains of two at one time. */
+const COUNTED = ['-filter:v', 'setpts=N/30/TB'];
 
 /** @returns what a decoder complains about; empty: nothing */
 export async function decode(file: string): Promise<string> {
   return (
-    await run('ffmpeg', ['-v', 'error', '-i', file, '-map', '0', ...AS_IT_IS, '-f', 'null', '-'])
+    await run('ffmpeg', ['-v', 'error', '-i', file, '-map', '0', ...COUNTED, '-f', 'null', '-'])
   ).err.trim();
 }
 
