@@ -30,9 +30,10 @@ export interface LossSettings {
 interface Sidecar {
   file: string;
   durationMs: number;
+  movedFrames: number;
   tracks: {
     kind: string;
-    sources: { trackId: string }[];
+    sources: { participantId?: string; slot?: number }[];
     packets: { received: number; lost: number; recovered: number; tooLate: number; duplicates: number };
     frames: number;
     leftOut: Record<string, number>;
@@ -69,14 +70,18 @@ export async function measureLoss(settings: LossSettings, say: (line: string) =>
     await call.record(recorder, 'people', peopleTransport, 'participants');
     const receiver = await recordRoom(call, recorder, lay);
     const ssrcs = new Map<string, { path: LossyPath; ssrc: number }>();
-    for (const { id, rtpParameters } of call.consumers) {
+    for (const [i, { kind, rtpParameters }] of call.consumers.entries()) {
       paths[0]!.watch(rtpParameters);
-      ssrcs.set(id, { path: paths[0]!, ssrc: rtpParameters.encodings![0]!.ssrc! });
+      ssrcs.set(`${kind} p${Math.floor(i / 2)}`, {
+        path: paths[0]!,
+        ssrc: rtpParameters.encodings![0]!.ssrc!,
+      });
     }
-    for (const slot of [...receiver.audio, ...receiver.video]) {
-      paths[1]!.watch(slot.rtpParameters);
-      ssrcs.set(`slot-${slot.mid}`, { path: paths[1]!, ssrc: slot.ssrc });
-    }
+    for (const kind of ['audio', 'video'] as const)
+      for (const { rtpParameters, ssrc, index } of receiver[kind]) {
+        paths[1]!.watch(rtpParameters);
+        ssrcs.set(`${kind} ${index}`, { path: paths[1]!, ssrc });
+      }
     call.senders.start();
     for (let i = 0; i <= switches; i++) {
       await receiver.setLayout([{ id: 1, width: 640, height: 360, mode: { participantId: `p${i % 2}` } }]);
@@ -155,9 +160,9 @@ async function examine(
     gaps: 0,
     switches: 0,
   };
-  for (const { sources, packets, frames, gaps, switches } of sidecar.tracks) {
-    for (const { trackId } of sources) {
-      const { path, ssrc } = ssrcs.get(trackId)!;
+  for (const { kind, sources, packets, frames, gaps, switches } of sidecar.tracks) {
+    for (const { participantId, slot } of sources) {
+      const { path, ssrc } = ssrcs.get(`${kind} ${slot ?? participantId}`)!;
       const carried = path.figures(ssrc);
       sums.sent += carried.sent;
       sums.delivered += carried.delivered;
@@ -179,6 +184,7 @@ async function examine(
     part: 'loss',
     file: `${folder.split('-').at(-1)}/${name}`,
     durationMs: sidecar.durationMs,
+    movedFrames: sidecar.movedFrames,
     ...sums,
     probedFrames: probed.reduce((sum, { packets }) => sum + packets, 0),
     decoder: complaints === '' ? 'no complaint' : complaints.slice(0, 300),

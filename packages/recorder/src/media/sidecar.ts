@@ -38,6 +38,11 @@ export interface Switch {
   csrc: number;
 }
 
+export interface TrackSource extends TrackAbout {
+  /** Since the part's start. */
+  fromMs: number;
+}
+
 export interface TrackSidecar {
   number: number;
   kind: 'audio' | 'video';
@@ -48,8 +53,8 @@ export interface TrackSidecar {
   /** Since the part's start; absent: nothing came. */
   firstMs?: number;
   lastMs?: number;
-  /** Whose it is; more than one: one after the other. */
-  sources: (TrackAbout & { trackId: string })[];
+  /** Whose it is, since when; more than one: one after the other. */
+  sources: TrackSource[];
   packets: PacketFigures;
   frames: number;
   keyFrames: number;
@@ -67,7 +72,9 @@ const round = (ms: number): number => Math.round(ms * 1000) / 1000;
 /** One track of one part. */
 export class TrackRecord {
   readonly #track: PartTrack;
-  readonly #sources: (TrackAbout & { trackId: string })[] = [];
+  readonly #sources: TrackSource[] = [];
+  /** Who comes with the next frame. */
+  #comes: TrackAbout | undefined;
   readonly #packets: PacketFigures = { received: 0, lost: 0, recovered: 0, duplicates: 0, tooLate: 0 };
   readonly #leftOut: Record<string, number> = {};
   readonly #gaps: Gap[] = [];
@@ -92,13 +99,18 @@ export class TrackRecord {
     return this.#lastMs;
   }
 
-  addSource(trackId: string, about: TrackAbout): void {
-    this.#sources.push({ ...about, trackId });
+  /** From the next frame on. */
+  addSource(about: TrackAbout): void {
+    this.#comes = about;
   }
 
   /** @param timeMs since the part's start */
   handleFrame(frame: TrackFrame, timeMs: number): void {
     const { missing, csrc } = frame;
+    if (this.#comes) {
+      this.#sources.push({ ...this.#comes, fromMs: round(timeMs) });
+      this.#comes = undefined;
+    }
     if (this.#firstMs === undefined) this.#firstMs = timeMs;
     else if (missing || timeMs - this.#lastMs > SIDECAR_LIMITS.pauseMs) {
       if (this.#gaps.length >= SIDECAR_LIMITS.gaps) this.#moreGaps++;

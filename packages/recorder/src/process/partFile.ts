@@ -13,7 +13,7 @@ import { BufferPool } from './bufferPool.js';
 import type { FileLayer } from './fileLayer.js';
 
 /** Between two writings of the JSON file: after a kill it is that old, the file beside it is not. */
-const SIDECAR_MS = 15_000;
+const SIDECAR_MS = 10_000;
 
 /** Of the whole process. */
 const clusters = new BufferPool();
@@ -32,6 +32,8 @@ export interface PartSurroundings {
   /** What the track at this place has counted since the last time. */
   takeTally(trackId: string): Tally | undefined;
   handleError(error: AppendError): void;
+  /** There is a further part. */
+  handleBegun(): void;
 }
 
 export interface PartOptions {
@@ -81,10 +83,12 @@ export class PartFile implements PartSink {
     this.#holders = tracks.map(({ trackIds }) => trackIds.at(-1) ?? '');
     for (const track of tracks) {
       const record = new TrackRecord(track);
-      for (const trackId of track.trackIds) record.addSource(trackId, around.trackAbout(trackId));
+      for (const trackId of track.trackIds) record.addSource(around.trackAbout(trackId));
       this.#records[track.number] = record;
     }
-    void this.#writeSidecar(false);
+    around.handleBegun();
+    // As soon as the first frames are in it: who looks at what a kill left finds who it was.
+    queueMicrotask(() => void this.#writeSidecar(false));
   }
 
   get bytes(): number {
@@ -103,7 +107,7 @@ export class PartFile implements PartSink {
 
   replace(number: number, trackId: string): void {
     this.#holders[number - 1] = trackId;
-    this.#records[number]!.addSource(trackId, this.#around.trackAbout(trackId));
+    this.#records[number]!.addSource(this.#around.trackAbout(trackId));
   }
 
   holds(trackId: string): boolean {
@@ -181,8 +185,8 @@ export class PartFile implements PartSink {
       file: this.name,
       part: number,
       about,
-      startedAt: new Date(startMs).toISOString(),
-      startedAtMs: startMs,
+      startedAt: new Date(Math.round(startMs)).toISOString(),
+      startedAtMs: Math.round(startMs),
       durationMs: Math.round(this.durationMs),
       bytes: this.bytes,
       ended,

@@ -29,8 +29,8 @@ export const RECORDING_LIMITS = {
   marks: 20_000,
   /** CSRCs with a name. */
   names: 20_000,
-  /** Between two writings of recording.json while it runs. */
-  describeMs: 15_000,
+  /** Between two writings of recording.json while it runs and there is news. */
+  describeMs: 2_000,
 } as const;
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -79,6 +79,8 @@ export class Recording {
   /** Of tracks that were removed. */
   #packets = { received: 0, lost: 0 };
   #describedMs: number;
+  /** What recording.json does not say yet. */
+  #hasNews = false;
   #describing: Promise<void> = Promise.resolve();
   #ending: Promise<RecordingResult> | undefined;
   #result: RecordingResult | undefined;
@@ -122,7 +124,11 @@ export class Recording {
     const { layer, finisher, clock } = this.#parts;
     const { recordingId } = this.#start;
     const handleError = (error: AppendError): void => this.#handleError(error);
-    const around = { layer, finisher, folder: this.folder, recordingId, names: this.#names, handleError };
+    const handleBegun = (): void => void (this.#hasNews = true);
+    const { folder } = this;
+    const names = this.#names;
+    const around = { layer, finisher, folder, recordingId, names, handleError, handleBegun };
+    this.#hasNews = true;
     this.#files.set(fileId, new FileRecording(fileId, fileName, about, around, clock));
   }
 
@@ -165,17 +171,19 @@ export class Recording {
     for (const trackId of file.trackIds) this.removeTrack(trackId);
     this.#files.delete(fileId);
     this.#results.push(await file.end(false));
-    this.#describeSoon();
+    this.#hasNews = true;
   }
 
   nameCsrc(name: CsrcName): void {
     if (this.#names.size < RECORDING_LIMITS.names || this.#names.has(name.csrc))
       this.#names.set(name.csrc, name);
+    this.#hasNews = true;
   }
 
   mark(mark: Mark): void {
     if (this.#marks.length < RECORDING_LIMITS.marks) this.#marks.push(mark);
     else this.#moreMarks++;
+    this.#hasNews = true;
   }
 
   // ---- time ----
@@ -183,9 +191,11 @@ export class Recording {
   tick(nowMs: number): void {
     if (this.#ending) return;
     for (const file of this.#files.values()) file.tick(nowMs);
-    if (nowMs - this.#describedMs < RECORDING_LIMITS.describeMs) return;
+    if (!this.#hasNews || nowMs - this.#describedMs < RECORDING_LIMITS.describeMs) return;
     this.#describedMs = nowMs;
-    this.#describeSoon();
+    this.#hasNews = false;
+    // A disk that fails is found by the files.
+    this.#describe().catch(() => undefined);
   }
 
   progress(nowMs: number): RecordingProgress {
@@ -253,11 +263,6 @@ export class Recording {
   }
 
   // ---- recording.json ----
-
-  #describeSoon(): void {
-    // A disk that fails is found by the files.
-    this.#describe().catch(() => undefined);
-  }
 
   /** One after the other: the last one is the last to be written. */
   #describe(): Promise<void> {
