@@ -60,6 +60,8 @@ export const LIMITS = {
   recordings: 200,
   /** Ended recordings that the API still shows, of all rooms; the oldest are forgotten. Their files stay. */
   rememberedRecordings: 500,
+  /** A recorder that has not begun by then is taken for dead: a disk that hangs must not hang the request. */
+  recordingStartMs: 15_000,
   /** How long a server that stops waits until files are finished; what is not finished is repaired at the next start. */
   recordingFinishMs: 30_000,
   /** After a recorder died, until the rooms' policy starts the next recording: first, then on and on. */

@@ -116,19 +116,8 @@ export class Recording {
   async #begin(): Promise<void> {
     const { room, log } = this.parts;
     try {
-      const media = await room.media();
-      this.recorder = await this.parts.recorder(media.worker);
-      const { folder } = await this.recorder.start({
-        recordingId: this.id,
-        room: room.name,
-        mode: this.request.mode,
-        startedAtMs: this.startedAtMs,
-      });
-      this.folder = basename(folder);
-      await this.#openTap(this.recorder);
+      await this.#notLaterThan(LIMITS.recordingStartMs, this.#prepare());
     } catch (error) {
-      this.#tap?.close();
-      this.recorder?.stop(this.id).catch(() => undefined);
       const message = error instanceof Error ? error.message : String(error);
       log.error({ recording: this.id, err: error }, 'recording could not be started');
       this.#finish('start-failed', message, []);
@@ -142,6 +131,37 @@ export class Recording {
     );
     if (this.#stopReason !== undefined) void this.#stop();
     else this.follow();
+  }
+
+  async #prepare(): Promise<void> {
+    const { room } = this.parts;
+    let recorder: Recorder | undefined;
+    try {
+      const media = await room.media();
+      recorder = this.recorder = await this.parts.recorder(media.worker);
+      const { folder } = await recorder.start({
+        recordingId: this.id,
+        room: room.name,
+        mode: this.request.mode,
+        startedAtMs: this.startedAtMs,
+      });
+      this.folder = basename(folder);
+      await this.#openTap(recorder);
+      if (this.state === 'ended') throw new Error('it came too late');
+    } catch (error) {
+      this.#tap?.close();
+      recorder?.stop(this.id).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #notLaterThan(limitMs: number, work: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.parts.scheduler.after(limitMs, () =>
+        reject(new Error('the recorder does not answer')),
+      );
+      work.finally(cancel).then(resolve, reject);
+    });
   }
 
   /** The room has changed: files and tracks follow. */

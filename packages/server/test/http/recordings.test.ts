@@ -243,6 +243,21 @@ describe('failures end the recording, never the call', () => {
     expect((await post()).status).toBe(201);
   });
 
+  test('one whose disk hangs is a 503 after 15 s, not a request without end', async () => {
+    await start();
+    await enter('Ada');
+    await stop(await record());
+    server.recorders.last.hanging = true;
+    const answer = post();
+    await expect.poll(async () => (await list()).at(-1)?.['state']).toBe('starting');
+    server.scheduler.advance(15_000);
+    expect(await answer).toMatchObject({ status: 503, body: { code: 'RECORDING_FAILED' } });
+    expect((await list()).at(-1)).toMatchObject({
+      cause: 'start-failed',
+      message: 'the recorder does not answer',
+    });
+  });
+
   test('the server stops: files are finished first', async () => {
     await start();
     const ada = await enter('Ada');

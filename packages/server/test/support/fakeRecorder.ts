@@ -52,6 +52,8 @@ export class FakeRecorder extends EventEmitter<RecorderEvents> implements Record
   readonly recordings: FakeRecording[] = [];
   /** Stops wait until a test lets them go on. */
   holding: (() => void)[] | undefined;
+  /** Starts are never answered: a disk that hangs. */
+  hanging = false;
   closed = false;
   dead = false;
 
@@ -68,6 +70,7 @@ export class FakeRecorder extends EventEmitter<RecorderEvents> implements Record
 
   start({ recordingId, room, mode }: RecordingStart): Promise<{ folder: string }> {
     if (this.dead) return Promise.reject(new Error('dead'));
+    if (this.hanging) return new Promise(() => undefined);
     this.recordings.push(new FakeRecording(recordingId, room, mode));
     return Promise.resolve({ folder: `/var/calls/20260101T000000Z-${recordingId}` });
   }
