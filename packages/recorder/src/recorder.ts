@@ -73,6 +73,8 @@ export async function launchRecorder(options: RecorderOptions): Promise<Recorder
   const script = fileURLToPath(new URL('./process/main.js', import.meta.url));
   const child = fork(script, [options.directory], {
     serialization: 'advanced',
+    // All writing is done by libuv's threads; more of them only take turns on the disk.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '2' },
     ...(options.execPath === undefined ? {} : { execPath: options.execPath }),
     execArgv: [...(options.execArgv ?? [])],
   });

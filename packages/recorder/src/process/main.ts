@@ -5,6 +5,7 @@
  */
 import { randomInt } from 'node:crypto';
 import { access, constants, mkdir } from 'node:fs/promises';
+import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { Engine } from '@tertulia/engine';
 import { finishInWorker } from '../container/index.js';
@@ -16,12 +17,16 @@ import { Receiver } from './receiver.js';
 import { Recording } from './recording.js';
 
 const TIMES = {
-  /** Clusters, parts and reports are looked at so often. */
-  tickMs: 50,
+  /** Lost packets, key frames, reports: what is owed to the media process. */
+  feedbackMs: 50,
+  /** Parts and clusters; those of many files that are due go to the disk together. */
+  writeMs: 100,
   /** The socket. Nobody waits for a recorder, and one wake-up for each packet costs more than the packet. */
   readMs: 40,
   progressMs: 1_000,
 } as const;
+/** Where the processor does not suffice for all, the call comes first: what a recorder reads late is not lost. */
+const NICENESS = 5;
 /** Recordings that have ended and may still be asked about. */
 const RESULTS = 1_000;
 
@@ -37,6 +42,8 @@ class Main {
   readonly #results = new Map<string, RecordingResult>();
   /** Unix time at the engine's zero, ms. */
   readonly #zeroMs: number;
+  /** Of the reading or the timer at hand: a question of the engine's clock for each frame costs as much as the frame. */
+  #nowMs = 0;
   #closing: Promise<void> | undefined;
 
   constructor(directory: string) {
@@ -44,8 +51,16 @@ class Main {
     const engine = new Engine();
     this.#zeroMs = performance.timeOrigin + performance.now() - engine.now() / 1000;
     this.#receiver = new Receiver(engine, randomInt(1, 2 ** 32 - 1));
-    engine.start(this.#receiver.handleBatch, { readEveryMs: TIMES.readMs });
-    setInterval(() => this.#tick(), TIMES.tickMs);
+    this.#readClock();
+    engine.start(
+      (rowCount, nowMicros) => {
+        this.#nowMs = this.#zeroMs + nowMicros / 1000;
+        return this.#receiver.handleBatch(rowCount, nowMicros);
+      },
+      { readEveryMs: TIMES.readMs },
+    );
+    setInterval(() => this.#giveFeedback(), TIMES.feedbackMs);
+    setInterval(() => this.#write(), TIMES.writeMs);
     setInterval(() => this.#tellProgress(), TIMES.progressMs);
     say({ event: 'ready', ip: '127.0.0.1', port: this.#receiver.port });
   }
@@ -54,6 +69,7 @@ class Main {
 
   async handle(question: Question): Promise<void> {
     const { id } = question;
+    this.#readClock();
     try {
       const answer = await this.#answer(question);
       say({ id, answer: answer ?? null });
@@ -109,7 +125,7 @@ class Main {
     const { recordingId } = start;
     const known = this.#starting.get(recordingId);
     if (known) return known;
-    const nowMs = (): number => this.#nowMs();
+    const nowMs = (): number => this.#nowMs;
     const starting = Recording.begin(start, {
       directory: this.#directory,
       source: this.#receiver,
@@ -140,18 +156,23 @@ class Main {
 
   // ---- time ----
 
-  #nowMs(): number {
-    return this.#zeroMs + this.#receiver.engine.now() / 1000;
+  #readClock(): number {
+    const nowMicros = this.#receiver.engine.now();
+    this.#nowMs = this.#zeroMs + nowMicros / 1000;
+    return nowMicros;
   }
 
-  #tick(): void {
-    this.#receiver.poll(this.#receiver.engine.now());
-    const nowMs = this.#nowMs();
-    for (const recording of this.#recordings.values()) recording.tick(nowMs);
+  #giveFeedback(): void {
+    this.#receiver.poll(this.#readClock());
+  }
+
+  #write(): void {
+    this.#readClock();
+    for (const recording of this.#recordings.values()) recording.tick(this.#nowMs);
   }
 
   #tellProgress(): void {
-    const nowMs = this.#nowMs();
+    const nowMs = this.#nowMs;
     for (const recording of this.#recordings.values())
       say({ event: 'progress', progress: recording.progress(nowMs) });
   }
@@ -181,6 +202,7 @@ class Main {
 }
 
 async function run(directory: string): Promise<void> {
+  setPriority(NICENESS);
   try {
     await mkdir(directory, { recursive: true });
     await access(directory, constants.W_OK | constants.X_OK);
