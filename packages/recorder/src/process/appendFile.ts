@@ -10,7 +10,12 @@ export const APPEND_LIMITS = {
   waitingBytes: 32 * 1024 * 1024,
   /** Pieces of one system call: IOV_MAX of Linux is 1,024. */
   pieces: 512,
+  /** Given back of a full disk, so that the JSON files can say why the recording ended. */
+  roomBytes: 32 * 1024,
 } as const;
+
+/** No room on the disk, or none for this user. */
+export const DISK_FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 export type AppendError = NodeJS.ErrnoException;
 
@@ -24,6 +29,8 @@ export class AppendFile {
   #waitingBytes = 0;
   /** Whole pieces that are in the file. */
   #written = 0;
+  /** Where it could be cut to give back `roomBytes`, ascending. */
+  readonly #borders: number[] = [];
   #busy = true;
   #failed = false;
   #closing: (() => void) | undefined;
@@ -80,7 +87,7 @@ export class AppendFile {
     for (const piece of pieces) length += piece.length;
     this.#busy = true;
     this.#write(pieces, length, (error) => {
-      if (!error) this.#written += length;
+      if (!error) this.#grow(length);
       this.#waitingBytes -= length;
       for (const piece of pieces) this.onWritten(piece);
       this.#done(error);
@@ -95,6 +102,14 @@ export class AppendFile {
     });
   }
 
+  #grow(length: number): void {
+    const borders = this.#borders;
+    borders.push(this.#written);
+    this.#written += length;
+    // The last one that gives back enough, and those behind it.
+    while (borders.length > 1 && borders[1]! <= this.#written - APPEND_LIMITS.roomBytes) borders.shift();
+  }
+
   #done(error: AppendError | null): void {
     this.#busy = false;
     if (error) this.#fail(error);
@@ -106,6 +121,9 @@ export class AppendFile {
     this.#waitingBytes = 0;
     if (this.#failed) return;
     this.#failed = true;
+    const [border = 0] = this.#borders;
+    const gives = border > 0 && border <= this.#written - APPEND_LIMITS.roomBytes;
+    if (DISK_FULL.has(error.code ?? '') && gives) this.#written = border;
     this.bytes = this.#written;
     this.#onError(error);
   }

@@ -18,7 +18,7 @@ import type {
   RecordingStart,
   TrackStart,
 } from '../types.js';
-import type { AppendError } from './appendFile.js';
+import { DISK_FULL, type AppendError } from './appendFile.js';
 import type { FileLayer } from './fileLayer.js';
 import { FileRecording, type Clock } from './fileRecording.js';
 import type { TransportStart } from './messages.js';
@@ -34,8 +34,6 @@ export const RECORDING_LIMITS = {
 } as const;
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/;
-/** No room on the disk, or none for this user. */
-const DISK_FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Where packets come from; process/receiver.ts is one. */
 export interface PacketSource {

@@ -13,6 +13,7 @@ class Disk implements Pick<FileLayer, 'open' | 'append' | 'close'> {
   constructor(
     private readonly room: number,
     private readonly openError?: AppendError,
+    private readonly code = 'ENOSPC',
   ) {}
 
   open: FileLayer['open'] = (_path, done) => {
@@ -23,7 +24,7 @@ class Disk implements Pick<FileLayer, 'open' | 'append' | 'close'> {
     const fits = Math.min(bytes.length, this.room - this.content.length);
     this.calls.push(bytes.length);
     this.#answers.push(() => {
-      if (fits === 0) return done(Object.assign(new Error('no space'), { code: 'ENOSPC' }));
+      if (fits === 0) return done(Object.assign(new Error('no space'), { code: this.code }));
       this.content.push(...bytes.slice(0, fits));
       done(null, fits);
     });
@@ -82,6 +83,27 @@ test('a full disk: the error is told once, the file ends with its last whole pie
   expect(disk.kept).toBe(50);
   expect(file.bytes).toBe(50);
 });
+
+test.each([
+  { code: 'ENOSPC', kept: 70_000 },
+  { code: 'EIO', kept: 110_000 },
+])(
+  '$code at 110 kB: the file keeps $kept bytes, so that there is room to say why',
+  async ({ code, kept }) => {
+    const disk = new Disk(110_000, undefined, code);
+    const file = new AppendFile('/x', disk.layer, () => undefined);
+    disk.answer();
+    for (let i = 0; i < 12; i++) {
+      file.append([piece(10_000)]);
+      disk.answerAll();
+    }
+    const closed = file.close();
+    disk.answerAll();
+    await closed;
+    expect(disk.kept).toBe(kept);
+    expect(file.bytes).toBe(kept);
+  },
+);
 
 test('a file that cannot be opened', async () => {
   const disk = new Disk(0, Object.assign(new Error('no'), { code: 'EACCES' }));
