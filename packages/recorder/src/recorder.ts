@@ -35,6 +35,9 @@ const TIMES = {
   closeMs: 60_000,
 } as const;
 
+/** Recordings that have ended whose answers are still known; as many as the process knows. */
+const ENDED_KNOWN = 1_000;
+
 export interface RecorderOptions {
   /** Absolute; made when it is not there. */
   directory: string;
@@ -261,6 +264,11 @@ export class Recorder extends EventEmitter<RecorderEvents> {
 
   #end(ended: RecorderEndedEvent): void {
     if (!this.#running.delete(ended.recordingId)) return;
+    for (const known of [this.#starts, this.#stops])
+      for (const recordingId of known.keys()) {
+        if (known.size <= ENDED_KNOWN) break;
+        if (!this.#running.has(recordingId)) known.delete(recordingId);
+      }
     this.emit('ended', ended);
   }
 

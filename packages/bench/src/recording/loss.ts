@@ -13,7 +13,7 @@ import type { Row } from '../scenario.js';
 import { quantile, rounded } from '../statistics.js';
 import { Call, PAYLOAD_TYPES } from './call.js';
 import { LossyPath } from './lossyPath.js';
-import { beeps, decode, flashes, probe, skews } from './play.js';
+import { beeps, decode, flashes, probe, skews, type Hole } from './play.js';
 import { clapperboard } from './samples.js';
 
 /** After the last packet: what is still asked for comes, or is given up. */
@@ -37,7 +37,7 @@ interface Sidecar {
     packets: { received: number; lost: number; recovered: number; tooLate: number; duplicates: number };
     frames: number;
     leftOut: Record<string, number>;
-    gaps: unknown[];
+    gaps: Hole[];
     switches: { participantId?: string }[];
   }[];
 }
@@ -177,8 +177,10 @@ async function examine(
   }
   const flashed = await flashes(file, 0);
   const found: number[] = [];
-  const audio = sidecar.tracks.filter(({ kind }) => kind === 'audio').length;
-  for (let stream = 0; stream < audio; stream++) found.push(...skews(flashed, await beeps(file, stream)));
+  const sound = sidecar.tracks.filter(({ kind }) => kind === 'audio');
+  const holes = sidecar.tracks.filter(({ kind }) => kind === 'video').flatMap(({ gaps }) => gaps);
+  for (const [stream, { gaps }] of sound.entries())
+    found.push(...skews(flashed, await beeps(file, stream), [...holes, ...gaps]));
   const distances = found.map(Math.abs);
   return {
     part: 'loss',

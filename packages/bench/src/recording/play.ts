@@ -105,10 +105,25 @@ export async function beeps(file: string, stream: number): Promise<number[]> {
   return [...err.matchAll(/silence_end: ([\d.]+)/g)].map(([, time]) => Number(time));
 }
 
-/** Picture less sound of each pair that belongs together, ms. */
-export function skews(flashed: readonly number[], beeped: readonly number[]): number[] {
+/** A hole in picture or sound: who looks beside it for what belongs together finds the hole's edge. */
+export interface Hole {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+const BESIDE_MS = 70;
+
+/** Picture less sound of each pair that belongs together, ms; without those beside a hole. */
+export function skews(
+  flashed: readonly number[],
+  beeped: readonly number[],
+  holes: readonly Hole[],
+): number[] {
   return flashed.flatMap((flash) => {
     const beep = beeped.find((time) => Math.abs(time - flash) < 0.4);
-    return beep === undefined ? [] : [(flash - beep) * 1_000];
+    if (beep === undefined) return [];
+    const first = Math.min(flash, beep) * 1_000 - BESIDE_MS;
+    const last = Math.max(flash, beep) * 1_000 + BESIDE_MS;
+    if (holes.some(({ fromMs, toMs }) => toMs > first && fromMs < last)) return [];
+    return [(flash - beep) * 1_000];
   });
 }

@@ -2,17 +2,19 @@
  * One file of a recording: its tracks, and the parts that they go into.
  * Elsewhere: which frame into which part → ../media/fileParts.ts · bytes → partFile.ts · what there is to record → recording.ts
  */
-import { FileParts } from '../media/fileParts.js';
+import { FileParts, type PartSink } from '../media/fileParts.js';
 import { IncomingTrack, type TrackParameters } from '../media/incomingTrack.js';
 import { TallyTaker } from '../media/sidecar.js';
 import type { FileAbout, FileProgress, FileResult, PartResult, TrackAbout } from '../types.js';
-import { PartFile, type PartSurroundings } from './partFile.js';
+import { PartFile, type PartOptions, type PartSurroundings } from './partFile.js';
 
 /**
  * What is written is so far behind the clock, and behind what came latest: frames of two tracks that belong together come at
  * different times. Blocks that are later still are not lost, they only lie further behind in the file.
  */
 const BEHIND_MS = 100;
+
+const NOWHERE: PartSink = { write: () => undefined, replace: () => undefined, close: () => undefined };
 
 interface FileTrack {
   readonly incoming: IncomingTrack;
@@ -54,9 +56,7 @@ export class FileRecording {
       {
         openPart: (number, tracks, startMs) => {
           for (const { trackIds } of tracks) for (const trackId of trackIds) this.#settle(trackId);
-          const file = new PartFile({ fileName, number, about, tracks, startMs }, this.#around);
-          this.#files.push(file);
-          return file;
+          return this.#openPart({ fileName, number, about, tracks, startMs });
         },
         wantKeyFrame: (trackId) => this.#tracks.get(trackId)?.incoming.keyFrames.want(),
         leaveOut: (trackId) => this.#tracks.get(trackId)?.incoming.reader.leaveOut('frame-awaits-part'),
@@ -142,6 +142,18 @@ export class FileRecording {
     const parts = await Promise.all(this.#files.map((file) => file.ended(giveUp)));
     this.#tracks.clear();
     return { fileId: this.fileId, about: this.about, parts };
+  }
+
+  /** What cannot be begun ends the recording, not the process and the recordings beside it. */
+  #openPart(options: PartOptions): PartSink {
+    try {
+      const file = new PartFile(options, this.#around);
+      this.#files.push(file);
+      return file;
+    } catch (error) {
+      this.#around.handleError(error instanceof Error ? error : new Error(String(error)));
+      return NOWHERE;
+    }
   }
 
   #settle(trackId: string): void {

@@ -219,4 +219,18 @@ describe('a disk that takes no more', () => {
       expect.objectContaining({ code: 'RECORDING_UNKNOWN' }),
     );
   });
+
+  test('a file that cannot even be begun ends the recording, not the process', async () => {
+    const layer: FileLayer = {
+      ...nodeFiles,
+      open: () => {
+        throw new Error('no files today');
+      },
+    };
+    const bench = await Bench.begin(layer);
+    bench.addSound('a');
+    bench.send(1, 0, 3_000);
+    expect(await bench.recording.stop()).toMatchObject({ cause: 'write-failed', message: 'no files today' });
+    expect(bench.ended).toHaveLength(1);
+  });
 });
