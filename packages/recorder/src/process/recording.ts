@@ -229,7 +229,8 @@ export class Recording {
   }
 
   #end(cause: EndCause, message: string): Promise<RecordingResult> {
-    this.#ending ??= this.#finish(cause, message);
+    // Not at once: it may be a packet that found the disk full, and its line is still at work.
+    this.#ending ??= Promise.resolve().then(() => this.#finish(cause, message));
     return this.#ending;
   }
 
