@@ -63,7 +63,8 @@ afterAll(async () => {
 
 test('the file is only for who asked, and the command says how to look at it', () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  expect(said).toContain(`tshark --enable-heuristic rtp_udp -r ${file}`);
+  expect(said).toMatch(/look at it with: tshark -d udp\.port==\d+,rtp -r \S+\n$/);
+  expect(said).toContain(` -r ${file}\n`);
 });
 
 test('both directions of both people, without gaps, with the SSRCs that were signalled', async () => {
@@ -105,6 +106,7 @@ test('both directions of both people, without gaps, with the SSRCs that were sig
 });
 
 test.skipIf(!hasWireshark)('Wireshark dissects RTP and RTCP, and sees the same numbers', async () => {
+  const decodeAs = /tshark (.*) -r /.exec(said)![1]!.split(' ');
   const { stdout: about } = await run('capinfos', ['-c', '-M', '-I', file]);
   const packets = packetsOf(readBlocks(readFileSync(file)));
   expect(Number(/Number of packets:\s+(\d+)/.exec(about)?.[1])).toBe(packets.length);
@@ -120,7 +122,7 @@ test.skipIf(!hasWireshark)('Wireshark dissects RTP and RTCP, and sees the same n
   const { stdout } = await run(
     'tshark',
     [
-      ...['--enable-heuristic', 'rtp_udp', '-o', 'udp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE'],
+      ...[...decodeAs, '-o', 'udp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE'],
       ...['-r', file, '-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
     ],
     { maxBuffer: 64 * 1024 * 1024 },

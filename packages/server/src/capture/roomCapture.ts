@@ -170,10 +170,14 @@ class CaptureFile {
     const sources = [...room.participants.values()].flatMap(({ displayName, sources: own }) =>
       [...own.values()].map(({ csrc, name }) => `CSRC ${csrc} ${displayName}, ${name}`),
     );
+    // Of the server; a room's media process has one, UDP and TCP.
+    const candidates = [...room.sessions.values()].flatMap(({ media }) => media?.ice.candidates ?? []);
+    const ports = [...new Set(candidates.map(({ port }) => port))];
+    const decodeAs = ports.map((port) => `-d udp.port==${port},rtp`).join(' ');
     const comment = [
       `Room "${room.name}", ${seconds} s: RTP and RTCP without SRTP. IP and UDP headers are made from the real addresses.`,
       'An interface is one direction of one session, as seen from the server.',
-      'Wireshark: Analyze, Enabled Protocols, rtp_udp; or tshark --enable-heuristic rtp_udp.',
+      `Wireshark: Analyze, Decode As, UDP port ${ports.join(' and ')}, RTP; or tshark ${decodeAs}`,
       ...sources,
     ].join('\n');
     return this.#count(sectionBlock({ comment, application: `Tertulia ${this.version}` }));

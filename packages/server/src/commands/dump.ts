@@ -63,10 +63,10 @@ export async function dump(
   const path = `/v1/rooms/${encodeURIComponent(room)}/capture?${query.toString()}`;
   const response = await server.request('POST', path, undefined, { signal: stop.signal });
   process.stderr.write(`capturing for ${seconds} s …\n`);
-  const bytes = await save(response, file, stop.signal);
+  const { bytes, decodeAs } = await save(response, file, stop.signal);
   if (file === '-') return;
   process.stderr.write(
-    `${Math.ceil(bytes / 1024)} KiB in ${file}; look at it with: tshark --enable-heuristic rtp_udp -r ${file}\n`,
+    `${Math.ceil(bytes / 1024)} KiB in ${file}; look at it with: tshark ${decodeAs} -r ${file}\n`,
   );
 }
 
@@ -84,12 +84,19 @@ function read(args: readonly string[]): {
   }
 }
 
-/** @returns bytes. What was written before something went wrong stays, and can be read. */
-async function save(response: Response, file: string, signal: AbortSignal): Promise<number> {
-  let bytes = 0;
+interface Saved {
+  bytes: number;
+  /** The flags with which Wireshark reads it, as its first block says. */
+  decodeAs: string;
+}
+
+/** What was written before something went wrong stays, and can be read. */
+async function save(response: Response, file: string, signal: AbortSignal): Promise<Saved> {
+  const saved = { bytes: 0, decodeAs: '' };
   const counted = async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
-      bytes += chunk.length;
+      if (saved.bytes === 0) saved.decodeAs = readDecodeAs(chunk);
+      saved.bytes += chunk.length;
       yield chunk;
     }
   };
@@ -100,20 +107,27 @@ async function save(response: Response, file: string, signal: AbortSignal): Prom
   } catch (error) {
     // The server stops when nobody reads.
     body.destroy();
-    if (signal.aborted) return bytes;
+    if (signal.aborted) return saved;
     const { code, syscall } = (error instanceof Error ? error : {}) as NodeJS.ErrnoException;
     // Whoever looked has seen enough.
-    if (file === '-' && code === 'EPIPE') return bytes;
+    if (file === '-' && code === 'EPIPE') return saved;
     const isOnFile = syscall === 'open' || syscall === 'write';
     throw new CommandError(
       isOnFile
         ? `${file} cannot be written (${code}).`
-        : `The connection broke after ${bytes} bytes; what came is in ${file}.`,
+        : `The connection broke after ${saved.bytes} bytes; what came is in ${file}.`,
       { cause: error },
     );
   }
-  return bytes;
+  return saved;
 }
+
+const readDecodeAs = (firstBlock: Uint8Array): string =>
+  (
+    Buffer.from(firstBlock)
+      .toString('latin1')
+      .match(/-d udp\.port==\d+,rtp/g) ?? []
+  ).join(' ');
 
 /** What people say is in it: for nobody else on this machine, whoever made the file. */
 async function privateFile(path: string): Promise<Writable> {
