@@ -2,33 +2,31 @@
  * `tertulia rtp-in` and `tertulia rtp-out` with the programs that they are for: FFmpeg and GStreamer feed participants by what was
  * printed, take the room by the SDP file that was written, and what they took is decoded.
  */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { freeUdpPort, startServer, type ServerProcess } from '../browser/support/serverProcess.js';
+import { startServer, type ServerProcess } from '../browser/support/serverProcess.js';
+import { CLI, Command, decoded, freePorts, type Stoppable } from './support/commands.js';
 import { Program } from './support/programs.js';
 
-const CLI = fileURLToPath(new URL('../../packages/server/dist/cli.js', import.meta.url));
 /** For the slowest program to start and take a key frame, on a machine that does other things. */
-const LIMIT_MS = 25_000;
-
-interface Stream {
-  port: number;
-  payloadType: number;
-  ssrc: number;
-}
+const LIMIT_MS = 45_000;
 
 let server: ServerProcess;
 let folder: string;
-const running: { stop(): Promise<unknown> }[] = [];
+const running: Stoppable[] = [];
+const command = async (...args: string[]): Promise<Command> => {
+  const begun = Command.begin(server.url, args);
+  running.push(begun);
+  await begun.said('Ctrl-C');
+  return begun;
+};
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tertulia-'));
-  server = await startServer();
+  server = await startServer(['--media-ip', '127.0.0.1']);
 });
 afterEach(async () => {
   await Promise.all(running.splice(0).map((each) => each.stop()));
@@ -38,101 +36,26 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A command that goes on until it is stopped. */
-class Command {
-  readonly #child: ChildProcess;
-  output = '';
-
-  private constructor(args: readonly string[]) {
-    this.#child = spawn(process.execPath, [CLI, ...args, '--url', server.url], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    for (const stream of [this.#child.stdout, this.#child.stderr])
-      stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-  }
-
-  /** Until it has said all that it says at first. */
-  static async start(...args: string[]): Promise<Command> {
-    const command = new Command(args);
-    running.push(command);
-    await expect.poll(() => command.output, { timeout: 10_000 }).toContain('Ctrl-C');
-    return command;
-  }
-
-  /** As by Ctrl-C. */
-  async stop(): Promise<number | null> {
-    if (this.#child.exitCode !== null) return this.#child.exitCode;
-    const exit = once(this.#child, 'exit');
-    this.#child.kill('SIGINT');
-    await exit;
-    return this.#child.exitCode;
-  }
-
-  async exit(): Promise<number | null> {
-    if (this.#child.exitCode === null) await once(this.#child, 'exit');
-    return this.#child.exitCode;
-  }
-
-  /** The command for a shell that it printed. */
-  get shell(): string {
-    return this.output.slice(this.output.indexOf('\nffmpeg ') + 1).split('\n\n')[0]!;
-  }
-
-  stream(name: 'sound' | 'pictures'): Stream {
-    const found = new RegExp(
-      `^${name}: .*port (\\d+), RTCP \\d+, payload type (\\d+), SSRC (\\d+)`,
-      'm',
-    ).exec(this.output);
-    const [port, payloadType, ssrc] = (found ?? []).slice(1).map(Number);
-    return { port: port!, payloadType: payloadType!, ssrc: ssrc! };
-  }
-}
-
 const start = (command: string, args: readonly string[]): Program => {
   const program = new Program(command, args);
   running.push(program);
   return program;
 };
 
+/** The command of docs/ffmpeg-gstreamer.md that has this word in it. */
+function documented(word: string): string {
+  const text = readFileSync(new URL('../../docs/ffmpeg-gstreamer.md', import.meta.url), 'utf8');
+  const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map((match) => match[1]!);
+  return blocks.find((block) => block.includes(word))!;
+}
+
 const get = async (path: string): Promise<Record<string, unknown>> =>
   (await (await fetch(`${server.url}/v1/rooms/${path}`)).json()) as Record<string, unknown>;
 const participantsOf = async (room: string): Promise<Record<string, unknown>[]> =>
   ((await get(`${room}/participants`))['participants'] ?? []) as Record<string, unknown>[];
 
-/** Two ports for each of two streams. */
-async function freePorts(): Promise<number> {
-  const port = await freeUdpPort();
-  return port % 2 === 0 ? port - 8 : port - 7;
-}
-
-/** Frames that are decoded from the file; FFmpeg must not say a word. */
-function decoded(file: string): Record<string, number> {
-  const done = spawnSync(
-    'ffprobe',
-    [
-      '-v',
-      'error',
-      '-count_frames',
-      '-show_entries',
-      'stream=codec_name,nb_read_frames',
-      '-of',
-      'csv=p=0',
-      file,
-    ],
-    { encoding: 'utf8' },
-  );
-  expect(done.stderr).toBe('');
-  return Object.fromEntries(
-    done.stdout
-      .trim()
-      .split('\n')
-      .map((line) => line.split(','))
-      .map(([codec, frames]) => [codec, Number(frames)]),
-  );
-}
-
 test('FFmpeg feeds a participant by the command that is printed, and FFmpeg records the room by the SDP file', async () => {
-  const input = await Command.start('rtp-in', '--room', 'studio', '--name', 'Studio');
+  const input = await command('rtp-in', '--room', 'studio', '--name', 'Studio');
   expect(await participantsOf('studio')).toMatchObject([{ displayName: 'Studio', connected: false }]);
   const source = start('sh', ['-c', `exec ${input.shell}`]);
   await expect
@@ -141,7 +64,7 @@ test('FFmpeg feeds a participant by the command that is printed, and FFmpeg reco
 
   const sdp = join(folder, 'studio.sdp');
   const to = `127.0.0.1:${await freePorts()}`;
-  const output = await Command.start('rtp-out', '--room', 'studio', '--to', to, sdp);
+  const output = await command('rtp-out', '--room', 'studio', '--to', to, sdp);
   expect(output.output).toMatch(/sound \(opus\) to port \d+, pictures \(VP8\) to port \d+/);
   const file = join(folder, 'studio.mkv');
   const printed = output.shell.split('\n')[0]!.replace('recording.mkv', `-t 6 ${file}`);
@@ -161,21 +84,18 @@ test('FFmpeg feeds a participant by the command that is printed, and FFmpeg reco
 });
 
 test('GStreamer feeds a participant in H.264, and sdpdemux takes only that one out of the room', async () => {
-  const input = await Command.start(
+  const input = await command(
     ...['rtp-in', '--room', 'stage', '--name', 'Camera 2', '--video-codec', 'h264'],
   );
   const sound = input.stream('sound');
   const pictures = input.stream('pictures');
-  start('gst-launch-1.0', [
-    ...['-q', 'videotestsrc', 'is-live=true', '!', 'video/x-raw,width=320,height=240,framerate=25/1', '!'],
-    ...['x264enc', 'tune=zerolatency', 'speed-preset=ultrafast', 'key-int-max=50', '!'],
-    ...['rtph264pay', 'config-interval=-1', 'aggregate-mode=zero-latency', 'mtu=1200'],
-    ...[`ssrc=${pictures.ssrc}`, `pt=${pictures.payloadType}`, '!'],
-    ...['udpsink', 'host=127.0.0.1', `port=${pictures.port}`, 'sync=false'],
-    ...['audiotestsrc', 'is-live=true', '!', 'audio/x-raw,rate=48000,channels=2', '!', 'opusenc', '!'],
-    ...['rtpopuspay', `ssrc=${sound.ssrc}`, `pt=${sound.payloadType}`, '!'],
-    ...['udpsink', 'host=127.0.0.1', `port=${sound.port}`, 'sync=false'],
-  ]);
+  const feeding = documented('PICTURES_SSRC')
+    .replace('PICTURES_SSRC', String(pictures.ssrc))
+    .replace('PICTURES_PORT', String(pictures.port))
+    .replace('SOUND_SSRC', String(sound.ssrc))
+    .replace('SOUND_PORT', String(sound.port));
+  expect(feeding).toContain(`pt=${pictures.payloadType} `);
+  start('sh', ['-c', `exec ${feeding}`]);
   await expect
     .poll(() => participantsOf('stage'), { timeout: LIMIT_MS })
     .toMatchObject([{ displayName: 'Camera 2', connected: true }]);
@@ -183,25 +103,34 @@ test('GStreamer feeds a participant in H.264, and sdpdemux takes only that one o
 
   const sdp = join(folder, 'stage.sdp');
   const to = `127.0.0.1:${await freePorts()}`;
-  await Command.start('rtp-out', '--room', 'stage', '--participant', participantId, '--to', to, sdp);
+  await command('rtp-out', '--room', 'stage', '--participant', participantId, '--to', to, sdp);
   expect(readFileSync(sdp, 'utf8')).toContain('a=rtpmap:96 H264/90000');
-  const sink = start('gst-launch-1.0', [
-    ...['-q', 'filesrc', `location=${sdp}`, '!', 'sdpdemux', 'name=demux'],
-    ...['demux.', '!', 'rtph264depay', '!', 'avdec_h264', '!', 'fakesink', 'num-buffers=25', 'sync=false'],
-    ...['demux.', '!', 'rtpopusdepay', '!', 'opusdec', '!', 'fakesink', 'num-buffers=50', 'sync=false'],
-  ]);
+  // As in docs/, but for the codec and for sinks that need no screen.
+  const reading = documented('sdpdemux')
+    .replace('room.sdp', sdp)
+    .replace('rtpvp8depay ! vp8dec', 'rtph264depay ! avdec_h264')
+    .replace('videoconvert ! autovideosink', 'fakesink num-buffers=25 sync=false')
+    .replace('audioconvert ! autoaudiosink', 'fakesink num-buffers=50 sync=false');
+  const sink = start('sh', ['-c', `exec ${reading}`]);
   await sink.finish(LIMIT_MS);
 });
 
-test('an input ends when its packets stop, and the room with it; an output ends with the room', async () => {
-  const input = await Command.start('rtp-in', '--room', 'short', '--no-video');
+test('an input with SRTP ends when its packets stop, and the room with it; an output ends with the room', async () => {
+  const port = String(await freePorts());
+  const flags = ['--room', 'short', '--no-video', '--remote', '--port', port];
+  const input = await command('rtp-in', ...flags);
+  expect(input.stream('sound').port).toBe(Number(port));
+  const second = spawnSync(process.execPath, [CLI, 'rtp-in', ...flags, '--url', server.url], {
+    encoding: 'utf8',
+  });
+  expect(second).toMatchObject({ status: 1, stderr: expect.stringContaining('In use by another program') });
   const source = start('sh', ['-c', `exec ${input.shell}`]);
   await expect
     .poll(() => participantsOf('short'), { timeout: LIMIT_MS })
     .toMatchObject([{ connected: true }]);
   const sdp = join(folder, 'short.sdp');
   const to = `127.0.0.1:${await freePorts()}`;
-  const output = await Command.start('rtp-out', '--room', 'short', '--no-video', '--to', to, sdp);
+  const output = await command('rtp-out', '--room', 'short', '--no-video', '--to', to, sdp);
   expect(readFileSync(sdp, 'utf8')).not.toContain('m=video');
   await source.stop();
   expect(await Promise.all([input.exit(), output.exit()])).toEqual([0, 0]);

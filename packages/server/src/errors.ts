@@ -68,6 +68,7 @@ export const ERRORS = {
   RECORDING_OFF: row(409, 'FAILED_PRECONDITION', false, 'The server has no directory for recordings'),
   TOO_MANY_RECORDINGS: row(409, 'RESOURCE_EXHAUSTED', true, 'As many recordings run as may'),
   TOO_MANY_RTP: row(409, 'RESOURCE_EXHAUSTED', true, 'There are as many RTP outputs and inputs as may be'),
+  RTP_PORT_IN_USE: row(409, 'FAILED_PRECONDITION', true, 'The port is in use'),
   RATE_LIMITED: row(429, 'RESOURCE_EXHAUSTED', true, 'Too many requests from this address'),
   INTERNAL: row(500, 'INTERNAL', true, 'The server made a mistake'),
   DRAINING: row(503, 'UNAVAILABLE', true, 'The server is about to stop'),

@@ -15,6 +15,7 @@ command that works as it stands. The others see the participant from the first p
   --video-codec C       vp8, vp9, h264 or av1 [vp8].
   --no-audio            Pictures only.
   --no-video            Sound only.
+  --port N              The first of the ports: sound, its RTCP, pictures, their RTCP [any that are free].
   --remote              The program is on another machine. Its packets must be SRTP then; the key is printed.
   --detach              Do not wait: the input goes on until its packets stop or somebody deletes it.
 ${SERVER_HELP}  -h, --help            This text.
@@ -25,6 +26,7 @@ const OPTIONS = {
   name: { type: 'string' },
   input: { type: 'string' },
   'video-codec': { type: 'string', default: 'vp8' },
+  port: { type: 'string' },
   'no-audio': { type: 'boolean', default: false },
   'no-video': { type: 'boolean', default: false },
   remote: { type: 'boolean', default: false },
@@ -80,6 +82,8 @@ export async function rtpIn(
   }
   const { room } = flags;
   if (room === undefined) throw new CommandError('Give --room: tertulia rtp-in --room R.');
+  if (flags.port !== undefined && !/^\d{1,5}$/.test(flags.port))
+    throw new CommandError(`--port must be a whole number, not "${flags.port}".`);
   const server = connectToServer({ ...connectionFlags(flags, env), room, roles: ['admin'] });
   const path = `/v1/rooms/${encodeURIComponent(room)}/rtp-inputs`;
   const body = {
@@ -87,6 +91,7 @@ export async function rtpIn(
     video: !flags['no-video'],
     videoCodec: flags['video-codec'],
     remote: flags.remote,
+    ...(flags.port === undefined ? {} : { port: Number(flags.port) }),
     ...(flags.name === undefined ? {} : { displayName: flags.name }),
   };
   const answer = (await (await server.request('POST', path, body)).json()) as Answer;

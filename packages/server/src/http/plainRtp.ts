@@ -50,12 +50,13 @@ export function plainRtpRoutes(app: FastifyInstance, context: AppContext): void 
 
   define(app, API.createRtpInput, async (request, reply) => {
     const name = await authorized(request);
-    const { displayName, audio, video, videoCodec, remote } = checkedBody(request, CreateRtpInputBody);
+    const { displayName, audio, video, videoCodec, remote, port } = checkedBody(request, CreateRtpInputBody);
     const made = await rtp.startInput(name, {
       displayName: readDisplayName(displayName),
       audio,
       videoCodec: video ? videoCodec : undefined,
       remote,
+      port,
     });
     reply.headers({
       location: `/v1/rooms/${encodeURIComponent(made.room.name)}/rtp-inputs/${made.id}`,

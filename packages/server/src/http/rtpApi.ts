@@ -57,6 +57,9 @@ export const CreateRtpInputBody = z
       .describe(
         'The program is on another machine; it has to protect its packets with the keys of the answer.',
       ),
+    port: UdpPort.max(65_532)
+      .optional()
+      .describe('The first of the ports: sound, its RTCP, pictures, their RTCP. Default: any that are free.'),
   })
   .refine(({ audio, video }) => audio || video, 'audio or video is needed');
 
@@ -168,6 +171,7 @@ export const RTP_API = {
       'ROOM_FULL',
       'TOO_MANY_ROOMS',
       'TOO_MANY_RTP',
+      'RTP_PORT_IN_USE',
       'DRAINING',
       'MEDIA_UNAVAILABLE',
     ],

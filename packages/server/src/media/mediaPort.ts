@@ -145,6 +145,8 @@ export interface RtpInputRequest {
   readonly participantId: string;
   /** From other machines as well. Then SRTP keeps out whoever else reaches the ports. */
   readonly remote: boolean;
+  /** Sound, its RTCP, pictures, their RTCP, one after the other. undefined: any that are free. */
+  readonly port: number | undefined;
   readonly audio: RtpParameters | undefined;
   readonly video: RtpParameters | undefined;
 }
@@ -161,6 +163,11 @@ export interface SrtpKey {
   readonly cryptoSuite: 'AES_CM_128_HMAC_SHA1_80';
   /** Key and salt. */
   readonly keyBase64: string;
+}
+
+/** Of a port that was asked for. */
+export class PortInUseError extends Error {
+  override readonly name: string = 'PortInUseError';
 }
 
 /** Connected with its first packet, lost when no more come. It has no ICE, so nothing can be restarted. */

@@ -20,6 +20,7 @@ import type {
   SessionStats,
   SrtpKey,
 } from './mediaPort.js';
+import { PortInUseError } from './mediaPort.js';
 import { sourceFigures } from './figures.js';
 import { isLoopbackIp } from './plainListen.js';
 import type { Cast } from './sfuStage.js';
@@ -93,12 +94,28 @@ export class SfuRtpInput implements RtpInput {
     const { router, virtual, addProducer } = this.parts;
     const { remote, participantId } = this.request;
     const listen = this.#listen();
-    const transport = await router.createPlainTransport({
-      listenInfo: { protocol: 'udp', ...listen },
-      rtcpMux: false,
-      comedia: true,
-      ...(remote ? { enableSrtp: true, srtpCryptoSuite: CRYPTO_SUITE } : {}),
+    const { port } = this.request;
+    // Sound has the first two, when there is sound.
+    const first = port === undefined ? undefined : port + 2 * this.#transports.length;
+    const at = (offset: number) => ({
+      protocol: 'udp' as const,
+      ...listen,
+      ...(first === undefined ? {} : { port: first + offset }),
     });
+    const transport = await router
+      .createPlainTransport({
+        listenInfo: at(0),
+        rtcpListenInfo: at(1),
+        rtcpMux: false,
+        comedia: true,
+        ...(remote ? { enableSrtp: true, srtpCryptoSuite: CRYPTO_SUITE } : {}),
+      })
+      .catch((error: unknown) => {
+        const code = error instanceof Error && 'code' in error ? error.code : undefined;
+        if (code === 'ADDRESS_IN_USE')
+          throw new PortInUseError(`port ${first} or the next`, { cause: error });
+        throw error;
+      });
     this.#transports.push(transport);
     transport.on('tuple', () => this.#connect());
     transport.observer.once('close', () =>

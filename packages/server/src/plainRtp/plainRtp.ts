@@ -45,6 +45,8 @@ export interface InputRequest {
   /** undefined: sound only. */
   readonly videoCodec: RtpVideoCodec | undefined;
   readonly remote: boolean;
+  /** The first of them. undefined: any that are free. */
+  readonly port: number | undefined;
 }
 
 export interface Output {
@@ -188,7 +190,7 @@ export class PlainRtp {
       const joined = await this.conference.joinByRtp({
         roomName,
         displayName: request.displayName,
-        media: { remote: request.remote, audio, video },
+        media: { remote: request.remote, port: request.port, audio, video },
       });
       const streams = [
         ...(audio ? [{ kind: 'audio' as const, rtpParameters: audio }] : []),

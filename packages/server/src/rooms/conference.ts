@@ -17,6 +17,7 @@ import type {
   RtpInput,
   RtpInputRequest,
 } from '../media/mediaPort.js';
+import { PortInUseError } from '../media/mediaPort.js';
 import { cleanDisplayName } from '../names.js';
 import type { RecordingControl } from '../recording/recordingControl.js';
 import { MeetSession } from '../protocols/meet/meetSession.js';
@@ -281,6 +282,8 @@ export class Conference {
     try {
       return await (await room.media()).createRtpInput(request, session);
     } catch (cause) {
+      if (cause instanceof PortInUseError)
+        throw new ServerError('RTP_PORT_IN_USE', `In use by another program: ${cause.message}.`, { cause });
       throw new ServerError('MEDIA_UNAVAILABLE', 'The media process could not open the ports.', { cause });
     }
   }

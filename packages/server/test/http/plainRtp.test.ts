@@ -254,10 +254,24 @@ describe('inputs', () => {
     ['neither sound nor pictures', { audio: false, video: false }],
     ['an unknown field', { name: 'Studio' }],
     ['a codec that is none', { videoCodec: 'VP8' }],
+    ['ports beyond the last', { port: 65_533 }],
+    ['a port of root', { port: 80 }],
     ['a name without end', { displayName: 'x'.repeat(5_000) }],
   ])('refused: %s', async (_name, body) => {
     expect(await post(INPUTS, body)).toMatchObject({ status: 400, body: { code: 'BODY_INVALID' } });
     expect(server.media.sessions).toEqual([]);
+  });
+
+  test('ports that were asked for, and that somebody else has', async () => {
+    expect((await post(INPUTS, { port: 6_000 })).body).toMatchObject({
+      audio: { port: 6_000, rtcpPort: 6_001 },
+      video: { port: 6_002, rtcpPort: 6_003 },
+    });
+    expect(await post(INPUTS, { port: 6_000 })).toMatchObject({
+      status: 409,
+      body: { code: 'RTP_PORT_IN_USE' },
+    });
+    expect(await participants()).toHaveLength(1);
   });
 
   test('media that cannot be had leaves nobody behind', async () => {

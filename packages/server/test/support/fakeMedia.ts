@@ -1,5 +1,6 @@
 /** A media side without media: gives plausible parameters, records what it was told, and does what a test says. */
 import type { RtpParameters } from '@tertulia/wire';
+import { PortInUseError } from '../../src/media/mediaPort.js';
 import type { SessionFigures } from '../../src/media/figures.js';
 import type {
   CaptureBatch,
@@ -339,8 +340,9 @@ export class FakeRtpInput extends FakeSession implements RtpInput {
       ? ({ cryptoSuite: 'AES_CM_128_HMAC_SHA1_80', keyBase64: 'c2VjcmV0' } as const)
       : undefined;
     const at = (port: number) => ({ ip: '127.0.0.1', port, rtcpPort: port + 1, srtp });
-    this.audioPort = rtp.audio && at(20_000);
-    this.videoPort = rtp.video && at(20_002);
+    const { port = 20_000 } = rtp;
+    this.audioPort = rtp.audio && at(port);
+    this.videoPort = rtp.video && at(port + 2);
   }
 }
 
@@ -387,6 +389,14 @@ export class FakeRoom implements MediaRoom {
   }
   createRtpInput(request: RtpInputRequest, events: MediaSessionEvents): Promise<FakeRtpInput> {
     if (this.media.failing) return Promise.reject(new Error('no free port'));
+    const taken = this.sessions.some(
+      (each) =>
+        each instanceof FakeRtpInput &&
+        !each.closed &&
+        request.port !== undefined &&
+        each.audioPort?.port === request.port,
+    );
+    if (taken) return Promise.reject(new PortInUseError('port'));
     const input = new FakeRtpInput(++this.media.sessionCount, request, events);
     this.sessions.push(input);
     this.media.sessions.push(input);
