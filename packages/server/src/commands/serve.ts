@@ -55,8 +55,10 @@ export async function serve(args: readonly string[]): Promise<void> {
   let url: string;
   try {
     await repairRecordings(config, log);
+    await server.recordings.prepare(config.workers);
     url = await server.listen();
   } catch (error) {
+    await server.recordings.close(0);
     await media.close();
     throw error;
   }

@@ -1,5 +1,5 @@
 /**
- * The recorder processes: one per media process, started with the first recording there, anew after a death. What they tell
+ * The recorder processes: one per media process, started when it is first asked for, and anew after a death. What they tell
  * is handed on by the id of the recording.
  */
 import type { Logger } from '../logger.js';

@@ -4,7 +4,7 @@
  * Elsewhere: one of them → recording.ts · processes → recorderPool.ts · HTTP → ../http/recordings.ts
  */
 import type { Config } from '../config.js';
-import { ServerError } from '../errors.js';
+import { ServerError, StartError } from '../errors.js';
 import { newRecordingId } from '../ids.js';
 import { LIMITS } from '../limits.js';
 import type { Logger } from '../logger.js';
@@ -63,6 +63,21 @@ export class Recordings implements RecordingControl {
       died: (recorder: Recorder) => this.#recorderDied(recorder),
     };
     this.#pool = new RecorderPool(launch, config.recordings, news, log);
+  }
+
+  /**
+   * Starts a recorder for each media process, so that the first recording begins at once and what cannot be is said at start.
+   * @throws StartError in one sentence.
+   */
+  async prepare(workers: number): Promise<void> {
+    const pool = this.#pool;
+    if (!pool) return;
+    try {
+      await Promise.all(Array.from({ length: workers }, (_, worker) => pool.of(worker)));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new StartError(`Nothing can be recorded: ${reason}.`, { cause });
+    }
   }
 
   get enabled(): boolean {

@@ -181,6 +181,22 @@ describe('tertulia serve', () => {
     await reader?.cancel();
   });
 
+  test('with a directory for recordings has its recorder from the start, and takes it along at the end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tertulia-recordings-'));
+    try {
+      const server = await serve(['--recordings', join(folder, 'made', 'here')]);
+      await server.ready();
+      const pid = Number(/"pid":(\d+),"port":\d+,"msg":"recorder process started"/.exec(server.stderr)?.[1]);
+      expect(pid).toBeGreaterThan(0);
+      process.kill(pid, 0);
+      server.process.kill('SIGTERM');
+      expect(await server.exitCode()).toBe(0);
+      expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('TLS with a certificate of its own making', async () => {
     const server = await serve(['--tls-self-signed']);
     const url = await server.ready();

@@ -285,6 +285,29 @@ describe('failures end the recording, never the call', () => {
   });
 });
 
+describe('recorders', () => {
+  test('are there from the start, one for each media process, and are used', async () => {
+    await start();
+    await server.server.recordings.prepare(2);
+    expect(server.recorders.all).toHaveLength(2);
+    await enter('Ada');
+    await record();
+    expect(server.recorders.all).toHaveLength(2);
+  });
+
+  test('that do not start are a reason not to start; without a directory there are none', async () => {
+    await start();
+    server.recorders.failing = true;
+    await expect(server.server.recordings.prepare(1)).rejects.toThrow(
+      /Nothing can be recorded: it does not start/,
+    );
+    await server.close();
+    await start({});
+    await server.server.recordings.prepare(1);
+    expect(server.recorders.all).toHaveLength(0);
+  });
+});
+
 describe('who may, and what is refused', () => {
   const token = (...roles: ('record' | 'admin' | 'moderate' | 'join' | 'publish')[]): Promise<string> =>
     server.token({ roles, identity: 'somebody' });
