@@ -6,7 +6,7 @@
 import { datagramHeaders, interfaceBlock, packetBlock, sectionBlock, statisticsBlock } from '@tertulia/wire';
 import { ServerError } from '../errors.js';
 import type { Logger } from '../logger.js';
-import type { CapturedPacket, MediaCapture, MediaSession } from '../media/mediaPort.js';
+import type { CaptureBatch, CapturedPacket, MediaCapture, MediaSession } from '../media/mediaPort.js';
 import type { Room } from '../rooms/room.js';
 import type { Session } from '../rooms/session.js';
 import type { Scheduler } from '../scheduler.js';
@@ -119,7 +119,7 @@ export class RoomCaptures {
         yield file.end(room.closed ? 'room' : 'media');
         return;
       }
-      file.noteLosses(batch.losses);
+      file.noteLosses(batch);
       const blocks = file.packetBlocks(batch.packets);
       if (blocks.length > 0) yield Buffer.concat(blocks);
       if (file.full) end = 'bytes';
@@ -155,6 +155,7 @@ class CaptureFile {
   readonly #sessions = new Map<string, Captured>();
   readonly #startMicros: number;
   #interfaces = 0;
+  #lost = 0;
 
   constructor(
     private readonly request: CaptureRequest,
@@ -224,7 +225,8 @@ class CaptureFile {
   }
 
   /** What the media process had no room for, since the session was added. */
-  noteLosses(losses: ReadonlyMap<string, { incoming: number; outgoing: number }>): void {
+  noteLosses({ losses, lost: ofNobody }: CaptureBatch): void {
+    this.#lost = ofNobody;
     for (const [id, lost] of losses) {
       for (const direction of ['incoming', 'outgoing'] as const) {
         const made = this.#sessions.get(id)?.interfaces[direction];
@@ -235,6 +237,7 @@ class CaptureFile {
 
   end(why: End): Uint8Array {
     const unixMicros = this.scheduler.nowMs() * 1000;
+    const besides = this.#lost > 0 ? ` ${this.#lost} more packets of any interface are missing.` : '';
     const blocks = [...this.#sessions.values()].flatMap(({ interfaces }) =>
       Object.values(interfaces).map(({ number, received, cut, lost }) =>
         statisticsBlock({
@@ -244,7 +247,7 @@ class CaptureFile {
           endMicros: unixMicros,
           received: received + lost,
           dropped: cut + lost,
-          comment: `The capture ended: ${ENDS[why]}.`,
+          comment: `The capture ended: ${ENDS[why]}.${besides}`,
         }),
       ),
     );

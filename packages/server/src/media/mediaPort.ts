@@ -79,6 +79,8 @@ export interface CaptureBatch {
   readonly packets: readonly CapturedPacket[];
   /** By session: packets that are missing, since it was added. */
   readonly losses: ReadonlyMap<string, { readonly incoming: number; readonly outgoing: number }>;
+  /** Packets that are missing besides, nobody knows of whom. */
+  readonly lost: number;
 }
 
 export interface RecordingTapRequest {
@@ -267,6 +269,8 @@ export interface MediaSession {
   /** In the order of the MIDs: what goes out on each slot, SSRC included. */
   readonly audioSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
   readonly videoSlots: readonly { readonly mid: string; readonly rtpParameters: RtpParameters }[];
+  /** By which its packets travel; most have one. */
+  readonly transportIds: readonly string[];
   /** What the numbers in its packets mean. */
   readonly payloadTypes: readonly PayloadType[];
   setPaused(source: SourceName, paused: boolean): void;

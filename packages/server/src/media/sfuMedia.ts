@@ -36,6 +36,7 @@ import { RTP_VIDEO_CODECS } from './mediaPort.js';
 import { SfuRecordingTap } from './sfuRecordingTap.js';
 import { SfuRtpInput } from './sfuRtpInput.js';
 import { SfuRtpOutput } from './sfuRtpOutput.js';
+import { SfuCapture } from './sfuCapture.js';
 import { SfuSession } from './sfuSession.js';
 import { SfuStage } from './sfuStage.js';
 
@@ -302,18 +303,7 @@ class SfuRoom implements MediaRoom {
     );
   }
   async createCapture(): Promise<MediaCapture> {
-    const capture = await this.router.createCapture();
-    return {
-      add: async ({ id }) => capture.add({ id }),
-      read: async () => {
-        const { packets, losses } = await capture.read();
-        return {
-          packets: packets.map(({ transportId, ...packet }) => ({ ...packet, sessionId: transportId })),
-          losses,
-        };
-      },
-      close: () => capture.close(),
-    };
+    return new SfuCapture(await this.router.createCapture());
   }
 
   close(): void {

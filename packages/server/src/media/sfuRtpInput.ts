@@ -153,6 +153,9 @@ export class SfuRtpInput implements RtpInput {
   get cast(): Cast {
     return { participantId: this.request.participantId, sources: this.#sources };
   }
+  get transportIds(): readonly string[] {
+    return this.#transports.map(({ id }) => id);
+  }
   get payloadTypes(): readonly PayloadType[] {
     return this.#sources.flatMap(({ producer }) =>
       producer.rtpParameters.codecs.map(({ payloadType, mimeType, clockRate }) => ({

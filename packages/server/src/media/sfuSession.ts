@@ -149,6 +149,10 @@ export class SfuSession implements MediaSession {
     return (this.#receiver?.video ?? []).map(({ mid, rtpParameters }) => ({ mid, rtpParameters }));
   }
 
+  get transportIds(): readonly string[] {
+    return [this.transport.id];
+  }
+
   get payloadTypes(): readonly PayloadType[] {
     const slots = [...(this.#receiver?.audio ?? []), ...(this.#receiver?.video ?? [])];
     const sent = new Map<string, PayloadType>();

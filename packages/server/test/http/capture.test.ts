@@ -108,8 +108,11 @@ test('who comes later is in it, who has another session has another interface, a
   expect(capture.sessions).toHaveLength(2);
   capture.packets.push(packet(ben));
   capture.losses.set(ben.media.id, { incoming: 7, outgoing: 0 });
+  capture.lost = 4;
   await pass(1_000);
-  expect(statisticsOf(readBlocks(await file))).toMatchObject([{ received: 8n, dropped: 7n }]);
+  expect(statisticsOf(readBlocks(await file))).toMatchObject([
+    { received: 8n, dropped: 7n, comment: expect.stringContaining(' 4 more packets') as string },
+  ]);
 });
 
 test('one participant only', async () => {

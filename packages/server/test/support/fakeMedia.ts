@@ -145,6 +145,9 @@ export class FakeSession implements MediaSession {
     };
   }
 
+  get transportIds(): readonly string[] {
+    return [this.id];
+  }
   readonly payloadTypes: readonly PayloadType[] = [
     { direction: 'incoming', payloadType: 111, codec: 'opus/48000' },
     { direction: 'outgoing', payloadType: 109, codec: 'opus/48000' },
@@ -421,6 +424,7 @@ export class FakeCapture implements MediaCapture {
   readonly sessions: MediaSession[] = [];
   readonly losses = new Map<string, { incoming: number; outgoing: number }>();
   packets: CapturedPacket[] = [];
+  lost = 0;
   closed = false;
   gone = false;
 
@@ -430,7 +434,7 @@ export class FakeCapture implements MediaCapture {
   }
   read(): Promise<CaptureBatch> {
     if (this.gone) return Promise.reject(new Error('the media process is gone'));
-    return Promise.resolve({ packets: this.packets.splice(0), losses: this.losses });
+    return Promise.resolve({ packets: this.packets.splice(0), losses: this.losses, lost: this.lost });
   }
   close(): void {
     this.closed = true;

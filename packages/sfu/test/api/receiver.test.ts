@@ -38,6 +38,7 @@ beforeEach(() => {
   receiver = new Receiver('receiver', [], slots, 'ben', {
     setLayout: (layout) => new Promise((resolve, reject) => asked.push({ layout, resolve, reject })),
     getStats: () => Promise.resolve([]),
+    requestKeyFrames: () => Promise.resolve(),
     closed: () => undefined,
   });
 });

@@ -96,6 +96,7 @@ const KINDS: Readonly<Record<string, string>> = {
   meet: 'Meet client',
   whip: 'WHIP sender',
   whep: 'WHEP player',
+  rtp: 'RTP program',
 };
 
 export const nameOf = ({ displayName, kind }: SessionFigures): string => displayName ?? KINDS[kind] ?? kind;
