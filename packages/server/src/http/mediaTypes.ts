@@ -2,14 +2,24 @@
 import type { FastifyRequest } from 'fastify';
 import { ServerError } from '../errors.js';
 
+export const JSON_TYPE = 'application/json';
 export const SDP = 'application/sdp';
 export const SDP_FRAGMENT = 'application/trickle-ice-sdpfrag';
 
-/** The body as text, of this type only. Parameters of the type are not looked at: SDP is UTF-8 (RFC 8866 §5). */
-export function textBody(request: FastifyRequest, type: string): string {
+/**
+ * A page of another origin may send a body of JSON without asking only when it calls it text: Fetch, "CORS-safelisted
+ * request-header". So this keeps pages of strangers from what an open server on their reader's machine would do.
+ * @throws ServerError MEDIA_TYPE_UNSUPPORTED
+ */
+export function requireType(request: FastifyRequest, type: string): void {
   const given = request.headers['content-type'] ?? '';
   if (essence(given) !== type)
     throw new ServerError('MEDIA_TYPE_UNSUPPORTED', `The Content-Type must be ${type}.`);
+}
+
+/** The body as text, of this type only. Parameters of the type are not looked at: SDP is UTF-8 (RFC 8866 §5). */
+export function textBody(request: FastifyRequest, type: string): string {
+  requireType(request, type);
   const bytes = request.body instanceof Uint8Array ? request.body : new Uint8Array();
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

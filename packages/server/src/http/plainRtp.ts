@@ -8,6 +8,7 @@ import { PlainRtp, type Input, type Output } from '../plainRtp/plainRtp.js';
 import { readDisplayName } from '../rooms/conference.js';
 import { API } from './api.js';
 import { authorize, checkedBody, pathParameter, roomName, type AppContext } from './context.js';
+import { JSON_TYPE, requireType } from './mediaTypes.js';
 import { define } from './routes.js';
 import { CreateRtpInputBody, CreateRtpOutputBody, type RtpInputBody, type RtpOutputBody } from './rtpApi.js';
 
@@ -27,6 +28,7 @@ export function plainRtpRoutes(app: FastifyInstance, context: AppContext): void 
 
   define(app, API.createRtpOutput, async (request, reply) => {
     const name = await authorized(request);
+    requireType(request, JSON_TYPE);
     const { participantId: participant, ip, ...rest } = checkedBody(request, CreateRtpOutputBody);
     const { audioPort, videoPort, videoCodec, keyFrameSeconds } = rest;
     const made = await rtp.startOutput(name, {
@@ -50,6 +52,7 @@ export function plainRtpRoutes(app: FastifyInstance, context: AppContext): void 
 
   define(app, API.createRtpInput, async (request, reply) => {
     const name = await authorized(request);
+    requireType(request, JSON_TYPE);
     const { displayName, audio, video, videoCodec, remote, port } = checkedBody(request, CreateRtpInputBody);
     const made = await rtp.startInput(name, {
       displayName: readDisplayName(displayName),

@@ -115,6 +115,7 @@ export const RTP_API = {
     },
     errors: [
       ...TOKEN_ERRORS,
+      'MEDIA_TYPE_UNSUPPORTED',
       'BODY_NOT_JSON',
       'BODY_INVALID',
       'ROOM_NAME_INVALID',
@@ -165,6 +166,7 @@ export const RTP_API = {
     },
     errors: [
       ...TOKEN_ERRORS,
+      'MEDIA_TYPE_UNSUPPORTED',
       'BODY_NOT_JSON',
       'BODY_INVALID',
       'ROOM_NAME_INVALID',

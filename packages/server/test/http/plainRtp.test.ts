@@ -282,6 +282,15 @@ describe('inputs', () => {
   });
 });
 
+test('a body that a page of strangers could send without asking is refused', async () => {
+  await server.enter('tea', 'Ada');
+  for (const path of [OUTPUTS, INPUTS])
+    expect(
+      await server.request('POST', path, { body: PORTS, headers: { 'content-type': 'text/plain' } }),
+    ).toMatchObject({ status: 415, body: { code: 'MEDIA_TYPE_UNSUPPORTED' } });
+  expect(room().outputs).toEqual([]);
+});
+
 test('outputs and inputs together have a limit', async () => {
   await server.enter('tea', 'Ada');
   for (let count = 0; count < LIMITS.rtpPerRoom; count++)
