@@ -34,6 +34,7 @@ export default tseslint.config(
     // Pure modules: no clock, no timer, no chance, no log. docs/architecture.md, law 3.
     files: [
       'packages/wire/src/**',
+      'packages/recorder/src/media/**',
       'packages/sfu/src/media/virtual/**',
       'packages/sfu/src/media/ice/**',
       'packages/sfu/src/media/receive/**',
