@@ -42,7 +42,7 @@ export class Reception {
     }
     this.#received++;
     // Arrival in the stream's own units, on the same circle of 2^32 as the timestamp.
-    const transit = (((arrivalMicros * this.#clockRate) / 1_000_000) % 2 ** 32) - timestamp;
+    const transit = ((arrivalMicros * this.#clockRate) / 1_000_000 - timestamp) | 0;
     const step = this.#transit === undefined ? 0 : Math.abs((transit - this.#transit) | 0);
     this.#transit = transit;
     if (step < JITTER_JUMP_SECONDS * this.#clockRate) this.#jitter += (step - this.#jitter) / 16;

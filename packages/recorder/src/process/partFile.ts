@@ -13,7 +13,7 @@ import { BufferPool } from './bufferPool.js';
 import type { FileLayer } from './fileLayer.js';
 
 /** Between two writings of the JSON file: after a kill it is that old, the file beside it is not. */
-const SIDECAR_MS = 10_000;
+const SIDECAR_MS = 30_000;
 
 /** Of the whole process. */
 const clusters = new BufferPool();

@@ -26,8 +26,11 @@ import { ReferenceTracker } from './references.js';
 import { Vp8Frames } from './vp8Frames.js';
 import { Vp9Frames } from './vp9Frames.js';
 
-/** About two seconds of video at 1 Mbit/s; larger frames get a buffer of their own. */
-const BUFFER_BYTES = 256 * 1024;
+/**
+ * About half a second of video at 1 Mbit/s; larger frames get a buffer of their own. Not more: buffers are cleared when they
+ * are made, and longer ones live until V8 collects its old generation.
+ */
+const BUFFER_BYTES = 64 * 1024;
 const NOTHING: readonly AssembledFrame[] = Object.freeze([]);
 
 const formatOf = (codec: 'vp8' | 'vp9' | 'h264' | 'av1'): FrameFormat => {
