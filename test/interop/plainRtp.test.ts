@@ -67,15 +67,15 @@ test('FFmpeg feeds a participant by the command that is printed, and FFmpeg reco
   const output = await command('rtp-out', '--room', 'studio', '--to', to, sdp);
   expect(output.output).toMatch(/sound \(opus\) to port \d+, pictures \(VP8\) to port \d+/);
   const file = join(folder, 'studio.mkv');
-  const printed = output.shell.split('\n')[0]!.replace('recording.mkv', `-t 6 ${file}`);
+  const printed = output.shell.split('\n')[0]!.replace('recording.mkv', `-frames:v 25 ${file}`);
   const sink = start('sh', ['-c', `exec ${printed.replace('ffmpeg', 'ffmpeg -nostdin -loglevel warning')}`]);
   await sink.finish(LIMIT_MS).catch((error: unknown) => {
     throw new Error(`source: ${source.output.slice(-500)}`, { cause: error });
   });
   const frames = decoded(file);
   // Pictures begin with the source's next key frame: nobody can ask FFmpeg for one.
-  expect(frames['opus']).toBeGreaterThan(100);
-  expect(frames['vp8']).toBeGreaterThan(20);
+  expect(frames['opus']).toBeGreaterThan(10);
+  expect(frames['vp8']).toBeGreaterThanOrEqual(24);
 
   expect(await output.stop()).toBe(0);
   expect((await get('studio/rtp-outputs'))['outputs']).toEqual([]);
