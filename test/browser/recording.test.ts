@@ -101,6 +101,12 @@ describe('a call of two', () => {
   let ben: Page;
   const started = Date.now();
   const ids: Record<string, string> = {};
+  /** To be begun before: a sentence for screen readers is gone after some seconds. */
+  const bothHear = async (sentence: string): Promise<void> => {
+    await Promise.all(
+      [ada, ben].map((page) => page.getByTestId('live').getByText(sentence).waitFor(PATIENCE)),
+    );
+  };
 
   beforeAll(async () => {
     ada = await enter('Ada');
@@ -115,11 +121,11 @@ describe('a call of two', () => {
   test('who has the right starts it in the settings; both see and hear of it', async () => {
     for (const page of [ada, ben]) expect(await page.getByTestId('recorded').count()).toBe(0);
     await ada.getByTestId('open-settings').click();
+    const heard = bothHear('This call is recorded.');
     await ada.getByTestId('record').click();
-    for (const page of [ada, ben]) {
+    await heard;
+    for (const page of [ada, ben])
       await page.getByTestId('recorded').getByText('This call is recorded').waitFor(PATIENCE);
-      await expect.poll(() => page.getByTestId('live').textContent()).toContain('This call is recorded.');
-    }
     await ada.getByTestId('record').getByText('Stop recording').waitFor();
     await ada.keyboard.press('Escape');
     const { recordings } = await call<{ recordings: RecordingBody[] }>('GET', path());
@@ -144,7 +150,7 @@ describe('a call of two', () => {
 
   test('who comes later is told at once', async () => {
     const cleo = await enter('Cleo');
-    await cleo.getByTestId('recorded').waitFor({ timeout: 1_000 });
+    await cleo.getByTestId('recorded').waitFor(PATIENCE);
     await cleo.getByTestId('leave').click();
   });
 
@@ -155,11 +161,11 @@ describe('a call of two', () => {
     }
     await ben.getByTestId('recorded').waitFor();
     await ada.getByTestId('open-settings').click();
+    const heard = bothHear('The recording has ended.');
     await ada.getByTestId('record').getByText('Stop recording').click();
-    for (const page of [ada, ben]) {
-      await page.getByTestId('recorded').waitFor({ state: 'detached' });
-      await expect.poll(() => page.getByTestId('live').textContent()).toContain('The recording has ended.');
-    }
+    await heard;
+    for (const page of [ada, ben])
+      await page.getByTestId('recorded').waitFor({ state: 'detached', ...PATIENCE });
     await expect
       .poll(async () => (await call('GET', path(ids['participants']))).state, PATIENCE)
       .toBe('ended');
