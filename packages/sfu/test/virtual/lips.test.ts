@@ -6,7 +6,8 @@
  */
 import { expect, test } from 'vitest';
 import { ServerLine } from '../../src/media/forward/serverLine.js';
-import { SourceClock, type AudioSource, type StreamClock } from '../../src/media/virtual/index.js';
+import { SourceClock, type AudioSource } from '../../src/media/virtual/index.js';
+import type { StreamClock } from '../../src/media/virtual/sourceClock.js';
 import { Direct, FRAME_MICROS, SILENCE, SPEECH, TICKS } from './support/direct.js';
 import { Random } from './support/random.js';
 
