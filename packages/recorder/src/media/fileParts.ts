@@ -1,6 +1,6 @@
 /**
  * Which frames go into which numbered part of a file. A container names its tracks at its beginning: so a part gathers for
- * about a second, begins with the tracks that are there by then, and a track that comes later, or with another codec, begins
+ * a second or two, begins with the tracks that are there by then, and a track that comes later, or with another codec, begins
  * the next part. Sound moves over at once, a picture with its next key frame; until then it goes on in the part before. What
  * is silent has its place in the next part as well: who unmutes begins none. A source that ends and comes again takes its old
  * place. Times of all tracks are laid on one line here.
@@ -11,7 +11,10 @@ import type { Timeline } from './timeline.js';
 import type { FrameCodec, TrackFrame } from './trackReader.js';
 
 export const PART_LIMITS = {
-  /** A part waits so long for tracks that were announced. */
+  /** The first part waits so long for tracks that were announced: a browser on a busy machine may need more than a second for the
+   *  key frame that it is asked for when the recording begins. */
+  firstGatherMs: 2_000,
+  /** Any other part. */
   gatherMs: 1_000,
   /** After a part has begun, what stays behind in the one before is left there so long. */
   leaveMs: 5_000,
@@ -233,7 +236,8 @@ export class FileParts {
 
   #isReady(part: Part, nowMs: number): boolean {
     const waitedMs = nowMs - part.gatherSinceMs;
-    if (waitedMs >= PART_LIMITS.gatherMs || part.heldBytes > PART_LIMITS.heldBytes) return true;
+    const mostMs = part.number === 1 ? PART_LIMITS.firstGatherMs : PART_LIMITS.gatherMs;
+    if (waitedMs >= mostMs || part.heldBytes > PART_LIMITS.heldBytes) return true;
     for (const { place, timeline } of this.#tracks.values())
       if (place?.part !== part || !timeline.reported) return false;
     return true;

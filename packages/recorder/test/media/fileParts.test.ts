@@ -83,14 +83,14 @@ test('a part begins when all announced tracks are there and know their time', ()
   expect(bench.take()).toEqual(['open 1 a:opus v:vp8 @0', 'write 1 1 0', 'write 1 2 30', 'write 1 1 40']);
 });
 
-test('a silent track is waited for one second, and is not in the part then', () => {
+test('a silent track is waited for two seconds, and is not in the first part then', () => {
   const bench = new Bench();
   bench.add('a', 'audio');
   bench.add('v', 'video');
   bench.frame('a', 0, 'opus');
-  bench.wait(PART_LIMITS.gatherMs - 1);
+  bench.wait(PART_LIMITS.firstGatherMs - 1);
   expect(bench.take()).toEqual([]);
-  bench.wait(PART_LIMITS.gatherMs);
+  bench.wait(PART_LIMITS.firstGatherMs);
   expect(bench.take()).toEqual(['open 1 a:opus @0', 'write 1 1 0']);
 });
 
@@ -98,7 +98,7 @@ test('a picture that comes later begins part 2; sound moves over, the first part
   const bench = new Bench();
   bench.add('a', 'audio');
   bench.frame('a', 0, 'opus');
-  bench.wait(1_000);
+  bench.wait(PART_LIMITS.firstGatherMs);
   bench.add('v', 'video');
   bench.take();
   bench.frame('v', 5_000, 'vp8');
@@ -111,7 +111,7 @@ test('a picture of the part before goes on there until its key frame, which is a
   const bench = new Bench();
   bench.add('v', 'video');
   bench.frame('v', 0, 'vp8');
-  bench.wait(1_000);
+  bench.wait(PART_LIMITS.firstGatherMs);
   bench.add('s', 'video');
   bench.take();
   bench.frame('s', 2_000, 'vp9');
@@ -134,7 +134,7 @@ test('a key frame that comes after the next part has begun finds its place there
   const bench = new Bench();
   bench.add('v', 'video');
   bench.frame('v', 0, 'vp8');
-  bench.wait(1_000);
+  bench.wait(PART_LIMITS.firstGatherMs);
   bench.add('a', 'audio');
   bench.take();
   bench.frame('a', 2_000, 'opus');
@@ -149,7 +149,7 @@ test('a picture without a key frame is left behind after five seconds', () => {
   const bench = new Bench();
   bench.add('v', 'video');
   bench.frame('v', 0, 'vp8');
-  bench.wait(1_000);
+  bench.wait(PART_LIMITS.firstGatherMs);
   bench.add('a', 'audio');
   bench.frame('a', 2_000, 'opus');
   bench.wait(3_000);
@@ -166,7 +166,7 @@ test('who was muted while the next part began has a place in it', () => {
   const bench = new Bench();
   bench.add('a', 'audio');
   bench.frame('a', 0, 'opus');
-  bench.wait(1_000);
+  bench.wait(PART_LIMITS.firstGatherMs);
   bench.add('v', 'video');
   bench.frame('v', 60_000, 'vp8');
   bench.wait(61_000);
@@ -191,7 +191,7 @@ test('a source that ends and comes again takes its old place', () => {
   bench.add('a', 'audio');
   bench.frame('v1', 0, 'vp8');
   bench.frame('a', 5, 'opus');
-  bench.wait(1_000);
+  bench.wait(PART_LIMITS.firstGatherMs);
   bench.parts.removeTrack('v1');
   bench.take();
   bench.add('v2', 'video', 'camera');
@@ -204,7 +204,7 @@ test('frames of a track that ended while its part gathered are in it', () => {
   bench.add('a', 'audio');
   bench.frame('a', 0, 'opus');
   bench.parts.removeTrack('a');
-  bench.wait(1_000);
+  bench.wait(PART_LIMITS.firstGatherMs);
   expect(bench.take()).toEqual(['open 1 a:opus @0', 'write 1 1 0']);
 });
 
