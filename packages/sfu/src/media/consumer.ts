@@ -209,13 +209,18 @@ export class Consumer implements OutgoingOwner, BandwidthTaker {
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void {
     const member = this.streams.find(({ outgoing }) => outgoing === stream)?.member;
     if (this.tracing.has('nack')) this.trace('nack', 'in', {});
-    const { congested } = this.transport.rtp.outgoing;
+    const { outgoing, drops } = this.transport.rtp;
+    const { congested, behind } = outgoing;
+    if (behind) {
+      drops.count('nack-behind', lost.length);
+      return;
+    }
     let unanswerable = 0;
     for (const sequence of lost) {
       if (member?.resend(sequence, stream.roundTripMicros, nowMicros, congested)) this.resent++;
       else unanswerable++;
     }
-    if (unanswerable > 0) this.transport.rtp.drops.count('nack-unanswerable', unanswerable);
+    if (unanswerable > 0) drops.count('nack-unanswerable', unanswerable);
   }
 
   handleKeyFrameRequest(stream: OutgoingStream, words: 'pli' | 'fir', nowMicros: number): void {

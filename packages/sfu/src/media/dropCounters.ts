@@ -36,6 +36,7 @@ export const MEDIA_DROP = [
   'rtp-wrong-socket', // RTP to the socket that is for RTCP
   'rtcp-wrong-socket', // RTCP to the socket that is for RTP
   'connection-not-expected', // the end of a TCP connection, at a transport without any
+  'nack-behind', // NACK while the pacer is behind: what is new goes first
 ] as const;
 export type MediaDropReason = (typeof MEDIA_DROP)[number];
 

@@ -60,6 +60,7 @@ export interface ProbeRequest {
 /** What an engine without video does not have. */
 interface VideoEngine {
   setPacing?(peer: number, bitsPerSecond: number): void;
+  pacerQueue?(peer: number): { readonly oldestMicros: number };
   probe?(peer: number, entry: number, probe: ProbeRequest): boolean;
   readTransportFeedback?(
     peer: number,
@@ -207,6 +208,11 @@ export class EnginePort implements ForwardPort {
   /** Packets of paced entries leave at this rate at most. */
   setPacing(peer: number, bitsPerSecond: number): void {
     this.#video.setPacing?.(peer, bitsPerSecond);
+  }
+
+  /** How long the oldest packet has waited for its turn. */
+  pacerWaitMicros(peer: number): number {
+    return this.#video.pacerQueue?.(peer).oldestMicros ?? 0;
   }
 
   /** Padding of this entry's RTX stream, beside the media. @returns false when there is nothing to pad with */

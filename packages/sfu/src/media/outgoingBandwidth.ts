@@ -22,6 +22,8 @@ export const OUTGOING_BANDWIDTH = {
   pacingStep: 0.05,
   /** What is sent takes no more of the target than this share: the pacer need not make up for what varies. Ours. */
   roomShare: 0.95,
+  /** Nothing is repeated while a packet waits longer for the pacer: three frames of 30 Hz, and what a key frame of a small layer needs. Ours. */
+  repeatWaitMicros: 150_000,
   /** How long one allocation holds without any news: layers of the sources come and go. */
   holdMicros: 1_000_000,
 } as const;
@@ -44,6 +46,8 @@ export interface BandwidthTaker {
 
 export interface BandwidthPort {
   setPacing(bitsPerSecond: number): void;
+  /** How long the oldest packet has waited for the pacer, µs; 0: nothing waits. */
+  pacerWaitMicros(): number;
   /** @returns false when there is nothing to probe with */
   probe(entry: number, probe: { clusterId: number; bitsPerSecond: number; bytes: number }): boolean;
 }
@@ -106,6 +110,14 @@ export class OutgoingBandwidth {
   /** More was sent than the way holds; a queue stands there. */
   get congested(): boolean {
     return this.#heard && this.#estimator!.congested;
+  }
+
+  /**
+   * The pacer has more than the way takes now. What is repeated in such a moment waits behind it, is asked for again each round trip,
+   * and keeps the queue up for seconds.
+   */
+  get behind(): boolean {
+    return this.#heard && this.#port.pacerWaitMicros() > OUTGOING_BANDWIDTH.repeatWaitMicros;
   }
 
   /** On the way to the receiver alone, 0…1; undefined: nobody tells. */

@@ -80,6 +80,7 @@ export class RtpSession implements Reporter {
     this.drops = new DropCounters(context.drops);
     this.outgoing = new OutgoingBandwidth({
       setPacing: (bitsPerSecond) => context.port.setPacing(peer, bitsPerSecond),
+      pacerWaitMicros: () => context.port.pacerWaitMicros(peer),
       probe: (entry, probe) => context.port.probe(peer, entry, probe),
     });
     this.rtcp = new RtcpSender(context, peer);

@@ -67,7 +67,11 @@ class Fixed implements BandwidthTaker {
 }
 
 class Way {
-  readonly bandwidth = new OutgoingBandwidth({ setPacing: () => undefined, probe: () => false });
+  readonly bandwidth = new OutgoingBandwidth({
+    setPacing: () => undefined,
+    pacerWaitMicros: () => 0,
+    probe: () => false,
+  });
   nowMicros = SECOND;
 
   constructor(readonly takers: readonly BandwidthTaker[]) {

@@ -196,7 +196,11 @@ export class VideoSlot implements OutgoingOwner, BandwidthTaker {
 
   handleNack(stream: OutgoingStream, lost: readonly number[], nowMicros: number): void {
     const { rtp } = this.#owner.transport;
-    const { congested } = rtp.outgoing;
+    const { congested, behind } = rtp.outgoing;
+    if (behind) {
+      rtp.drops.count('nack-behind', lost.length);
+      return;
+    }
     let unanswerable = 0;
     for (const sequence of lost) {
       if (this.#member.resend(sequence, stream.roundTripMicros, nowMicros, congested)) this.resent++;
