@@ -1,6 +1,7 @@
 /** Looking at rooms and moderating them. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { mute, pin, setRole } from '../rooms/moderation.js';
 import type { Participant } from '../rooms/participant.js';
 import type { Room } from '../rooms/room.js';
 import { ANY_ROOM } from '../auth/grants.js';
@@ -48,10 +49,10 @@ export function adminRoutes(app: FastifyInstance, context: AppContext): void {
   define(app, API.patchParticipant, async (request) => {
     const { room, participant } = await moderated(request);
     const { audioMuted, videoMuted, pinned, role } = checkedBody(request, PatchParticipantBody);
-    if (role !== undefined) conference.setRole(room, participant, role);
-    if (audioMuted !== undefined) conference.mute(room, participant, 'audio', audioMuted);
-    if (videoMuted !== undefined) conference.mute(room, participant, 'video', videoMuted);
-    if (pinned !== undefined) conference.pin(participant, pinned);
+    if (role !== undefined) setRole(room, participant, role);
+    if (audioMuted !== undefined) mute(room, participant, 'audio', audioMuted);
+    if (videoMuted !== undefined) mute(room, participant, 'video', videoMuted);
+    if (pinned !== undefined) pin(participant, pinned);
     return participantBody(participant);
   });
 

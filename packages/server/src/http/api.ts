@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { CAPTURE_LIMITS } from '../capture/roomCapture.js';
 import { RECORDING_MODES } from '../recording/modes.js';
-import { PARTICIPANT_ROLES } from '../rooms/conference.js';
+import { PARTICIPANT_ROLES } from '../rooms/moderation.js';
 import { done, START_ERRORS, TOKEN_ERRORS, type ApiRoute } from './apiRoute.js';
 import { RTP_API } from './rtpApi.js';
 import { StatsBody } from './statsBody.js';

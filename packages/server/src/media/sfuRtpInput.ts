@@ -4,11 +4,10 @@
  * Elsewhere: sessions with ICE and DTLS → sfuSession.ts · how long to wait for the first packet → rooms/session.ts
  */
 import { randomBytes } from 'node:crypto';
-import type { PlainTransport, Producer, Router, VirtualStreams, Worker } from '@tertulia/sfu';
+import type { PlainTransport, Router, Worker } from '@tertulia/sfu';
 import type { RtpParameters } from '@tertulia/wire';
 import type { MediaListen } from '../addresses.js';
 import { LIMITS } from '../limits.js';
-import type { Logger } from '../logger.js';
 import type { LayoutResult, SourceName } from '../rooms/news.js';
 import type {
   IceSide,
@@ -21,26 +20,16 @@ import type {
   SrtpKey,
 } from './mediaPort.js';
 import { PortInUseError } from './mediaPort.js';
-import { sourceFigures } from './figures.js';
 import { isLoopbackIp } from './plainListen.js';
+import { SfuSources, type SourcesParts } from './sfuSources.js';
 import type { Cast } from './sfuStage.js';
 
-interface InputParts {
+interface InputParts extends SourcesParts {
   readonly worker: Worker;
   readonly router: Router;
-  readonly virtual: VirtualStreams;
   readonly listen: readonly MediaListen[];
-  readonly addProducer: (csrc: number, producer: Producer) => void;
-  readonly log: Logger;
 }
 
-interface Source {
-  readonly name: SourceName;
-  readonly producer: Producer;
-  readonly csrc: number;
-}
-
-const KINDS = { microphone: 'audio', camera: 'video' } as const;
 /** The one that FFmpeg and GStreamer both have. RFC 4568 §6.2: a key of 16 bytes and a salt of 14. */
 const CRYPTO_SUITE = 'AES_CM_128_HMAC_SHA1_80';
 const KEY_BYTES = 30;
@@ -56,7 +45,7 @@ export class SfuRtpInput implements RtpInput {
   readonly audioSlots = [];
   readonly videoSlots = [];
   readonly #transports: PlainTransport[] = [];
-  readonly #sources: Source[] = [];
+  readonly #sources: SfuSources;
   #connected = false;
   #over = false;
   #bytes = 0;
@@ -84,15 +73,17 @@ export class SfuRtpInput implements RtpInput {
     private readonly parts: InputParts,
     private readonly request: RtpInputRequest,
     private readonly events: MediaSessionEvents,
-  ) {}
+  ) {
+    this.#sources = new SfuSources(parts, request.participantId);
+  }
 
   async #add(
-    name: keyof typeof KINDS,
+    name: 'microphone' | 'camera',
     rtpParameters: RtpParameters | undefined,
   ): Promise<RtpInputPort | undefined> {
     if (!rtpParameters) return undefined;
-    const { router, virtual, addProducer } = this.parts;
-    const { remote, participantId } = this.request;
+    const { router } = this.parts;
+    const { remote } = this.request;
     const listen = this.#listen();
     const { port } = this.request;
     // Sound has the first two, when there is sound.
@@ -127,10 +118,7 @@ export class SfuRtpInput implements RtpInput {
       await transport.connect({ srtpParameters: { ...srtp } });
     }
     // The others must know a source before they get its packets.
-    const producer = await transport.produce({ kind: KINDS[name], rtpParameters, paused: true });
-    const { csrc } = await virtual.addSource({ producer, participantId });
-    this.#sources.push({ name, producer, csrc });
-    addProducer(csrc, producer);
+    await this.#sources.add(transport, { name, rtpParameters, paused: true });
     const { localPort } = transport.tuple;
     const rtcpPort = transport.rtcpTuple?.localPort ?? localPort;
     return { ip: listen.announcedAddress ?? listen.ip, port: localPort, rtcpPort, srtp };
@@ -148,22 +136,16 @@ export class SfuRtpInput implements RtpInput {
     return this.#transports[0]?.id ?? '';
   }
   get sources(): readonly { name: SourceName; csrc: number }[] {
-    return this.#sources.map(({ name, csrc }) => ({ name, csrc }));
+    return this.#sources.named;
   }
   get cast(): Cast {
-    return { participantId: this.request.participantId, sources: this.#sources };
+    return { participantId: this.#sources.participantId, sources: this.#sources.all };
   }
   get transportIds(): readonly string[] {
     return this.#transports.map(({ id }) => id);
   }
   get payloadTypes(): readonly PayloadType[] {
-    return this.#sources.flatMap(({ producer }) =>
-      producer.rtpParameters.codecs.map(({ payloadType, mimeType, clockRate }) => ({
-        direction: 'incoming' as const,
-        payloadType,
-        codec: `${mimeType.slice(mimeType.indexOf('/') + 1)}/${clockRate}`,
-      })),
-    );
+    return this.#sources.payloadTypes;
   }
 
   #connect(): void {
@@ -193,26 +175,11 @@ export class SfuRtpInput implements RtpInput {
   }
 
   setPaused(name: SourceName, paused: boolean): void {
-    const producer = this.#producerOf(name);
-    if (!producer) return;
-    (paused ? producer.pause() : producer.resume()).catch((error: unknown) =>
-      this.parts.log.debug({ err: error }, 'source was gone before it could be paused'),
-    );
+    this.#sources.setPaused(name, paused);
   }
 
   setPinned(name: SourceName, pinned: boolean): void {
-    const producer = this.#producerOf(name);
-    if (!producer) return;
-    this.parts.virtual
-      .setPinned(producer, pinned)
-      .catch((error: unknown) =>
-        this.parts.log.debug({ err: error }, 'source was gone before it could be pinned'),
-      );
-  }
-
-  #producerOf(name: SourceName): Producer | undefined {
-    const producer = this.#sources.find((one) => one.name === name)?.producer;
-    return producer?.closed ? undefined : producer;
+    this.#sources.setPinned(name, pinned);
   }
 
   setLayout(): Promise<LayoutResult> {
@@ -224,25 +191,18 @@ export class SfuRtpInput implements RtpInput {
   }
 
   stopMedia(): void {
-    for (const { producer } of this.#sources) producer.close();
+    this.#sources.close();
   }
 
   async stats(): Promise<SessionStats> {
     const all = await Promise.all(this.#transports.map((transport) => transport.getStats()));
     const transports = all.flat();
-    const sources = await Promise.all(
-      this.#sources.map(async ({ name, csrc, producer }) => ({
-        name,
-        csrc,
-        paused: producer.paused,
-        streams: await producer.getStats(),
-      })),
-    );
+    const sources = await this.#sources.stats();
     const drops: Record<string, number> = {};
     for (const [reason, count] of transports.flatMap((each) => Object.entries(each.drops)))
       if (count > 0) drops[reason] = (drops[reason] ?? 0) + count;
     return {
-      media: { transports, sources, slots: [], videoSlots: [] },
+      media: { transports, sources: sources.media, slots: [], videoSlots: [] },
       figures: {
         transport: {
           protocol: 'udp',
@@ -250,7 +210,7 @@ export class SfuRtpInput implements RtpInput {
           sentBitsPerSecond: transports.reduce((sum, { sendBitrate }) => sum + sendBitrate, 0),
           drops,
         },
-        sources: sources.map((source) => sourceFigures(source, source.streams)),
+        sources: sources.figures,
         slots: [],
       },
     };

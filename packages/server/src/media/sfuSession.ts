@@ -7,7 +7,6 @@ import type {
   DtlsFingerprint,
   IceCandidate,
   IceParameters,
-  Producer,
   Assignment,
   Canvas as LibraryCanvas,
   Receiver,
@@ -18,8 +17,6 @@ import type {
   WebRtcTransport,
   Worker,
 } from '@tertulia/sfu';
-import type { RtpParameters } from '@tertulia/wire';
-import type { Logger } from '../logger.js';
 import type {
   Canvas,
   LayoutResult,
@@ -29,7 +26,7 @@ import type {
   VideoAssignment,
   VideoSlotChange,
 } from '../rooms/news.js';
-import { slotFigures, sourceFigures, transportFigures } from './figures.js';
+import { slotFigures, transportFigures } from './figures.js';
 import type {
   Fingerprint,
   IceSide,
@@ -40,35 +37,18 @@ import type {
   PayloadType,
   SessionStats,
 } from './mediaPort.js';
+import { payloadTypesOf, SfuSources, type SourcesParts } from './sfuSources.js';
 import type { Cast } from './sfuStage.js';
 
-export interface SfuParts {
+export interface SfuParts extends SourcesParts {
   readonly worker: Worker;
   readonly webRtcServer: WebRtcServer;
   readonly router: Router;
-  /** Where its sources go. */
-  readonly virtual: VirtualStreams;
   /** Where its slots come from: the room's as well, or a stage's. */
   readonly receiving: VirtualStreams;
   /** Of a source of the room, whoever has it. */
   readonly producerOf: (csrc: number) => string | undefined;
-  /** A source came; that it goes is noticed by whoever is told. */
-  readonly addProducer: (csrc: number, producer: Producer) => void;
-  readonly log: Logger;
 }
-
-interface Source {
-  readonly name: SourceName;
-  readonly producer: Producer;
-  readonly csrc: number;
-}
-
-const SOURCE_KINDS = {
-  microphone: { kind: 'audio', content: 'speech' },
-  screenSound: { kind: 'audio', content: 'screen' },
-  camera: { kind: 'video', content: 'camera' },
-  screen: { kind: 'video', content: 'screen' },
-} as const;
 
 const LAYOUT_ERRORS = ['INVALID_CANVAS', 'TOO_MANY_CANVASES', 'OWN_SOURCE'] as const;
 
@@ -77,8 +57,7 @@ const ANSWERED_HASH = 'sha-256';
 
 export class SfuSession implements MediaSession {
   readonly fingerprints: readonly Fingerprint[];
-  #sources: Source[] = [];
-  #participantId = '';
+  readonly #sources: SfuSources;
   #receiver: Receiver | undefined;
   #connected = false;
   #over = false;
@@ -96,7 +75,8 @@ export class SfuSession implements MediaSession {
       preferUdp: true,
       enableDcep: request.dataChannels,
     });
-    const session = new SfuSession(parts, transport, events);
+    const sources = new SfuSources(parts, request.participantId ?? '');
+    const session = new SfuSession(parts, transport, sources, events);
     try {
       await session.#setUp(request);
     } catch (error) {
@@ -109,8 +89,10 @@ export class SfuSession implements MediaSession {
   private constructor(
     private readonly parts: SfuParts,
     private readonly transport: WebRtcTransport,
+    sources: SfuSources,
     private readonly events: MediaSessionEvents,
   ) {
+    this.#sources = sources;
     this.fingerprints = transport.dtlsParameters.fingerprints.filter(
       ({ algorithm }) => algorithm === ANSWERED_HASH,
     );
@@ -132,13 +114,14 @@ export class SfuSession implements MediaSession {
     return this.#iceSide(this.transport.iceParameters);
   }
   get sources(): readonly { name: SourceName; csrc: number }[] {
-    return this.#sources.map(({ name, csrc }) => ({ name, csrc }));
+    return this.#sources.named;
   }
   /** What of it goes on a stage. */
   get cast(): Cast {
+    const { participantId, all } = this.#sources;
     return {
-      participantId: this.#participantId,
-      sources: this.#sources.filter(({ name }) => name === 'microphone' || name === 'camera'),
+      participantId,
+      sources: all.filter(({ name }) => name === 'microphone' || name === 'camera'),
     };
   }
   get audioSlots(): MediaSession['audioSlots'] {
@@ -155,18 +138,10 @@ export class SfuSession implements MediaSession {
 
   get payloadTypes(): readonly PayloadType[] {
     const slots = [...(this.#receiver?.audio ?? []), ...(this.#receiver?.video ?? [])];
-    const sent = new Map<string, PayloadType>();
-    const note = (direction: PayloadType['direction'], { codecs }: RtpParameters): void => {
-      for (const { payloadType, mimeType, clockRate } of codecs)
-        sent.set(`${direction} ${payloadType}`, {
-          direction,
-          payloadType,
-          codec: `${mimeType.slice(mimeType.indexOf('/') + 1)}/${clockRate}`,
-        });
-    };
-    for (const { producer } of this.#sources) note('incoming', producer.rtpParameters);
-    for (const { rtpParameters } of slots) note('outgoing', rtpParameters);
-    return [...sent.values()];
+    const outgoing = slots.flatMap(({ rtpParameters }) => payloadTypesOf('outgoing', rtpParameters));
+    const all = [...this.#sources.payloadTypes, ...outgoing];
+    // Slots of a kind have the same ones.
+    return [...new Map(all.map((one) => [`${one.direction} ${one.payloadType}`, one])).values()];
   }
 
   async setLayout(
@@ -198,33 +173,23 @@ export class SfuSession implements MediaSession {
     return { producerId: this.parts.producerOf(mode.csrc) ?? `csrc ${mode.csrc}` };
   }
 
+  setPaused(name: SourceName, paused: boolean): void {
+    this.#sources.setPaused(name, paused);
+  }
+
   setPinned(name: SourceName, pinned: boolean): void {
-    const source = this.#sources.find((one) => one.name === name);
-    if (!source || source.producer.closed) return;
-    this.parts.virtual
-      .setPinned(source.producer, pinned)
-      .catch((error: unknown) =>
-        this.parts.log.debug({ err: error }, 'source was gone before it could be pinned'),
-      );
+    this.#sources.setPinned(name, pinned);
   }
 
   async #setUp(request: MediaSessionRequest): Promise<void> {
     const { transport } = this;
-    const { virtual } = this.parts;
     await transport.connect({
       dtlsParameters: {
         role: 'client',
         fingerprints: request.fingerprints.map((one) => ({ ...one }) as DtlsFingerprint),
       },
     });
-    const participantId = (this.#participantId = request.participantId ?? '');
-    for (const { name, rtpParameters, paused, csrc: wanted } of request.sources) {
-      const { kind, content } = SOURCE_KINDS[name];
-      const producer = await transport.produce({ kind, rtpParameters, paused });
-      const { csrc } = await virtual.addSource({ producer, participantId, csrc: wanted, content });
-      this.#sources.push({ name, producer, csrc });
-      this.parts.addProducer(csrc, producer);
-    }
+    for (const source of request.sources) await this.#sources.add(transport, source);
     if (!request.receiver) return;
     const receiver = await this.parts.receiving.createReceiver({
       transport,
@@ -287,39 +252,23 @@ export class SfuSession implements MediaSession {
     this.events.channelOpened(shown);
   }
 
-  setPaused(name: SourceName, paused: boolean): void {
-    const source = this.#sources.find((one) => one.name === name);
-    if (!source || source.producer.closed) return;
-    const done = paused ? source.producer.pause() : source.producer.resume();
-    done.catch((error: unknown) =>
-      this.parts.log.debug({ err: error }, 'source was gone before it could be paused'),
-    );
-  }
-
   async restartIce(): Promise<IceSide> {
     return this.#iceSide(await this.transport.restartIce());
   }
 
   stopMedia(): void {
-    for (const { producer } of this.#sources) producer.close();
+    this.#sources.close();
     this.#receiver?.close();
   }
 
   async stats(): Promise<SessionStats> {
     const receiver = this.#receiver;
-    const [[transport], slotStats = []] = await Promise.all([
+    const [[transport], sources, slotStats = []] = await Promise.all([
       this.transport.getStats(),
+      this.#sources.stats(),
       // Without media there is no receiver any more.
       receiver?.getStats().catch(() => undefined),
     ]);
-    const sources = await Promise.all(
-      this.#sources.map(async ({ name, csrc, producer }) => ({
-        name,
-        csrc,
-        paused: producer.paused,
-        streams: await producer.getStats(),
-      })),
-    );
     const slots = (receiver?.audio ?? []).map(({ index, ssrc, csrc, loudest }) => ({
       slot: index,
       ssrc,
@@ -336,10 +285,10 @@ export class SfuSession implements MediaSession {
       slotFigures((stat.kind === 'audio' ? slots : videoSlots)[stat.slot], stat),
     );
     return {
-      media: { transport, sources, slots, videoSlots },
+      media: { transport, sources: sources.media, slots, videoSlots },
       figures: {
         transport: transportFigures(transport, ofSlots),
-        sources: sources.map((source) => sourceFigures(source, source.streams)),
+        sources: sources.figures,
         slots: ofSlots,
       },
     };

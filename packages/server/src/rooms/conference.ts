@@ -1,8 +1,7 @@
 /**
- * What can be done to rooms: join, replace, leave, mute, remove, drain. HTTP handlers call these and nothing below.
- * Elsewhere: rights → auth/ · one room → room.ts · one connection → session.ts · SDP → sdp/
+ * What can be done to rooms: join, replace, leave, remove, drain. HTTP handlers call these and nothing below.
+ * Elsewhere: rights → auth/ · mutes, pins, roles → moderation.ts · one room → room.ts · one connection → session.ts · SDP → sdp/
  */
-import type { MediaKind } from '@tertulia/wire';
 import { mayRecord, type Grants } from '../auth/grants.js';
 import type { Config } from '../config.js';
 import { MeetError, ServerError } from '../errors.js';
@@ -94,17 +93,8 @@ export interface RtpJoined {
   readonly media: RtpInput;
 }
 
-export const PARTICIPANT_ROLES = ['listener', 'speaker', 'moderator'] as const;
-export type ParticipantRole = (typeof PARTICIPANT_ROLES)[number];
-
 const DEFAULT_DISPLAY_NAME = 'Guest';
 const BOT_DISPLAY_NAME = 'Bot';
-
-/** What a moderator mutes together. */
-const MODERATED: Readonly<Record<MediaKind, readonly SourceName[]>> = {
-  audio: ['microphone', 'screenSound'],
-  video: ['camera', 'screen'],
-};
 
 export class Conference {
   readonly rooms: RoomRegistry;
@@ -495,33 +485,6 @@ export class Conference {
     const room = this.rooms.findLive(roomName);
     if (!room) throw new ServerError('ROOM_NOT_FOUND', 'Nobody is in a room of this name.');
     return room;
-  }
-
-  /** A moderator mutes; it can undo its own mute, never one that the person chose. */
-  mute(room: Room, participant: Participant, kind: MediaKind, muted: boolean): void {
-    for (const source of participant.sources.values()) {
-      if (!MODERATED[kind].includes(source.name)) continue;
-      if (muted || source.mutedBy === 'moderator') room.setMuted(participant, source, muted, 'moderator');
-    }
-  }
-
-  /** Its camera goes before that of who speaks, on every relevant canvas of the room. */
-  pin(participant: Participant, pinned: boolean): void {
-    participant.pinned = pinned;
-    participant.session?.setPinned('camera', pinned);
-  }
-
-  /** A listener is muted and cannot undo it; the other two may speak. */
-  setRole(room: Room, participant: Participant, role: ParticipantRole): void {
-    const roles = new Set(participant.roles);
-    roles.delete('publish');
-    roles.delete('moderate');
-    if (role !== 'listener') roles.add('publish');
-    if (role === 'moderator') roles.add('moderate');
-    participant.roles = roles;
-    if (role === 'listener')
-      for (const kind of ['audio', 'video'] as const) this.mute(room, participant, kind, true);
-    participant.session?.handleSelfChange();
   }
 
   removeParticipant(room: Room, participant: Participant): void {
