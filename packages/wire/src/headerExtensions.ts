@@ -7,6 +7,7 @@
 import { ByteWriter, readUint16, readUint24, readUint32, readUint64 } from './bytes.js';
 import type { Parsed } from './result.js';
 import { parsed, refused } from './result.js';
+import { fromNtp, toNtp } from './rtcp/ntp.js';
 import { decodeUtf8, encodeUtf8 } from './text.js';
 
 export const HEADER_EXTENSION_URIS = {
@@ -165,7 +166,7 @@ export function parseTransportWideCc(
 export const writeTransportWideCc = (sequenceNumber: number): Uint8Array =>
   new ByteWriter(2).uint16(sequenceNumber).finish();
 
-/** NTP time of capture by the capturer's clock, 32.32; offset of that clock to the sender's, signed 32.32. */
+/** NTP time of capture by the capturer's clock, 32.32; what that clock is ahead of the sender's, signed 32.32. */
 export interface AbsCaptureTime {
   ntpSeconds: number;
   ntpFraction: number;
@@ -192,6 +193,19 @@ export function writeAbsCaptureTime(time: AbsCaptureTime): Uint8Array {
   const writer = new ByteWriter(16).uint32(time.ntpSeconds).uint32(time.ntpFraction);
   if (time.clockOffset !== undefined) writer.uint64(BigInt.asUintN(64, time.clockOffset));
   return writer.finish();
+}
+
+/** Unix µs of the capture by the clock of the sender's own reports. Without an offset the sender is the capturer. */
+export function captureUnixMicros({ ntpSeconds, ntpFraction, clockOffset }: AbsCaptureTime): number {
+  const byCapturer = fromNtp(ntpSeconds, ntpFraction) * 1000;
+  if (clockOffset === undefined) return byCapturer;
+  return byCapturer - (Number(clockOffset) / 2 ** 32) * 1_000_000;
+}
+
+/** Unix µs by the sender's own clock: whoever gets it need not know another capturer's. */
+export function absCaptureTimeAt(unixMicros: number): AbsCaptureTime {
+  const { seconds, fraction } = toNtp(unixMicros / 1000);
+  return { ntpSeconds: seconds, ntpFraction: fraction, clockOffset: 0n };
 }
 
 /** MID: an SDP token (RFC 8843 §15.1, RFC 8866 §9 token-char). */

@@ -4,6 +4,8 @@ import {
   classifyDatagram,
   findHeaderExtension,
   HEADER_EXTENSION_URIS,
+  absCaptureTimeAt,
+  captureUnixMicros,
   parseAbsCaptureTime,
   parseAbsSendTime,
   parseAudioLevel,
@@ -137,6 +139,37 @@ describe('elements', () => {
       expect(parseAbsCaptureTime(bytes, 0, bytes.length)).toEqual({ ok: true, value: time });
     },
   );
+
+  test.each([
+    // 2023-11-14 22:13:20 UTC is Unix 1,700,000,000 and 3,908,988,800 since 1900.
+    ['the sender is the capturer', 'e8fe6f80 80000000', 1_700_000_000_500_000],
+    ['its clock is the capturer’s', 'e8fe6f80 80000000 00000000 00000000', 1_700_000_000_500_000],
+    ['the capturer is 2.25 s ahead', 'e8fe6f80 80000000 00000002 40000000', 1_699_999_998_250_000],
+    ['the capturer is 0.5 s behind', 'e8fe6f80 80000000 ffffffff 80000000', 1_700_000_001_000_000],
+    ['seven weeks after the wrap of 2036', '00400000 00000000', 2_090_172_800_000_000],
+  ])('time of capture by the sender’s clock: %s (webrtc.org abs-capture-time)', (_name, bytes, micros) => {
+    const read = hex(bytes);
+    const parsed = parseAbsCaptureTime(read, 0, read.length);
+    expect(parsed.ok && captureUnixMicros(parsed.value)).toBe(micros);
+    if (read.length === 16) expect(parsed.ok && writeAbsCaptureTime(parsed.value)).toEqual(read);
+    if (!bytes.endsWith(' 00000000 00000000')) return;
+    expect(writeAbsCaptureTime(absCaptureTimeAt(micros))).toEqual(read);
+  });
+
+  test('abs-capture-time: every prefix is refused but the short form, every byte may be any other', () => {
+    const bytes = hex('e8fe6f80 80000000 ffffffff 80000000');
+    for (let length = 0; length < bytes.length; length++)
+      expect(parseAbsCaptureTime(bytes.slice(0, length), 0, length).ok).toBe(length === 8);
+    for (let at = 0; at < bytes.length; at++) {
+      for (let value = 0; value < 256; value++) {
+        const flipped = bytes.slice();
+        flipped[at] = value;
+        const read = parseAbsCaptureTime(flipped, 0, flipped.length);
+        expect(read.ok && Number.isFinite(captureUnixMicros(read.value))).toBe(true);
+        expect(read.ok && writeAbsCaptureTime(read.value)).toEqual(flipped);
+      }
+    }
+  });
 
   test('MID and RID are text of the characters that SDP allows', () => {
     expect(parseMid(writeMid('audio-1'), 0, 7)).toEqual({ ok: true, value: 'audio-1' });

@@ -29,10 +29,15 @@ import {
 } from './sessionPlan.js';
 
 /**
- * Towards us: the level ranks speakers, the MID binds SSRCs. Towards the client: level and MID. Transport-wide
+ * Towards us: the level ranks speakers, the MID binds SSRCs. Towards the client: level and MID. Both ways the time of
+ * capture, which browsers offer only where a page asks for it. Transport-wide
  * numbers are not negotiated for audio: there is nothing to estimate at 3 × 50 packets a second.
  */
-const AUDIO_EXTENSIONS: readonly string[] = [HEADER_EXTENSION_URIS.audioLevel, HEADER_EXTENSION_URIS.mid];
+const AUDIO_EXTENSIONS: readonly string[] = [
+  HEADER_EXTENSION_URIS.audioLevel,
+  HEADER_EXTENSION_URIS.mid,
+  HEADER_EXTENSION_URIS.absCaptureTime,
+];
 /** What is carried to receivers (virtual streams R6), what binds SSRCs to encodings, and what estimates bandwidth. */
 const VIDEO_EXTENSIONS: readonly string[] = [
   HEADER_EXTENSION_URIS.mid,
@@ -45,6 +50,7 @@ const VIDEO_EXTENSIONS: readonly string[] = [
   HEADER_EXTENSION_URIS.dependencyDescriptor,
   HEADER_EXTENSION_URIS.colorSpace,
   HEADER_EXTENSION_URIS.videoContentType,
+  HEADER_EXTENSION_URIS.absCaptureTime,
 ];
 const EXTENSIONS = { audio: AUDIO_EXTENSIONS, video: VIDEO_EXTENSIONS } as const;
 const FEEDBACK: Readonly<Record<MediaKind, readonly string[]>> = {

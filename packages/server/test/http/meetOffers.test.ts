@@ -1,5 +1,6 @@
 /** Offers to the Meet endpoint and their answers, strict and with extensions. Names bear the ids of docs/meet.md. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import { expectReason } from '../support/googleErrors.js';
 import { TestServer, type Answer } from '../support/testServer.js';
 import { makeOffer, meetOffer, realOffer } from '../support/offers.js';
@@ -112,6 +113,18 @@ describe('offer and answer', () => {
         if (section.kind === 'audio') expect(extensionsOf(section).join()).toContain('ssrc-audio-level');
       });
     }
+  });
+
+  test('S07 the time of capture is answered where it was offered', async () => {
+    const line = `a=extmap:12 ${HEADER_EXTENSION_URIS.absCaptureTime}`;
+    const offer = realOffer('meet-3a3v').replaceAll(/^(a=mid:.*)$/gm, `$1\r\n${line}`);
+    const [plain, asked] = [
+      parseSdp(await answerTo(realOffer('meet-3a3v'))),
+      parseSdp(await answerTo(offer)),
+    ];
+    expect(plain.sections.flatMap(extensionsOf).join()).not.toContain('abs-capture-time');
+    for (const section of asked.sections)
+      expect(extensionsOf(section).includes(line.slice(9))).toBe(section.kind !== 'application');
   });
 
   test('S08 the payload type of Opus is the offer’s', async () => {

@@ -22,12 +22,14 @@ const { transportWideCc: TRANSPORT_WIDE_CC, absSendTime: ABS_SEND_TIME } = HEADE
 const AUDIO_FEEDBACK = ['nack'];
 const VIDEO_FEEDBACK = ['nack', 'ccm', 'transport-cc', 'goog-remb'];
 
-/**
- * Extensions that packets to a receiver may carry, when it negotiated them (virtual streams R6). Not abs-capture-time: its
- * clock is the sender's, and a receiver would take it for the server's.
- */
+/** Extensions that packets to a receiver may carry, when it negotiated them (virtual streams R6). */
 const OUTGOING_EXTENSIONS: Readonly<Record<MediaKind, readonly string[]>> = {
-  audio: [HEADER_EXTENSION_URIS.mid, HEADER_EXTENSION_URIS.audioLevel, ABS_SEND_TIME],
+  audio: [
+    HEADER_EXTENSION_URIS.mid,
+    HEADER_EXTENSION_URIS.audioLevel,
+    ABS_SEND_TIME,
+    HEADER_EXTENSION_URIS.absCaptureTime,
+  ],
   video: [
     HEADER_EXTENSION_URIS.mid,
     ABS_SEND_TIME,
@@ -37,6 +39,7 @@ const OUTGOING_EXTENSIONS: Readonly<Record<MediaKind, readonly string[]>> = {
     HEADER_EXTENSION_URIS.dependencyDescriptor,
     HEADER_EXTENSION_URIS.colorSpace,
     HEADER_EXTENSION_URIS.videoContentType,
+    HEADER_EXTENSION_URIS.absCaptureTime,
   ],
 };
 

@@ -79,7 +79,8 @@ export class MediaCore {
   constructor(options: MediaCoreOptions) {
     const { engine, emit, rng = Math.random } = options;
     this.#engine = engine;
-    this.#port = new EnginePort(engine, this.drops);
+    const atZero = options.unixMicrosAtZero ?? unixMicrosAtZero(engine.now());
+    this.#port = new EnginePort(engine, this.drops, atZero);
     this.allowKeyInjection = options.allowKeyInjection ?? false;
     this.context = {
       engine,
@@ -94,7 +95,7 @@ export class MediaCore {
       rng,
       secretText: options.secretText ?? secretText,
       secretBytes,
-      unixMicrosAtZero: options.unixMicrosAtZero ?? unixMicrosAtZero(engine.now()),
+      unixMicrosAtZero: atZero,
       ports: options.ports ?? { min: 10_000, max: 59_999 },
       emit,
       newSsrc: () => LEAST_SSRC + Math.floor(rng() * (2 ** 32 - LEAST_SSRC)),

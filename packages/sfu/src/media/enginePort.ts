@@ -33,9 +33,10 @@ import {
   writeRtcpCommand,
 } from '@tertulia/engine';
 import type { Engine } from '@tertulia/engine';
+import { absCaptureTimeAt, writeAbsCaptureTime } from '@tertulia/wire';
 import type { TransportFeedback } from './congestion/feedback.js';
 import type { DropCounters } from './dropCounters.js';
-import { CARRIED_KINDS } from './packet.js';
+import { CAPTURE_UNTOLD, CARRIED_KINDS, CarriedKind } from './packet.js';
 import type {
   CachedPacket,
   EntryConstants,
@@ -50,6 +51,8 @@ const COMMAND_PATCH_COUNT = 24;
 const COMMAND_PATCHES = 25;
 /** The longest compound that fits a path of 1,200 bytes with SRTCP's trailer. */
 export const RTCP_BYTES_MAX = 1180;
+/** Of abs-capture-time with the offset between the capturer's and the sender's clock. */
+const CAPTURE_BYTES = 16;
 
 export interface ProbeRequest {
   readonly clusterId: number;
@@ -75,6 +78,7 @@ export class EnginePort implements ForwardPort {
   readonly #commands: Uint32Array;
   readonly #capacity: number;
   readonly #drops: DropCounters;
+  readonly #unixMicrosAtZero: number;
   /** Commands filled in and not executed. */
   #count = 0;
   /** Whether one of them is media: edits have to wait for those only. */
@@ -83,8 +87,10 @@ export class EnginePort implements ForwardPort {
   readonly #spare: PooledPacket[] = [];
   #cached = 0;
 
-  constructor(engine: Engine, drops: DropCounters) {
+  /** @param unixMicrosAtZero Unix time of the engine's time 0 */
+  constructor(engine: Engine, drops: DropCounters, unixMicrosAtZero: number) {
     this.#engine = engine;
+    this.#unixMicrosAtZero = unixMicrosAtZero;
     this.#video = engine as VideoEngine;
     this.#commands = engine.commands;
     this.#capacity = Math.floor(engine.commands.length / COMMAND_WORDS);
@@ -169,8 +175,10 @@ export class EnginePort implements ForwardPort {
     marker: boolean,
     csrcs: readonly number[],
     patches?: PacketPatches,
+    captureMicros?: number,
   ): void {
-    this.#write(COMMAND_LIST, list, packet, index, timestamp, marker ? FLAG_MARKER : 0, csrcs, patches);
+    const flags = marker ? FLAG_MARKER : 0;
+    this.#write(COMMAND_LIST, list, packet, index, timestamp, flags, csrcs, patches, captureMicros);
   }
 
   resend(
@@ -181,9 +189,10 @@ export class EnginePort implements ForwardPort {
     marker: boolean,
     csrcs: readonly number[],
     patches?: PacketPatches,
+    captureMicros?: number,
   ): void {
     const flags = FLAG_RETRANSMISSION | (marker ? FLAG_MARKER : 0);
-    this.#write(COMMAND_ENTRY, entry, packet, index, timestamp, flags, csrcs, patches);
+    this.#write(COMMAND_ENTRY, entry, packet, index, timestamp, flags, csrcs, patches, captureMicros);
   }
 
   retain(packet: ReceivedPacket): CachedPacket | undefined {
@@ -263,6 +272,16 @@ export class EnginePort implements ForwardPort {
     return this.#count++;
   }
 
+  /** @returns where abs-capture-time lies until the commands are executed, absolute */
+  #noteCapture(captureMicros: number): number {
+    if (this.#scratchUsed + CAPTURE_BYTES > SCRATCH_BYTES) this.flush();
+    const { scratch, scratchOffset } = this.#engine;
+    const at = this.#scratchUsed;
+    scratch.set(writeAbsCaptureTime(absCaptureTimeAt(this.#unixMicrosAtZero + captureMicros)), at);
+    this.#scratchUsed += CAPTURE_BYTES;
+    return scratchOffset + at;
+  }
+
   #settle(): void {
     if (this.#media) this.flush();
   }
@@ -276,8 +295,11 @@ export class EnginePort implements ForwardPort {
     flags: number,
     csrcs: readonly number[],
     patches: PacketPatches | undefined,
+    captureMicros: number | undefined,
   ): void {
     const commands = this.#commands;
+    const captureOffset =
+      captureMicros === undefined || captureMicros === CAPTURE_UNTOLD ? 0 : this.#noteCapture(captureMicros);
     const word = this.#nextCommand() * COMMAND_WORDS;
     this.#media = true;
     commands[word + COMMAND_TYPE] = type;
@@ -292,12 +314,20 @@ export class EnginePort implements ForwardPort {
     commands[word + COMMAND_CSRC1] = csrcs[1] ?? 0;
     const { offsets, lengths } = packet.extensions;
     let count = 0;
-    for (let kind = 0; kind < CARRIED_KINDS; kind++) {
+    // Of virtual streams the source's own time of capture stays here; it is the last kind.
+    const carried = captureMicros === undefined ? CARRIED_KINDS : CarriedKind.absCaptureTime;
+    const most = captureOffset === 0 ? COMMAND_EXTENSIONS_MAX : COMMAND_EXTENSIONS_MAX - 1;
+    for (let kind = 0; kind < carried; kind++) {
       const length = lengths[kind]!;
-      if (length === 0 || count === COMMAND_EXTENSIONS_MAX) continue;
+      if (length === 0 || count === most) continue;
       const at = word + COMMAND_EXTENSIONS + 2 * count++;
       commands[at] = kind | (length << 8);
       commands[at + 1] = offsets[kind]!;
+    }
+    if (captureOffset !== 0) {
+      const at = word + COMMAND_EXTENSIONS + 2 * count++;
+      commands[at] = CarriedKind.absCaptureTime | (CAPTURE_BYTES << 8);
+      commands[at + 1] = captureOffset;
     }
     commands[word + COMMAND_EXTENSION_COUNT] = count;
     const patchCount = patches ? patches.count : 0;

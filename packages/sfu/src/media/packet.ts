@@ -16,7 +16,10 @@ export type EntryConstants = EngineEntryConstants & {
   readonly paced?: boolean;
 };
 
-/** Header extensions that go from a source to its receivers unchanged, with the receiver's id. Append only. */
+/**
+ * Header extensions that go from a source to its receivers, with the receiver's id: unchanged, but for the time of capture in
+ * virtual streams. Append only.
+ */
 export const CarriedKind = {
   audioLevel: 0,
   videoOrientation: 1,
@@ -59,6 +62,8 @@ export interface ReceivedPacket {
   readonly audioLevel: number;
   /** RFC 6464's V bit. */
   readonly voice: boolean;
+  /** When it was captured, by its sender's clock: Unix µs. Absent or NaN: the packet does not say. */
+  readonly senderCaptureMicros?: number;
   readonly extensions: CarriedExtensions;
 }
 
@@ -71,6 +76,9 @@ export interface PacketPatches {
   readonly descriptors: Uint32Array;
   readonly values: Uint32Array;
 }
+
+/** In the place of a time of capture: nothing is said of it. What a source says is of another clock. */
+export const CAPTURE_UNTOLD = -1;
 
 /** A packet whose slot is kept until `ForwardPort.release`. */
 export interface CachedPacket extends ReceivedPacket {
@@ -95,6 +103,8 @@ export interface ForwardPort {
    * @param index extended sequence number in the list's own numbering, u32
    * @param timestamp on the list's own line, u32
    * @param csrcs at most two
+   * @param captureMicros what the packet says of its capture, µs of the engine's clock, or CAPTURE_UNTOLD; undefined: what
+   * its source says
    */
   forward(
     list: number,
@@ -104,6 +114,7 @@ export interface ForwardPort {
     marker: boolean,
     csrcs: readonly number[],
     patches?: PacketPatches,
+    captureMicros?: number,
   ): void;
   /** The same packet to one entry once more, with the numbers of then. */
   resend(
@@ -114,6 +125,7 @@ export interface ForwardPort {
     marker: boolean,
     csrcs: readonly number[],
     patches?: PacketPatches,
+    captureMicros?: number,
   ): void;
   /** Keeps a packet's bytes beyond the call. undefined when the engine has too few slots left; counted. */
   retain(packet: ReceivedPacket): CachedPacket | undefined;

@@ -19,7 +19,12 @@ import {
   ROW_SSRC,
   ROW_TIMESTAMP,
 } from '@tertulia/engine';
-import { HEADER_EXTENSION_URIS, visitHeaderExtensions } from '@tertulia/wire';
+import {
+  captureUnixMicros,
+  HEADER_EXTENSION_URIS,
+  parseAbsCaptureTime,
+  visitHeaderExtensions,
+} from '@tertulia/wire';
 import { CARRIED_KINDS, CarriedKind } from './packet.js';
 import type { ReceivedPacket } from './packet.js';
 
@@ -82,6 +87,7 @@ export class PacketReader implements ReceivedPacket {
   arrivalMicros = 0;
   audioLevel = -1;
   voice = false;
+  senderCaptureMicros = NaN;
   /** 16 bits, -1 absent. */
   transportWideNumber = -1;
   /** 24 bits: seconds in 6.18 fixed point, -1 absent. */
@@ -115,6 +121,7 @@ export class PacketReader implements ReceivedPacket {
     this.arrivalMicros = nowMicros;
     this.audioLevel = -1;
     this.voice = false;
+    this.senderCaptureMicros = NaN;
     this.extensions.lengths.fill(0);
     this.transportWideNumber = -1;
     this.absSendTime = -1;
@@ -185,6 +192,9 @@ export class PacketReader implements ReceivedPacket {
       const byte = this.#slab[offset]!; // V bit, then seven bits of -dBov
       this.audioLevel = byte & 0x7f;
       this.voice = byte >= 0x80;
+    } else if (kind === CarriedKind.absCaptureTime) {
+      const time = parseAbsCaptureTime(this.#slab, offset, length);
+      if (time.ok) this.senderCaptureMicros = captureUnixMicros(time.value);
     }
   };
 

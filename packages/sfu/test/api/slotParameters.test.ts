@@ -1,5 +1,6 @@
 /** What a slot carries, in its receiver's dialect. */
 import { describe, expect, test } from 'vitest';
+import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import { generateRouterRtpCapabilities } from '../../src/api/ortc/index.js';
 import { audioSlotParameters, videoSlotParameters } from '../../src/api/slotParameters.js';
 import { UnsupportedError } from '../../src/channel/errors.js';
@@ -35,6 +36,26 @@ describe('slots', () => {
       [LEVEL, 1],
       [MID, 4],
     ]);
+  });
+
+  test('tell when a packet was captured only where the receiver negotiated it', () => {
+    const uri = HEADER_EXTENSION_URIS.absCaptureTime;
+    for (const kind of ['audio', 'video'] as const) {
+      const from = kind === 'audio' ? browser : videoBrowser;
+      const of = (capabilities: RtpCapabilities): string[] => {
+        const slot = { mid: '2', ssrc: 5, rtxSsrc: 6, cname: 'tertulia' };
+        const { headerExtensions = [] } =
+          kind === 'audio'
+            ? audioSlotParameters(capabilities, router, slot)
+            : videoSlotParameters(capabilities, videoRouter, slot);
+        return headerExtensions.filter((each) => each.uri === uri).map(({ id }) => `${kind} ${id}`);
+      };
+      const { headerExtensions = [] } = from;
+      expect(of(from)).toEqual([]);
+      expect(of({ ...from, headerExtensions: [...headerExtensions, { kind, uri, preferredId: 9 }] })).toEqual(
+        [`${kind} 9`],
+      );
+    }
   });
 
   test('are answered with NACK where the receiver asked for it, and never with transport-cc', () => {

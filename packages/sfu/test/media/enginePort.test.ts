@@ -19,7 +19,7 @@ beforeEach(() => {
   engine = new Engine({ memory: true, slots: 1024, entries: 16, commands: COMMANDS });
   engine.setNow(1_000_000);
   engine.start(() => 0);
-  port = new EnginePort(engine, new DropCounters());
+  port = new EnginePort(engine, new DropCounters(), 0);
   peer = engine.createPeer();
   engine.bindAddress(peer, 0, toAddress('10.0.0.1', 5000));
   engine.selectAddress(peer, 0, toAddress('10.0.0.1', 5000));
@@ -150,7 +150,7 @@ test('kept packets are copies of what the batch said, and are given back', () =>
   let kept: ReturnType<EnginePort['retain']>;
   const own = new Engine({ memory: true, slots: 1024, entries: 1, commands: 8 });
   const drops = new DropCounters();
-  const ownPort = new EnginePort(own, drops);
+  const ownPort = new EnginePort(own, drops, 0);
   own.start((rowCount) => {
     expect(rowCount).toBe(1);
     kept = ownPort.retain({ ...packet(), slot: own.rows[1]! });

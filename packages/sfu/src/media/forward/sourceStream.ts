@@ -202,6 +202,11 @@ export class SourceStream {
     return undefined;
   }
 
+  /** What receivers of virtual streams are told of the newest packet's capture, in abs-capture-time. */
+  get toldMicros(): number {
+    return Math.round(this.#clock.toldMicros(this.#ticks));
+  }
+
   handleSenderReport(ntpMicros: number, rtpTimestamp: number, nowMicros: number): void {
     if (this.#lastIndex === undefined) return;
     this.#clock.handleSenderReport(ntpMicros, this.#ticks + ((rtpTimestamp - this.#ticks) | 0), nowMicros);
@@ -283,6 +288,8 @@ export class SourceStream {
     if (newest) {
       this.#ticks = ticks;
       this.#clock.handlePacket(ticks, packet.arrivalMicros);
+      const { senderCaptureMicros = NaN } = packet;
+      if (!Number.isNaN(senderCaptureMicros)) this.#clock.handleCapture(ticks, senderCaptureMicros);
     }
     this.captureMicros = this.#clock.captureMicros(ticks);
     if (newest) this.#lastCapture = this.captureMicros;

@@ -6,7 +6,7 @@
  * Elsewhere: the stream's lines → sourceStream.ts · who follows and with what deltas → variantMember.ts
  */
 import type { PacketPatches, ReceivedPacket } from '../packet.js';
-import { CARRIED_KINDS, CarriedKind } from '../packet.js';
+import { CAPTURE_UNTOLD, CARRIED_KINDS, CarriedKind } from '../packet.js';
 import { PATCH_SLOT } from './frame.js';
 import type { Frame } from './frame.js';
 import { NumberLine } from './numberLine.js';
@@ -26,6 +26,8 @@ const VARIANT_LIMITS = {
   /** Powers of two above what a history keeps. */
   rememberedVideo: 4096,
   rememberedAudio: 256,
+  /** µs between two packets that tell when they were captured: one in a second is asked for, and one may be lost. */
+  tellCaptureMicros: 500_000,
 } as const;
 
 /** Fields of a patch, as the engine has them. */
@@ -83,6 +85,8 @@ export interface SentPacket {
   readonly picture: number;
   /** As the list was given it, u32. */
   readonly timestamp: number;
+  /** What it told of its capture; undefined: what its source says. */
+  readonly captureMicros: number | undefined;
 }
 
 export class VariantList {
@@ -120,6 +124,10 @@ export class VariantList {
   readonly #sourceIndexes: Float64Array;
   readonly #manners: Uint8Array;
   readonly #sentPictures: Float64Array;
+  /** What they told of their capture; of virtual streams only. */
+  readonly #sentCaptures: Float64Array | undefined;
+  /** When a packet told it last; -Infinity: somebody has come since. */
+  #captureMicros = -Infinity;
   readonly #patches: PacketPatches = {
     count: 0,
     descriptors: new Uint32Array(3),
@@ -140,6 +148,7 @@ export class VariantList {
     this.#sourceIndexes = new Float64Array(remembered);
     this.#manners = new Uint8Array(remembered);
     this.#sentPictures = new Float64Array(remembered);
+    this.#sentCaptures = this.isOnLine ? new Float64Array(remembered) : undefined;
   }
 
   get size(): number {
@@ -173,6 +182,7 @@ export class VariantList {
 
   add(member: VariantMember): void {
     this.#members.add(member);
+    this.#captureMicros = -Infinity;
     this.#wake();
     this.watch(member);
     this.lead(member);
@@ -263,11 +273,12 @@ export class VariantList {
       if (frame.tl0PictureIndex >= 0) this.lastTl0PictureIndex = source.tl0PictureIndex;
       if (frame.frameNumber >= 0) this.lastFrameNumber = source.frameNumber;
     }
-    this.#remember(index, marker ? SENT.withMarker : SENT.plain, picture);
+    const capture = this.#members.size === 0 ? this.#untold : this.#capture(packet.arrivalMicros);
+    this.#remember(index, marker ? SENT.withMarker : SENT.plain, picture, capture);
     if (this.#members.size === 0) return;
     const patches = this.#fill(frame, picture, source.tl0PictureIndex, source.frameNumber);
     if (this.#list !== undefined)
-      source.port.forward(this.#list, packet, index >>> 0, timestamp, marker, this.csrcs, patches);
+      source.port.forward(this.#list, packet, index >>> 0, timestamp, marker, this.csrcs, patches, capture);
     for (const member of this.#watched) member.show(packet, index >>> 0, timestamp, marker, patches);
   }
 
@@ -284,6 +295,7 @@ export class VariantList {
       marker: manner === SENT.withMarker,
       picture: this.#sentPictures[at]!,
       timestamp: this.#timestampOf(kept.timestamp),
+      captureMicros: this.#sentCaptures?.[at],
     };
   }
 
@@ -356,14 +368,43 @@ export class VariantList {
   #fillHole(packet: ReceivedPacket, index: number): void {
     const { source } = this;
     if (!source.hasKeyFrames) return;
-    this.#remember(index, SENT.empty, -1);
+    this.#remember(index, SENT.empty, -1, this.#untold);
     if (this.#list === undefined) return;
     const timestamp = this.#timestampOf(source.timestamp);
     if (index > this.lastIndex) {
       this.lastIndex = index;
       this.lastTimestamp = timestamp;
     }
-    source.port.forward(this.#list, emptied(packet), index >>> 0, timestamp, false, this.csrcs);
+    const { csrcs } = this;
+    const packetless = emptied(packet);
+    source.port.forward(
+      this.#list,
+      packetless,
+      index >>> 0,
+      timestamp,
+      false,
+      csrcs,
+      undefined,
+      this.#untold,
+    );
+  }
+
+  /** Others than virtual streams let their source speak for itself. */
+  get #untold(): number | undefined {
+    return this.isOnLine ? CAPTURE_UNTOLD : undefined;
+  }
+
+  /** Once for all followers: what the packet at hand tells of its capture. */
+  #capture(nowMicros: number): number | undefined {
+    const { source } = this;
+    if (
+      !this.isOnLine ||
+      !source.newest ||
+      nowMicros - this.#captureMicros < VARIANT_LIMITS.tellCaptureMicros
+    )
+      return this.#untold;
+    this.#captureMicros = nowMicros;
+    return source.toldMicros;
   }
 
   /** @param timestamp on the stream's own line */
@@ -376,17 +417,22 @@ export class VariantList {
     const step = this.#pictureTimestamp < 0 ? 0 : Math.max(0, ticks - this.lastLineTicks);
     // A picture that comes late needs its place between two others.
     if (index === this.lastIndex + 1)
-      for (const member of this.#leading) member.repay(step, index >>> 0, timestamp);
+      for (const member of this.#leading) {
+        member.repay(step, index >>> 0, timestamp);
+        // Its timestamps have another distance to the time of capture now.
+        this.#captureMicros = -Infinity;
+      }
     this.lastStepTicks = step;
     this.lastLineTicks = ticks;
   }
 
-  #remember(index: number, manner: number, picture: number): void {
+  #remember(index: number, manner: number, picture: number, capture: number | undefined): void {
     const at = (index >>> 0) & (this.#manners.length - 1);
     this.#sentIndexes[at] = index;
     this.#sourceIndexes[at] = this.source.index;
     this.#manners[at] = manner;
     this.#sentPictures[at] = picture;
+    if (capture !== undefined && this.#sentCaptures) this.#sentCaptures[at] = capture;
   }
 
   #fill(

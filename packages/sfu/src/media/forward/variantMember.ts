@@ -330,7 +330,9 @@ export class VariantMember {
     const timestamp = (sent.timestamp + deltaTimestamp - this.#deltaTimestamp) >>> 0;
     const packet = sent.empty ? { ...emptied(kept.packet), cached: true as const } : kept.packet;
     const now = this.#becomeAsThen(this.entry, stay, index);
-    this.#port.resend(this.entry, packet, index, timestamp, sent.marker, stay.variant.csrcs, patches);
+    const { csrcs } = stay.variant;
+    const { captureMicros } = sent;
+    this.#port.resend(this.entry, packet, index, timestamp, sent.marker, csrcs, patches, captureMicros);
     if (now) this.#port.updateEntry(this.entry, now);
     return true;
   }

@@ -107,6 +107,8 @@ export class AudioSource {
     }
     this.lastPacketMicros = nowMicros;
     this.#stream.handlePacket(this.ticks, nowMicros);
+    const { senderCaptureMicros = NaN } = packet;
+    if (!Number.isNaN(senderCaptureMicros)) this.#stream.handleCapture(this.ticks, senderCaptureMicros);
     return 'in-order';
   }
 
@@ -118,6 +120,10 @@ export class AudioSource {
   /** µs of the server's clock at which these ticks were captured. */
   captureMicros(ticks: number): number {
     return this.#stream.captureMicros(ticks);
+  }
+  /** The same as receivers are told it, in abs-capture-time. */
+  toldMicros(ticks: number): number {
+    return this.#stream.toldMicros(ticks);
   }
   /** Where these ticks lie on the room's line: clock rate × server time, unwrapped. */
   lineTicks(ticks: number): number {

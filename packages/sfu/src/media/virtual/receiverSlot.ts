@@ -315,7 +315,9 @@ export class ReceiverSlot {
     const timestamp = found.timestamp + segment.lead - this.lead;
     const before = index < this.#firstIndex;
     if (before) port.updateEntry(this.entry, { firstIndex: index >>> 0 });
-    port.resend(this.entry, found.kept.packet, index >>> 0, timestamp >>> 0, found.marker, found.csrcs);
+    const { marker, csrcs, captureMicros } = found;
+    const { packet } = found.kept;
+    port.resend(this.entry, packet, index >>> 0, timestamp >>> 0, marker, csrcs, undefined, captureMicros);
     if (before) port.updateEntry(this.entry, { firstIndex: this.#firstIndex >>> 0 });
     return undefined;
   }

@@ -6,7 +6,8 @@
  * Elsewhere: when a span begins → viewSlot.ts · a receiver's part of it → receiverSlot.ts
  */
 import type { AudioSource } from './audioSource.js';
-import type { KeptPacket } from './packetCache.js';
+import { CAPTURE_UNTOLD } from '../packet.js';
+import { CACHE_LIMITS, type KeptPacket } from './packetCache.js';
 
 export interface Span {
   readonly source: AudioSource;
@@ -28,18 +29,27 @@ export interface Span {
   readonly frameTicks: number;
 }
 
+/** Times of capture that are remembered: as many as a source's packets, so that none is forgotten that can be sent again. */
+const TOLD_MAX = CACHE_LIMITS.packets;
+
 /** A packet as it was sent, or would have been. */
 export interface SentPacket {
   readonly kept: KeptPacket;
   readonly timestamp: number;
   readonly marker: boolean;
   readonly csrcs: readonly number[];
+  /** µs, or CAPTURE_UNTOLD. */
+  readonly captureMicros: number;
 }
 
 export type NotSent = 'not-sent-yet' | 'too-old' | 'not-cached' | 'no-place';
 
 export class SentHistory {
-  constructor(private readonly spans: Span[] = []) {}
+  constructor(
+    private readonly spans: Span[] = [],
+    /** By number: of the few packets that told when they were captured, what they told. */
+    private readonly told: Map<number, number> = new Map(),
+  ) {}
 
   get current(): Span | undefined {
     return this.spans.at(-1);
@@ -52,6 +62,12 @@ export class SentHistory {
   push(span: Span, expiredMicros: number): void {
     this.spans.push(span);
     while (this.spans.length > 1 && this.spans[1]!.startedMicros < expiredMicros) this.spans.shift();
+  }
+
+  /** The newest packet, `index`, told when it was captured: a repetition must be the same to the last byte. */
+  tell(index: number, captureMicros: number): void {
+    this.told.set(index, captureMicros);
+    if (this.told.size > TOLD_MAX) this.told.delete(this.told.keys().next().value!);
   }
 
   /** @returns the place of a late packet of the present run: number and timestamp. */
@@ -105,12 +121,13 @@ export class SentHistory {
       timestamp,
       marker: kept.packet.marker || (span.marker && index === span.firstIndex),
       csrcs: csrcsOf(kept.late, span.source, span.csrcs),
+      captureMicros: this.told.get(index) ?? CAPTURE_UNTOLD,
     };
   }
 
   /** The same past, a future of its own. */
   fork(): SentHistory {
-    return new SentHistory([...this.spans]);
+    return new SentHistory([...this.spans], new Map(this.told));
   }
 
   /**

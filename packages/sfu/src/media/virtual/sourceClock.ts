@@ -33,6 +33,9 @@ export const CLOCK_LIMITS = {
   reportStepMicros: 40_000,
   /** µs by which a report's NTP time may disagree with the offset known so far: beyond it the sender's clock was set. */
   ntpStepMicros: 2_000_000,
+  /** µs by which what a packet itself says of its capture may differ from what its timestamp does: a player that plays what
+   *  was captured before. Beyond it the clock is another one, and the timestamp counts. */
+  saidStepMicros: 10_000_000,
   /** µs by which a packet may run ahead of its stream's earliest arrival: beyond it the timestamps jumped. */
   aheadMicros: 2_000_000,
   /** µs by which it may lag: a path that froze and then delivered everything is not a jump of the timestamps. */
@@ -144,6 +147,9 @@ export class StreamClock {
   /** µs by which its packets come later than their sender's clock and the path alone would have it: packetizing, encoding. A
    *  stream that begins anew needs as long. */
   #encodeMicros = 0;
+  /** µs, the sender's time - ticks, by what its packets said last of their capture, and which of its clocks that was. */
+  #said = NaN;
+  #saidEpoch = 0;
   /** µs, server time - ticks; what `captureMicros` adds. */
   #applied: number | undefined;
   #appliedAtMicros = 0;
@@ -200,6 +206,7 @@ export class StreamClock {
   restart(): void {
     this.#arrivals.reset();
     this.#relation = undefined;
+    this.#said = NaN;
     this.#applied = undefined;
     this.#lastOffset = undefined;
     this.#stall = undefined;
@@ -208,6 +215,23 @@ export class StreamClock {
   /** µs of the server's clock; not before the first packet. */
   captureMicros(ticks: number): number {
     return ticks * this.#microsPerTick + (this.#applied ?? 0);
+  }
+
+  /** The packet with these ticks says when it was captured. */
+  handleCapture(ticks: number, senderMicros: number): void {
+    this.#said = senderMicros - ticks * this.#microsPerTick;
+    this.#saidEpoch = this.clock.epoch;
+  }
+
+  /**
+   * What receivers are told of a packet's capture: what it said itself, or its stream's packets before it, with the offset of
+   * all streams of the transport; where they do not say it, as `captureMicros`. Not slewed: nothing is played by it alone.
+   */
+  toldMicros(ticks: number): number {
+    const byTicks = this.captureMicros(ticks);
+    const said = this.#saidEpoch === this.clock.epoch ? this.#said : NaN;
+    const bySaid = ticks * this.#microsPerTick + said + this.clock.offsetMicros;
+    return Math.abs(bySaid - byTicks) <= CLOCK_LIMITS.saidStepMicros ? bySaid : byTicks;
   }
 
   /** @returns when it is sure that the timestamps stood still: the least offset since. */

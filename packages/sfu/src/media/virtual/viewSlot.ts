@@ -12,7 +12,7 @@
  * Spec: virtual streams R1–R3, A6, A8, A11, R9.
  * Elsewhere: who comes and goes → view.ts · what a receiver adds → receiverSlot.ts · answers to NACKs → sentHistory.ts
  */
-import type { ForwardPort, ReceivedPacket } from '../packet.js';
+import { CAPTURE_UNTOLD, type ForwardPort, type ReceivedPacket } from '../packet.js';
 import { SOURCE_LIMITS, type AudioSource } from './audioSource.js';
 import type { Counters } from './counters.js';
 import { CACHE_LIMITS } from './packetCache.js';
@@ -43,6 +43,9 @@ export const LINE_LIMITS = {
  *  and µs between two looks whether it is: while a new sender's clock is learnt, that is twice a second. */
 export const RETELL_TICKS = 5 * TICKS_PER_MS;
 const RETELL_EVERY_MICROS = 500_000;
+/** µs between two packets that tell when they were captured. Its definition asks for one in a second; so one of them may be
+ *  lost. */
+export const TELL_CAPTURE_MICROS = 500_000;
 /** µs between two looks for receivers that are ahead: leads are repaid within a pause, and nothing is done per packet. */
 const REPAY_EVERY_MICROS = 200_000;
 const NOBODY: readonly ReceiverSlot[] = [];
@@ -85,6 +88,8 @@ export class ViewSlot {
   #lastExtended = 0;
   lastForwardMicros = -Infinity;
   #repayMicros = -Infinity;
+  /** When a packet told last when it was captured; none of the present row did: -Infinity. */
+  #captureMicros = -Infinity;
   /** Ticks ahead of the line, as told, and when. */
   #toldLead = 0;
   #toldMicros = -Infinity;
@@ -138,6 +143,7 @@ export class ViewSlot {
     twin.lastForwardMicros = this.lastForwardMicros;
     twin.#toldLead = this.#toldLead;
     twin.#toldMicros = this.#toldMicros;
+    twin.#captureMicros = this.#captureMicros;
     twin.history = this.history.fork();
     return twin;
   }
@@ -252,6 +258,7 @@ export class ViewSlot {
     this.#align(index, timestamp, line, this.#lastFrameTicks, silent, nowMicros);
     this.#place(index, timestamp, line, silent, nowMicros);
     this.#span(source, index, timestamp, extended, ticks, true, nowMicros);
+    this.#captureMicros = -Infinity;
     this.#note(timestamp - line, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
     if (goesOn) this.#catchUp(source, leftMicros, nowMicros);
@@ -298,6 +305,8 @@ export class ViewSlot {
     for (const receiver of off) receiver.leave();
     const joined = this.joining.size > 0 && this.#place(index, timestamp, line, silent, nowMicros);
     this.#note(timestamp - line, nowMicros);
+    // Timestamps and time of capture go on together, but for here.
+    if (fresh || gap || joined) this.#captureMicros = -Infinity;
     if (fresh || joined || span.csrcs !== this.#csrcs(source))
       this.#span(source, index, timestamp, extended, ticks, joined, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
@@ -337,7 +346,10 @@ export class ViewSlot {
     this.lastForwardMicros = source.lastForwardMicros = nowMicros;
     if (this.members.size === 0) return;
     const { index, timestamp } = place;
-    this.context.port.forward(this.list, packet, index >>> 0, timestamp >>> 0, packet.marker, source.csrcs);
+    const { port } = this.context;
+    const { marker } = packet;
+    const { csrcs } = source;
+    port.forward(this.list, packet, index >>> 0, timestamp >>> 0, marker, csrcs, undefined, CAPTURE_UNTOLD);
   }
 
   /** What the receivers' leads are worth with a packet that need not follow at the source's own distance. */
@@ -413,7 +425,18 @@ export class ViewSlot {
     if (this.members.size === 0) return;
     const marker = packet.marker || (span.marker && index === span.firstIndex);
     const csrcs = csrcsOf(late, source, span.csrcs);
-    this.context.port.forward(this.list, packet, index >>> 0, timestamp >>> 0, marker, csrcs);
+    const capture = this.#capture(source, index, ticks, nowMicros);
+    const { port } = this.context;
+    port.forward(this.list, packet, index >>> 0, timestamp >>> 0, marker, csrcs, undefined, capture);
+  }
+
+  /** Once for all receivers of the view: what the packet tells of its capture. */
+  #capture(source: AudioSource, index: number, ticks: number, nowMicros: number): number {
+    if (nowMicros - this.#captureMicros < TELL_CAPTURE_MICROS) return CAPTURE_UNTOLD;
+    this.#captureMicros = nowMicros;
+    const told = Math.round(source.toldMicros(ticks));
+    this.history.tell(index, told);
+    return told;
   }
 
   #csrcs(source: AudioSource): readonly number[] {

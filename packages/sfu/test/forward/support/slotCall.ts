@@ -24,13 +24,22 @@ export const SLOT_TYPES = { VP8: 100, VP9: 102, AV1: 104 } as const;
 const FRAME_TICKS = 3000;
 export type CodecName = keyof typeof SLOT_TYPES;
 
-export function slotParameters({ rtx = true }: { rtx?: boolean } = {}): RtpParameters {
+export interface SlotOptions {
+  rtx?: boolean;
+  /** abs-capture-time is negotiated. */
+  captureTime?: boolean;
+}
+
+const EXTENSIONS = ['mid', 'rid', 'repairedRid', 'dependencyDescriptor'] as const;
+
+export function slotParameters({ rtx = true, captureTime = false }: SlotOptions = {}): RtpParameters {
   const codecs = Object.entries(SLOT_TYPES).flatMap(
     ([name, payloadType]) =>
       videoParameters({ mimeType: `video/${name}`, payloadType, rtx, encodings: [] }).codecs,
   );
   const encodings = [{ ssrc: SLOT_SSRC, ...(rtx ? { rtx: { ssrc: SLOT_RTX_SSRC } } : {}) }];
-  return { ...videoParameters({ mid: 'slot', encodings: [] }), codecs, encodings };
+  const extensions = captureTime ? [...EXTENSIONS, 'absCaptureTime' as const] : [...EXTENSIONS];
+  return { ...videoParameters({ mid: 'slot', encodings: [], extensions }), codecs, encodings };
 }
 
 export interface CameraOptions {
@@ -190,15 +199,17 @@ export class SlotCall {
   readonly slots: TestSlot[] = [];
   /** When a frame was captured, by encoder and number. */
   readonly captured = new Map<string, number>();
+  readonly #slotOptions: SlotOptions;
   readonly #rtx: boolean;
   #asker: Asker | undefined;
   #frames = 0;
 
-  constructor(seed = 1, { rtx = true } = {}) {
+  constructor(seed = 1, slotOptions: SlotOptions = {}) {
     this.call = new MemoryCall(seed);
     this.rng = seededRandom(seed + 99);
     this.receiver = this.call.addPeer();
-    this.#rtx = rtx;
+    this.#slotOptions = slotOptions;
+    this.#rtx = slotOptions.rtx ?? true;
     this.slots.push(this.addSlot(this.receiver));
   }
 
@@ -208,7 +219,7 @@ export class SlotCall {
 
   addSlot(peer: Peer): TestSlot {
     const base = Math.floor(this.rng() * 2 ** 32) >>> 0;
-    return new TestSlot(this.call, peer, slotParameters({ rtx: this.#rtx }), base);
+    return new TestSlot(this.call, peer, slotParameters(this.#slotOptions), base);
   }
 
   addCamera(options: CameraOptions = {}): Camera {
@@ -225,7 +236,12 @@ export class SlotCall {
       transportId: peer.id,
       producerId: id,
       kind: 'video',
-      rtpParameters: videoParameters({ mid: '1', mimeType: `video/${codec}`, encodings }),
+      rtpParameters: videoParameters({
+        mid: '1',
+        mimeType: `video/${codec}`,
+        encodings,
+        extensions: [...EXTENSIONS, 'absCaptureTime'],
+      }),
       paused: false,
     });
     const producer = this.call.core.directory.producers.get(id);

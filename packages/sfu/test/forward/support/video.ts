@@ -14,6 +14,7 @@ export const VIDEO_IDS = {
   absSendTime: 3,
   transportWideCc: 5,
   dependencyDescriptor: 12,
+  absCaptureTime: 7,
 } as const;
 export const PAYLOAD_TYPE = { media: 96, rtx: 97 } as const;
 export const CLOCK_RATE = 90_000;
@@ -131,6 +132,8 @@ export class Encoder {
   #lastTimestamp = 0;
   #lastMicros = 0;
   octets = 0;
+  /** What its next packets say of their capture: abs-capture-time. */
+  captureTime: Uint8Array | undefined;
 
   constructor(
     readonly peer: Peer,
@@ -160,6 +163,7 @@ export class Encoder {
         ...(named && mid !== undefined ? [{ id: VIDEO_IDS.mid, bytes: Buffer.from(mid) }] : []),
         ...(named && rid !== undefined ? [{ id: VIDEO_IDS.rid, bytes: Buffer.from(rid) }] : []),
         ...(extension ? [{ id: VIDEO_IDS.dependencyDescriptor, bytes: extension }] : []),
+        ...(this.captureTime ? [{ id: VIDEO_IDS.absCaptureTime, bytes: this.captureTime }] : []),
       ],
       payload,
     });

@@ -10,7 +10,7 @@ import type { ChannelEvent, SourceContent } from '../../../src/channel/messages.
 import { MediaCore } from '../../../src/media/core.js';
 
 export const OPUS_PAYLOAD_TYPE = 111;
-export const IDS = { mid: 4, audioLevel: 1, absSendTime: 3 } as const;
+export const IDS = { mid: 4, audioLevel: 1, absSendTime: 3, absCaptureTime: 7 } as const;
 export const UNIX_MICROS_AT_ZERO = 1_700_000_000_000_000;
 const PROFILE = 'AEAD_AES_128_GCM';
 const FRAME_MICROS = 20_000;
@@ -33,10 +33,13 @@ export interface OpusOptions {
   nack?: boolean;
   payloadType?: number;
   reducedSize?: boolean;
+  /** abs-capture-time is negotiated. */
+  captureTime?: boolean;
 }
 
 export function opusParameters(options: OpusOptions): RtpParameters {
   const { mid, ssrc, nack = false, payloadType = OPUS_PAYLOAD_TYPE, reducedSize = true } = options;
+  const { absCaptureTime } = HEADER_EXTENSION_URIS;
   return {
     ...(mid === undefined ? {} : { mid }),
     codecs: [
@@ -52,6 +55,7 @@ export function opusParameters(options: OpusOptions): RtpParameters {
       { uri: HEADER_EXTENSION_URIS.mid, id: IDS.mid },
       { uri: HEADER_EXTENSION_URIS.audioLevel, id: IDS.audioLevel },
       { uri: HEADER_EXTENSION_URIS.absSendTime, id: IDS.absSendTime },
+      ...(options.captureTime ? [{ uri: absCaptureTime, id: IDS.absCaptureTime }] : []),
     ],
     encodings: ssrc === undefined ? [] : [{ ssrc }],
     rtcp: { cname: 'voice', reducedSize },
@@ -155,6 +159,8 @@ export class Voice {
   sent = 0;
   level = 30;
   mid: string | undefined;
+  /** Of the next packet; undefined: it does not say. */
+  captureTime: Uint8Array | undefined;
 
   constructor(
     readonly peer: Peer,
@@ -186,6 +192,7 @@ export class Voice {
       extensions: [
         { id: IDS.audioLevel, bytes: Uint8Array.of(0x80 | this.level) },
         ...(this.mid === undefined ? [] : [{ id: IDS.mid, bytes: Buffer.from(this.mid) }]),
+        ...(this.captureTime ? [{ id: IDS.absCaptureTime, bytes: this.captureTime }] : []),
       ],
       payload: Buffer.from(`${this.name} ${String(this.sent).padStart(60)}`),
     });
