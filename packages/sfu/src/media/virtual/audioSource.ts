@@ -80,7 +80,7 @@ export class AudioSource {
     this.csrcs = [csrc];
     this.csrcsLoudest = [csrc, LOUDEST_CSRC];
     this.cache = new PacketCache(port);
-    this.#stream = options.clock.createStream(clockRate);
+    this.#stream = options.clock.createStream(clockRate, (SOURCE_LIMITS.usualFrame * 1_000_000) / clockRate);
   }
 
   /** Reads a packet's place: sets `packetTicks`, and moves on when it is the newest. */

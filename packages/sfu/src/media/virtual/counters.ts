@@ -16,6 +16,7 @@ export const VIRTUAL_DROP = [
   'nack-not-cached', // the source never delivered it, or it is older than the cache
   'nack-no-place', // arrived so late that it was left out
   'nack-repeated', // answered less than a round trip ago
+  'sound-left-out', // a packet of sound without a pause, for the same
 ] as const;
 export type VirtualDropReason = (typeof VIRTUAL_DROP)[number];
 

@@ -84,6 +84,11 @@ export class LevelDetector {
     return nowMicros - this.lastActiveMicros <= LEVEL.hangoverMs * 1000;
   }
 
+  /** The last packet by itself is no speech, be it between two words; or it has no level that could tell. */
+  get quiet(): boolean {
+    return this.#lastLoudness - this.#floor < LEVEL.speechAboveFloor;
+  }
+
   /** Not silent in the absolute sense: for the sound of shared screens (A10). */
   sounding(nowMicros: number): boolean {
     return nowMicros - this.#lastSoundMicros <= LEVEL.soundHoldMs * 1000;

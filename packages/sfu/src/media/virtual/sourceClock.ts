@@ -2,10 +2,11 @@
  * When a source's sound was captured, told in the server's time. One `SourceClock` per publishing transport, shared by
  * all of its streams, so that a microphone and a camera of one device get the same offset and stay in step.
  *
- * Until a stream's first sender report the answer is arrival time, with the jitter taken off by a minimum over the last
- * seconds; where it begins anew, less what lay between capture and arrival before. Afterwards it is capture time: the sender's wall clock (from its reports), plus one offset between the two
- * clocks that the whole transport shares. That offset is again a minimum, over (arrival - the sender's time) of every
- * packet of every stream. Changes are slewed, never jumped.
+ * Until a stream's first sender report the answer is arrival time less the sound that is in a packet, with the jitter taken off by
+ * a minimum over the last seconds; where it begins anew, less what lay between capture and arrival before. Afterwards it is
+ * capture time: the sender's wall clock (from its reports), plus one offset between the two clocks that the whole transport
+ * shares. That offset is again a minimum, over (arrival - the sender's time) of every packet of every stream. Changes are
+ * slewed, never jumped.
  *
  * No single report is believed: a browser writes the one of its microphone from when its threads came to it. Measured in
  * Chromium 156 over a minute: a camera's reports agree within 1 ms, a microphone's within 8 ms, its first one 16 ms beside.
@@ -95,9 +96,12 @@ export class SourceClock {
   readonly #offset = new WindowMinimum(CLOCK_LIMITS.bucketMicros, CLOCK_LIMITS.buckets);
   #epoch = 0;
 
-  /** Of one source of this transport. */
-  createStream(clockRate: number): StreamClock {
-    return new StreamClock(this, clockRate);
+  /**
+   * Of one source of this transport.
+   * @param packetMicros by which its packets come later than captured at the least: the sound that is in them
+   */
+  createStream(clockRate: number, packetMicros = 0): StreamClock {
+    return new StreamClock(this, clockRate, packetMicros);
   }
 
   /** @internal The sender's clock as known now; changes when that clock was set. */
@@ -146,7 +150,7 @@ export class StreamClock {
   #epoch = 0;
   /** µs by which its packets come later than their sender's clock and the path alone would have it: packetizing, encoding. A
    *  stream that begins anew needs as long. */
-  #encodeMicros = 0;
+  #encodeMicros: number;
   /** µs, the sender's time - ticks, by what its packets said last of their capture, and which of its clocks that was. */
   #said = NaN;
   #saidEpoch = 0;
@@ -160,8 +164,10 @@ export class StreamClock {
   constructor(
     private readonly clock: SourceClock,
     clockRate: number,
+    packetMicros: number,
   ) {
     this.#microsPerTick = 1_000_000 / clockRate;
+    this.#encodeMicros = packetMicros;
   }
 
   /** @returns true when the timestamps jumped so far that the stream was anchored anew. */

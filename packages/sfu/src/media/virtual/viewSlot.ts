@@ -7,7 +7,8 @@
  * first packet after a switch and again at gaps. Where the line would not lead behind the last packet sent, or less than
  * a packet farther, one frame behind it is used; that lead over the line is repaid at the next gap or switch, and in silence.
  * Sender reports tell the line alone, so a lead is an error of the lips for whoever goes by them: it lasts as long as the
- * words that it spares, and no longer. Anchors tell it, and are told anew when it is another.
+ * words that it spares, and no longer; of sound without a pause, for some seconds. Anchors tell it, and are told anew when it
+ * is another.
  * Pure: time comes with each call, bytes are never seen.
  * Spec: virtual streams R1–R3, A6, A8, A11, R9.
  * Elsewhere: who comes and goes → view.ts · what a receiver adds → receiverSlot.ts · answers to NACKs → sentHistory.ts
@@ -32,6 +33,14 @@ export const LINE_LIMITS = {
    *  clock is slow, its path grew longer, or a gap was closed at a switch) it goes forward; ahead a silent packet is left out
    *  and the next one lies on the line, for without DTX there is no gap to repay it in. */
   silentMend: 10 * TICKS_PER_MS,
+  /** Ticks, 15 ms behind or ahead of the line: mended while the source sounds, when no silence has come for so long. More than
+   *  half a packet, so that one that is left out brings it closer. */
+  soundMend: 15 * TICKS_PER_MS,
+  /** µs that one waits for silence, and then for a packet that is quiet by itself; and from one mending to the next. Speech
+   *  pauses every few seconds; music and sources without levels never do, and three seconds after a switch lips are in step. */
+  silenceMicros: 1_500_000,
+  quietMicros: 1_000_000,
+  againMicros: 400_000,
   /** Ticks, 100 ms: the most by which a new source's first packet is put ahead of its time. Five switches in a row without
    *  any silence make that much; an earlier packet is left out, the next ones come closer by 20 ms each. */
   mostLead: 100 * TICKS_PER_MS,
@@ -90,6 +99,8 @@ export class ViewSlot {
   #repayMicros = -Infinity;
   /** When a packet told last when it was captured; none of the present row did: -Infinity. */
   #captureMicros = -Infinity;
+  /** Beside the line by more than may last; from when on that is mended even while it sounds. */
+  #mendDueMicros = Infinity;
   /** Ticks ahead of the line, as told, and when. */
   #toldLead = 0;
   #toldMicros = -Infinity;
@@ -170,6 +181,7 @@ export class ViewSlot {
     this.#detach();
     this.source = source;
     this.started = this.#sounded = false;
+    this.#mendDueMicros = Infinity;
     this.noteChange();
     if (source === undefined) return;
     source.slots.push(this);
@@ -282,9 +294,10 @@ export class ViewSlot {
     const lead = timestamp - line;
     const gap = stepTicks - (steps - 1) * frameTicks > SOURCE_LIMITS.longestFrame;
     const silent = steps === 1 && !source.detector.speaking(nowMicros);
-    if (!gap && lead > LINE_LIMITS.silentMend && silent) {
+    const overdue = steps === 1 && this.#isOverdue(source, lead, nowMicros);
+    if (!gap && ((silent && lead > LINE_LIMITS.silentMend) || (overdue && lead > 0))) {
       this.started = false;
-      return this.context.counters.count('silence-left-out');
+      return this.context.counters.count(silent ? 'silence-left-out' : 'sound-left-out');
     }
     if (lead > LINE_LIMITS.farAhead) {
       this.started = false;
@@ -293,7 +306,8 @@ export class ViewSlot {
     const mend =
       stepTicks <= 0 ||
       (gap && Math.abs(lead) > LINE_LIMITS.worthMending) ||
-      (lead < -LINE_LIMITS.silentMend && silent);
+      (lead < -LINE_LIMITS.silentMend && silent) ||
+      overdue;
     let fresh = false;
     if (mend) {
       const mended = Math.max(line, this.lastTimestamp + frameTicks * steps);
@@ -311,6 +325,19 @@ export class ViewSlot {
       this.#span(source, index, timestamp, extended, ticks, joined, nowMicros);
     this.#send(source, packet, index, timestamp, extended, ticks, late, nowMicros);
     for (const receiver of off) receiver.join(this);
+  }
+
+  /** The slot has waited long enough for silence: this packet is to bring it back to the line. Asked once per packet. */
+  #isOverdue(source: AudioSource, lead: number, nowMicros: number): boolean {
+    if (Math.abs(lead) <= LINE_LIMITS.soundMend) {
+      this.#mendDueMicros = Infinity;
+      return false;
+    }
+    if (this.#mendDueMicros === Infinity) this.#mendDueMicros = nowMicros + LINE_LIMITS.silenceMicros;
+    const waitedMicros = nowMicros - this.#mendDueMicros;
+    if (waitedMicros < (source.detector.quiet ? 0 : LINE_LIMITS.quietMicros)) return false;
+    this.#mendDueMicros = nowMicros + LINE_LIMITS.againMicros;
+    return true;
   }
 
   /** Receivers that are by themselves so far from the line that this silent packet is left out for them. */
