@@ -29,8 +29,7 @@ interface Onsets {
   lostPackets: number;
   /** Most that one receiver lost of one onset. */
   mostLost: number;
-  /** The same of those who had lost their slot to another just before: their old slot's buffer still plays them, so they wait,
-   *  and what then lies behind the new slot's last packet is left out (R2). */
+  /** The same of those who had lost their slot to another just before: their old slot's buffer still plays them, so they wait. */
   mostLostOfDisplaced: number;
   unheard: number;
   delaysMs: number[];
@@ -151,6 +150,9 @@ describe('speech begins', () => {
   // came before that moment can lie behind the slot's last packet, and then R2 leaves it out.
   test.each([
     { name: 'a clear voice', seed: 23, loudest: 12, spread: 18, mostLost: 0 },
+    // With some who begin again within 60 ms of losing their slot, and so have to wait for another.
+    { name: 'a clear voice again', seed: 110, loudest: 12, spread: 18, mostLost: 0 },
+    { name: 'a clear voice in two views', seed: 105, loudest: 12, spread: 18, mostLost: 0 },
     { name: 'a quiet voice', seed: 24, loudest: 38, spread: 15, mostLost: 3 },
   ])('while some slot holds a silent source, $name: at most $mostLost packets are lost', (voice) => {
     const scene = new Scene(voice.seed, 9);
@@ -173,7 +175,7 @@ describe('speech begins', () => {
     const { unheard, mostLost, mostLostOfDisplaced } = scene.judgeAll(`a slot is silent, ${voice.name}`);
     expect(unheard).toBe(0);
     expect(mostLost).toBeLessThanOrEqual(voice.mostLost);
-    expect(mostLostOfDisplaced).toBeLessThanOrEqual(3);
+    expect(mostLostOfDisplaced).toBeLessThanOrEqual(voice.mostLost);
   });
 
   test('while a slot is free, right after unmuting: nothing is lost', () => {

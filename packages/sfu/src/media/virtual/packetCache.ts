@@ -25,6 +25,8 @@ export interface KeptPacket {
   readonly arrivalMicros: number;
   /** Came after one with a higher number. */
   readonly late: boolean;
+  /** Speech by itself, not only because there was some before. */
+  readonly speech: boolean;
 }
 
 export class PacketCache {
@@ -37,11 +39,7 @@ export class PacketCache {
     return this.#kept.length;
   }
 
-  add(
-    packet: ReceivedPacket,
-    at: { extendedSequence: number; generation: number; ticks: number; late: boolean },
-    nowMicros: number,
-  ): void {
+  add(packet: ReceivedPacket, at: Omit<KeptPacket, 'packet' | 'arrivalMicros'>, nowMicros: number): void {
     const cached = this.port.retain(packet);
     if (cached === undefined) return;
     this.#kept.push({ packet: cached, ...at, arrivalMicros: nowMicros });
@@ -69,18 +67,30 @@ export class PacketCache {
     return undefined;
   }
 
-  /** The last three by number, if they are young enough, in order. A late one further back would leave a hole behind it. */
-  preRoll(generation: number, nowMicros: number): KeptPacket[] {
+  /** @returns the first number after this one that is speech, Infinity when there is none */
+  speechAfter(extendedSequence: number, generation: number): number {
+    let first = Infinity;
+    for (const kept of this.#kept) {
+      if (!kept.speech || kept.generation !== generation) continue;
+      if (kept.extendedSequence > extendedSequence) first = Math.min(first, kept.extendedSequence);
+    }
+    return first;
+  }
+
+  /**
+   * The last three by number, if they are young enough, in order. A late one further back would leave a hole behind it.
+   * @param owedFrom from this number on all of them
+   */
+  preRoll(generation: number, owedFrom: number, nowMicros: number): KeptPacket[] {
     const last = this.#kept.slice(-CACHE_LIMITS.preRollPackets);
     let highest = -1;
     for (const { extendedSequence } of last) if (extendedSequence > highest) highest = extendedSequence;
-    return last
-      .filter(
-        (kept) =>
-          kept.generation === generation &&
-          kept.extendedSequence > highest - CACHE_LIMITS.preRollPackets &&
-          nowMicros - kept.arrivalMicros < CACHE_LIMITS.preRollMicros,
-      )
+    const young = (kept: KeptPacket): boolean =>
+      kept.extendedSequence > highest - CACHE_LIMITS.preRollPackets &&
+      nowMicros - kept.arrivalMicros < CACHE_LIMITS.preRollMicros;
+    const owed = this.#kept.filter(({ extendedSequence }) => extendedSequence >= owedFrom);
+    return [...new Set([...last.filter(young), ...owed])]
+      .filter((kept) => kept.generation === generation)
       .sort((a, b) => a.extendedSequence - b.extendedSequence);
   }
 

@@ -9,6 +9,13 @@ import type { SlotReport } from './types.js';
 import type { View } from './view.js';
 import type { RoomContext, ViewSlot } from './viewSlot.js';
 
+interface Left {
+  readonly slot: ReceiverSlot;
+  readonly from: ViewSlot;
+  readonly atMicros: number;
+  readonly upTo: ReturnType<ViewSlot['sentUpTo']>;
+}
+
 export class Receiver {
   readonly slots: readonly ReceiverSlot[];
   /** Filled anew for each sender report. */
@@ -16,7 +23,7 @@ export class Receiver {
   view: View | undefined;
   enabled: boolean;
   /** Where a source was last, and until when it was sent. */
-  readonly #left = new Map<AudioSource, { slot: ReceiverSlot; from: ViewSlot; atMicros: number }>();
+  readonly #left = new Map<AudioSource, Left>();
 
   constructor(
     readonly id: string,
@@ -60,10 +67,11 @@ export class Receiver {
   /** What a slot has carried until now is gone from there. */
   noteLeft(source: AudioSource, slot: ReceiverSlot, from: ViewSlot): void {
     const atMicros = from.lastForwardMicros;
+    const upTo = from.sentUpTo();
     for (const [other, left] of this.#left) {
       if (atMicros - left.atMicros > RECEIVER_LIMITS.restMicros) this.#left.delete(other);
     }
-    this.#left.set(source, { slot, from, atMicros });
+    this.#left.set(source, { slot, from, atMicros, upTo });
   }
   /** It went on elsewhere without a break. */
   noteStayed(source: AudioSource): void {
@@ -75,6 +83,14 @@ export class Receiver {
     const left = this.#left.get(source);
     if (left === undefined || nowMicros - left.atMicros >= RECEIVER_LIMITS.restMicros) return true;
     return left.slot === slot && left.from === from;
+  }
+
+  /** From this number of the source on nothing was heard here, for what came had to wait (A8). undefined: nothing is owed */
+  owedFrom(source: AudioSource, nowMicros: number): number | undefined {
+    const left = this.#left.get(source);
+    if (left?.upTo === undefined || nowMicros - left.atMicros > RECEIVER_LIMITS.mostOwedMicros)
+      return undefined;
+    return left.upTo.generation === source.generation ? left.upTo.extendedSequence + 1 : undefined;
   }
 
   free(): void {

@@ -21,6 +21,9 @@ export const RECEIVER_LIMITS = {
   /** µs between the last packet of a source in one slot and its first in another: the old slot's jitter buffer still plays
    *  it. No longer than the pre-roll, which covers it. */
   restMicros: 60_000,
+  /** µs after the last packet in one slot in which its next ones are still sent in another, though they had to wait: the rest,
+   *  and two packets. */
+  mostOwedMicros: 100_000,
   /** µs: the shortest time between two answers for one packet, when the round trip is shorter or not known. */
   leastResendMicros: 20_000,
   /** Numbers back that are looked up at all: five times what a source keeps, so that a storm of old ones costs little. */
@@ -38,6 +41,9 @@ interface Segment {
   /** Without base. Where the lead was repaid: nothing of before may lie there or behind. */
   readonly firstTimestamp: number;
   readonly startedMicros: number;
+  /** Numbers below went out later than the view slot's: the first with the marker bit (R3), and none with the mark of the
+   *  loudest, which is said of now. */
+  readonly owedTo: number;
 }
 
 export class ReceiverSlot {
@@ -183,9 +189,37 @@ export class ReceiverSlot {
       this.#firstOut = 1 + Math.floor(this.context.rng() * (RECEIVER_LIMITS.firstNumbers - 1));
       this.#lastOut = this.#firstOut - 1;
     }
-    this.#deltaIndex = index - (this.#lastOut + 1);
-    this.lead = leadOf(this.#lastTimestamp + this.#lastFrameTicks, timestamp, line, silent);
-    this.#enter(slot, nowMicros);
+    const owed = this.#owed(slot, index, nowMicros);
+    const first = owed?.index ?? index;
+    this.#deltaIndex = first - (this.#lastOut + 1);
+    const least = this.#lastTimestamp + this.#lastFrameTicks;
+    this.lead = owed
+      ? leadOf(least, owed.timestamp, owed.line, false)
+      : leadOf(least, timestamp, line, silent);
+    const owedTo = index - this.#deltaIndex;
+    this.#enter(slot, nowMicros, owedTo);
+    const at = this.#segments.length - 1;
+    for (let out = first - this.#deltaIndex; out < owedTo; out++) this.#sendAgain(at, out, 0, nowMicros);
+  }
+
+  /** The first packet of speech that the view slot sent while this one had to wait, if its time is not over. */
+  #owed(
+    slot: ViewSlot,
+    index: number,
+    nowMicros: number,
+  ): { index: number; timestamp: number; line: number } | undefined {
+    const source = slot.source!;
+    const from = this.receiver.owedFrom(source, nowMicros);
+    if (from === undefined) return undefined;
+    const speech = source.cache.speechAfter(from - 1, source.generation);
+    for (let at = Math.max(slot.runFirstIndex, speech + slot.indexDelta); at < index; at++) {
+      const found = slot.find(at);
+      if (typeof found === 'string') continue;
+      const { timestamp, kept } = found;
+      if (this.#lastTimestamp + this.#lastFrameTicks - timestamp > LINE_LIMITS.mostLead) continue;
+      return { index: at, timestamp, line: source.lineTicks(kept.ticks) };
+    }
+    return undefined;
   }
 
   /** At a packet of its view slot that has another distance to the last: the lead is repaid as far as time allows. */
@@ -263,16 +297,16 @@ export class ReceiverSlot {
     };
   }
 
-  #enter(slot: ViewSlot, nowMicros: number): void {
+  #enter(slot: ViewSlot, nowMicros: number, owedTo = 0): void {
     this.placed = true;
     slot.members.add(this);
     if (this.lead !== 0) slot.leaders.add(this);
-    this.#segment(slot, this.#lastOut + 1, Infinity, nowMicros);
+    this.#segment(slot, this.#lastOut + 1, Infinity, nowMicros, owedTo);
     this.context.port.listAdd(slot.list, this.entry);
   }
 
   /** From this number on, the stream differs from the view slot by other constants. */
-  #segment(slot: ViewSlot, firstOut: number, firstTimestamp: number, nowMicros: number): void {
+  #segment(slot: ViewSlot, firstOut: number, firstTimestamp: number, nowMicros: number, owedTo = 0): void {
     this.#firstIndex = firstOut + this.#deltaIndex;
     this.context.port.updateEntry(this.entry, {
       deltaIndex: this.#deltaIndex >>> 0,
@@ -287,6 +321,7 @@ export class ReceiverSlot {
       lead: this.lead,
       firstTimestamp,
       startedMicros: nowMicros,
+      owedTo,
     });
     const expired = nowMicros - this.context.cacheMicros;
     while (this.#segments.length > 1 && this.#segments[1]!.startedMicros < expired) this.#segments.shift();
@@ -315,7 +350,10 @@ export class ReceiverSlot {
     const timestamp = found.timestamp + segment.lead - this.lead;
     const before = index < this.#firstIndex;
     if (before) port.updateEntry(this.entry, { firstIndex: index >>> 0 });
-    const { marker, csrcs, captureMicros } = found;
+    const { captureMicros } = found;
+    const isOwed = out < segment.owedTo;
+    const marker = found.marker || (isOwed && out === segment.firstOut);
+    const csrcs = isOwed ? found.csrcs.slice(0, 1) : found.csrcs;
     const { packet } = found.kept;
     port.resend(this.entry, packet, index >>> 0, timestamp >>> 0, marker, csrcs, undefined, captureMicros);
     if (before) port.updateEntry(this.entry, { firstIndex: this.#firstIndex >>> 0 });

@@ -22,6 +22,8 @@ export class View {
   waiting = false;
   /** Where each source was last, and how far it was sent there: a pre-roll must not send that again. */
   readonly #left: Map<AudioSource, Left>;
+  /** They wait for their old slot's packets to be played. */
+  readonly #held: Set<AudioSource>;
 
   constructor(
     private readonly context: RoomContext,
@@ -34,9 +36,11 @@ export class View {
       this.#left = new Map(
         [...from.#left].map(([source, left]) => [source, { ...left, slot: this.slots[left.slot.position]! }]),
       );
+      this.#held = new Set(from.#held);
     } else {
       this.slots = Array.from({ length: from.count }, (_, position) => new ViewSlot(context, position));
       this.#left = new Map();
+      this.#held = new Set();
     }
   }
 
@@ -62,10 +66,12 @@ export class View {
       if (slot.source !== undefined && up !== undefined)
         this.#left.set(slot.source, { slot, atMicros: slot.lastForwardMicros, ...up });
     }
+    for (const source of this.#held) if (!wanted.has(source)) this.#held.delete(source);
     for (const source of wanted) {
       const slot = this.#choose(source, open, nowMicros);
       if (slot === undefined) {
         this.waiting = true;
+        this.#held.add(source);
         continue;
       }
       open.delete(slot);
@@ -84,6 +90,7 @@ export class View {
 
   forgetSource(source: AudioSource): void {
     this.#left.delete(source);
+    this.#held.delete(source);
   }
 
   close(): void {
@@ -111,6 +118,10 @@ export class View {
     slot.assign(source, nowMicros);
     this.context.counters.switches++;
     const left = this.#left.get(source);
-    slot.preRoll(left?.generation === source.generation ? left.extendedSequence : -1, nowMicros);
+    const { generation, cache } = source;
+    const after = left?.generation === generation ? left.extendedSequence : -1;
+    // Speech that had to wait is owed to its listeners (A8).
+    const isOwed = this.#held.delete(source) && after >= 0;
+    slot.preRoll(after, isOwed ? cache.speechAfter(after, generation) : Infinity, nowMicros);
   }
 }

@@ -207,15 +207,19 @@ export class ViewSlot {
     this.context.port.freeList(this.list);
   }
 
-  /** The source's packets of just before, if they still fit behind what was sent (A8). */
-  preRoll(afterSequence: number, nowMicros: number): void {
+  /**
+   * The source's packets of just before, if they still fit behind what was sent (A8).
+   * @param owedFrom from this number on it is speech that had to wait for the slot: it fits like a first packet
+   */
+  preRoll(afterSequence: number, owedFrom: number, nowMicros: number): void {
     const { source } = this;
     if (source === undefined) return;
-    for (const kept of source.cache.preRoll(source.generation, nowMicros)) {
-      if (kept.extendedSequence <= afterSequence) continue;
-      if (this.started)
-        this.#advance(source, kept.packet, kept.extendedSequence, kept.ticks, kept.late, nowMicros);
-      else this.#start(source, kept.packet, kept.extendedSequence, kept.ticks, kept.late, true, nowMicros);
+    for (const kept of source.cache.preRoll(source.generation, owedFrom, nowMicros)) {
+      const { packet, extendedSequence, ticks, late } = kept;
+      if (extendedSequence <= afterSequence) continue;
+      const early = extendedSequence < owedFrom;
+      if (this.started) this.#advance(source, packet, extendedSequence, ticks, late, nowMicros);
+      else this.#start(source, packet, extendedSequence, ticks, late, early, nowMicros);
     }
   }
 

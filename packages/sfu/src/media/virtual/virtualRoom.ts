@@ -222,7 +222,9 @@ export class VirtualRoom {
     }
     if (onset || nowMicros - this.#lastLookMicros >= ROOM_LIMITS.tickMicros) this.#look(nowMicros);
     const { extendedSequence } = packet;
-    const place = { extendedSequence, generation: source.generation, ticks: source.packetTicks, late };
+    const speech = !late && source.detector.lastActiveMicros === nowMicros;
+    const { generation, packetTicks: ticks } = source;
+    const place = { extendedSequence, generation, ticks, late, speech };
     // A late packet may have to be sent out of the cache; another one must not be its own pre-roll.
     if (late) source.cache.add(packet, place, nowMicros);
     for (const slot of source.slots) slot.forward(packet, late, nowMicros);
