@@ -1,6 +1,6 @@
-/** The thread that finishes one file and ends. Its parent is finishInWorker.ts. */
+/** The thread that finishes files, one after another. Its parent is finishInWorker.ts. */
 import { setPriority } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { ContainerError } from './errors.js';
 import { finishFile } from './finishFile.js';
 import type { FinishAnswer, FinishJob } from './finishInWorker.js';
@@ -17,22 +17,24 @@ if (process.platform === 'linux')
     // A sandbox may forbid it: then it runs like everything else.
   }
 
-const { path, to } = workerData as FinishJob;
 const answer = (message: FinishAnswer): void => parentPort?.postMessage(message);
-let told = 0;
-finishFile(path, {
-  to,
-  onProgress: (fraction) => {
-    if (fraction - told < PROGRESS_STEP) return;
-    told = fraction;
-    answer({ t: 'progress', fraction });
-  },
-}).then(
-  (finished) => answer({ t: 'done', finished }),
-  (error: unknown) =>
-    answer({
-      t: 'failed',
-      code: error instanceof ContainerError ? error.code : undefined,
-      message: error instanceof ContainerError ? error.detail : String(error),
-    }),
-);
+
+parentPort?.on('message', ({ path, to }: FinishJob) => {
+  let told = 0;
+  finishFile(path, {
+    to,
+    onProgress: (fraction) => {
+      if (fraction - told < PROGRESS_STEP) return;
+      told = fraction;
+      answer({ t: 'progress', fraction });
+    },
+  }).then(
+    (finished) => answer({ t: 'done', finished }),
+    (error: unknown) =>
+      answer({
+        t: 'failed',
+        code: error instanceof ContainerError ? error.code : undefined,
+        message: error instanceof ContainerError ? error.detail : String(error),
+      }),
+  );
+});
