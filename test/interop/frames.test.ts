@@ -5,7 +5,7 @@
 import { FrameAssembler, type EncodedFrame } from '@tertulia/wire';
 import { describe, expect, test } from 'vitest';
 import { decodedPictures } from '../../packages/wire/test/support/decode.mjs';
-import { packetsOf, readStreams } from '../../packages/wire/test/support/streams.js';
+import { kept, packetsOf, readStreams } from '../../packages/wire/test/support/streams.js';
 
 /** Of a hundred packets; as many again as the loss that retransmission leaves in a bad network. */
 const LOST_PERCENT = 10;
@@ -30,7 +30,7 @@ describe.each(videos)('$name', (stream) => {
     const assembler = new FrameAssembler(stream.codec);
     return packets
       .filter((_, at) => !lost(at))
-      .flatMap((packet) => [...assembler.push(packet)])
+      .flatMap((packet) => assembler.push(packet).map(kept))
       .flatMap((each) => (each.ok && each.intact ? [each.frame] : []));
   };
   const all = intactOf(() => false);

@@ -4,6 +4,7 @@
  * Pure: no files, no clock; what to write comes in, bytes go out. Not here: duration and cues → finishFile.ts
  * Spec: RFC 9559 (Matroska) §5.1, §10 (blocks), §25.3.3 (live files); WebM container guidelines.
  */
+import { OpenCluster } from './openCluster.js';
 import {
   date,
   element,
@@ -43,22 +44,14 @@ const TICK_MS = 1;
 const APP = 'tertulia';
 /** Only what a player takes for its window until the first frame, which has its own size. */
 const DEFAULT_SIZE = { width: 640, height: 360 } as const;
-/** Simple block: track number (1), relative time (2), flags (1). RFC 9559 §10.2. */
-const BLOCK_HEADER_BYTES = 4;
-const FLAG_KEY_FRAME = 0x80;
 
 export interface FrameToWrite {
   readonly track: number;
   /** Since the file's start; fractions are rounded to ticks. Before the start, or no number, counts as the start. */
   readonly timeMs: number;
   readonly keyFrame: boolean;
-  /** Kept until its cluster is cut: not to be written to. */
+  /** Copied at once. */
   readonly data: Uint8Array;
-}
-
-interface Pending {
-  timeMs: number;
-  readonly frame: FrameToWrite;
 }
 
 interface TrackState {
@@ -81,9 +74,7 @@ export interface MatroskaWriterOptions {
 export class MatroskaWriter {
   readonly #options: MatroskaWriterOptions;
   readonly #tracks: (TrackState | undefined)[] = [];
-  /** The open cluster, in order of time. */
-  #pending: Pending[] = [];
-  #pendingBytes = 0;
+  readonly #open = new OpenCluster();
   /** Start of the last closed cluster: clusters never go back in time. */
   #clusterStartMs = 0;
   #closedUntilMs = 0;
@@ -132,12 +123,7 @@ export class MatroskaWriter {
     if (timeMs !== wanted) this.moved++;
     if (timeMs > track.takenMs) track.takenMs = timeMs;
 
-    let at = this.#pending.length;
-    while (at > 0 && this.#pending[at - 1]!.timeMs > timeMs) at--;
-    const pending = { timeMs, frame };
-    if (at === this.#pending.length) this.#pending.push(pending);
-    else this.#pending.splice(at, 0, pending);
-    this.#pendingBytes += frame.data.length;
+    this.#open.add(frame.track, timeMs, track.audio || frame.keyFrame, frame.data);
   }
 
   /**
@@ -149,11 +135,11 @@ export class MatroskaWriter {
   cut(nowMs: number): Uint8Array[] {
     const clusters: Uint8Array[] = [];
     for (;;) {
-      const first = this.#pending[0];
-      if (!first) return clusters;
-      const due = nowMs >= first.timeMs + WRITER_LIMITS.clusterMs;
-      if (!due && this.#pendingBytes <= WRITER_LIMITS.clusterBytes) return clusters;
-      clusters.push(this.#closeCluster(first.timeMs));
+      const open = this.#open;
+      if (open.blocks === 0) return clusters;
+      const due = nowMs >= open.firstMs + WRITER_LIMITS.clusterMs;
+      if (!due && open.bytes <= WRITER_LIMITS.clusterBytes) return clusters;
+      clusters.push(this.#closeCluster());
     }
   }
 
@@ -163,38 +149,21 @@ export class MatroskaWriter {
   }
 
   /** One buffer per cluster, written once: the size is known before the first byte. */
-  #closeCluster(startMs: number): Uint8Array {
-    let count = 0;
-    let contentBytes = 2 + unsignedLength(startMs);
-    for (const pending of this.#pending) {
-      if (pending.timeMs >= startMs + WRITER_LIMITS.clusterMs) break;
-      const size = BLOCK_HEADER_BYTES + pending.frame.data.length;
-      contentBytes += 1 + sizeLength(size) + size;
-      count++;
-    }
+  #closeCluster(): Uint8Array {
+    const open = this.#open;
+    const startMs = open.firstMs;
+    const blocksBytes = open.measure(startMs + WRITER_LIMITS.clusterMs);
+    const contentBytes = 2 + unsignedLength(startMs) + blocksBytes;
     const length = 4 + sizeLength(contentBytes) + contentBytes;
     const bytes = this.#options.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
     let at = writeSize(bytes, writeId(bytes, 0, ID.cluster), contentBytes);
     bytes[at] = ID.timestamp;
     at = writeSize(bytes, at + 1, unsignedLength(startMs));
     at = writeUnsigned(bytes, at, startMs);
-    for (let i = 0; i < count; i++) {
-      const { timeMs, frame } = this.#pending[i]!;
-      const track = this.#tracks[frame.track]!;
-      bytes[at] = ID.simpleBlock;
-      at = writeSize(bytes, at + 1, BLOCK_HEADER_BYTES + frame.data.length);
-      const relative = timeMs - startMs;
-      bytes[at] = 0x80 | frame.track;
-      bytes[at + 1] = relative >> 8;
-      bytes[at + 2] = relative;
-      bytes[at + 3] = track.audio || frame.keyFrame ? FLAG_KEY_FRAME : 0;
-      bytes.set(frame.data, at + BLOCK_HEADER_BYTES);
-      at += BLOCK_HEADER_BYTES + frame.data.length;
-      track.writtenMs = timeMs;
+    open.take(bytes, at, startMs, (track, timeMs) => {
+      this.#tracks[track]!.writtenMs = timeMs;
       this.#closedUntilMs = Math.max(this.#closedUntilMs, timeMs);
-      this.#pendingBytes -= frame.data.length;
-    }
-    this.#pending = this.#pending.slice(count);
+    });
     this.#clusterStartMs = startMs;
     return bytes;
   }

@@ -78,8 +78,8 @@ interface Place {
   readonly codec: FrameCodec;
   readonly key: string;
   readonly trackIds: string[];
-  /** What its first frame said of the codec. */
-  readonly first: TrackFrame;
+  /** What its first frame said of the codec; its data is gone. */
+  readonly first: Omit<TrackFrame, 'data'>;
   /** undefined: kept for a source that is silent, or has ended and may come again. */
   holder: Track | undefined;
 }
@@ -220,7 +220,7 @@ export class FileParts {
       part.sink.write(number, wallMs, frame);
       return;
     }
-    part.held.push({ track, number, frame });
+    part.held.push({ track, number, frame: { ...frame, data: frame.data.slice() } });
     part.heldBytes += frame.data.length;
   }
 

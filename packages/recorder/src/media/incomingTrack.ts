@@ -102,17 +102,17 @@ export class IncomingTrack {
 
   /** A packet of the retransmissions' SSRC. RFC 4588 §4: the original number is in front of the payload. */
   handleRepair(packet: LinePacket): void {
-    const { payload } = packet;
+    const { memory, from, to } = packet;
     const payloadType = this.parameters.repairs.get(packet.payloadType);
     // Padding alone: a probe.
-    if (payload.length === 0) return;
-    if (payload.length < RTX_HEADER_BYTES || payloadType === undefined) {
+    if (from >= to) return;
+    if (to - from < RTX_HEADER_BYTES || payloadType === undefined) {
       this.repairsRefused++;
       return;
     }
     const before = this.line.counters.received;
-    packet.sequenceNumber = this.line.extend((payload[0]! << 8) | payload[1]!);
-    packet.payload = payload.subarray(RTX_HEADER_BYTES);
+    packet.sequenceNumber = this.line.extend((memory[from]! << 8) | memory[from + 1]!);
+    packet.from = from + RTX_HEADER_BYTES;
     packet.payloadType = payloadType;
     this.line.push(packet, true);
     if (this.line.counters.received > before) this.reception.handleRepair();

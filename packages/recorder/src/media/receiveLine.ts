@@ -24,14 +24,17 @@ export const LINE_LIMITS = {
 /** Why packets were given up. */
 export type LostReason = 'hold-expired' | 'held-full' | 'outage' | 'ended';
 
-/** One packet; `payload` and `dependencyDescriptor` are borrowed for the call. */
+/** One packet; `memory` and `dependencyDescriptor` are borrowed for the call. */
 export interface LinePacket {
   /** Extended. */
   sequenceNumber: number;
   timestamp: number;
   marker: boolean;
   payloadType: number;
-  payload: Uint8Array;
+  /** Its payload lies in it from `from` to before `to`: a view for each packet costs more than reading it. */
+  memory: Uint8Array;
+  from: number;
+  to: number;
   dependencyDescriptor: Uint8Array | undefined;
   /** Of whom a virtual stream shows; 0: nobody's. */
   csrc: number;
@@ -251,9 +254,12 @@ export class ReceiveLine {
 }
 
 function copyOf(packet: LinePacket): LinePacket {
+  const { memory, from, to, dependencyDescriptor } = packet;
   return {
     ...packet,
-    payload: packet.payload.slice(),
-    dependencyDescriptor: packet.dependencyDescriptor?.slice(),
+    memory: memory.slice(from, to),
+    from: 0,
+    to: to - from,
+    dependencyDescriptor: dependencyDescriptor?.slice(),
   };
 }

@@ -29,6 +29,7 @@ export interface MissingBefore {
 export interface TrackFrame {
   readonly codec: FrameCodec;
   readonly channels: number;
+  /** Borrowed for the call: whoever keeps the frame copies it. */
   readonly data: Uint8Array;
   readonly timestamp: number;
   /** Of its first packet. */
@@ -174,7 +175,9 @@ export class TrackReader implements LineSink {
     payload.sequenceNumber = packet.sequenceNumber;
     payload.timestamp = packet.timestamp;
     payload.marker = packet.marker;
-    payload.payload = packet.payload;
+    payload.payload = packet.memory;
+    payload.from = packet.from;
+    payload.to = packet.to;
     return payload;
   }
 
@@ -230,5 +233,5 @@ export class TrackReader implements LineSink {
 }
 
 function newPayload(): RtpPayload {
-  return { sequenceNumber: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) };
+  return { sequenceNumber: 0, timestamp: 0, marker: false, payload: new Uint8Array(0), from: 0, to: 0 };
 }

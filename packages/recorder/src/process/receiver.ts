@@ -91,7 +91,9 @@ export class Receiver {
     timestamp: 0,
     marker: false,
     payloadType: 0,
-    payload: new Uint8Array(0),
+    memory: new Uint8Array(0),
+    from: 0,
+    to: 0,
     dependencyDescriptor: undefined,
     csrc: 0,
     arrivalMicros: 0,
@@ -201,7 +203,9 @@ export class Receiver {
     packet.timestamp = rows[at + ROW_TIMESTAMP]!;
     packet.marker = rows[at + ROW_MARKER] !== 0;
     packet.payloadType = rows[at + ROW_PAYLOAD_TYPE]!;
-    packet.payload = slab.subarray(offset + headerLength, offset + rows[at + ROW_LENGTH]!);
+    packet.memory = slab;
+    packet.from = offset + headerLength;
+    packet.to = offset + rows[at + ROW_LENGTH]!;
     packet.csrc = rows[at + ROW_CSRC_COUNT] === 0 ? 0 : uint32(slab, offset + 12);
     packet.arrivalMicros = nowMicros;
     packet.dependencyDescriptor = this.#descriptor(track, at);

@@ -30,7 +30,9 @@ function packet(sequenceNumber: number, arrivalMicros: number): LinePacket {
     timestamp: 0,
     marker: false,
     payloadType: 96,
-    payload: Uint8Array.of(1, 2, 3),
+    memory: Uint8Array.of(1, 2, 3),
+    from: 0,
+    to: 3,
     dependencyDescriptor: undefined,
     csrc: 0,
     arrivalMicros,
@@ -131,14 +133,14 @@ test('a repetition before the first packet is refused and counted', () => {
 test('packets that wait are copies: the memory that they came in is used again', () => {
   const payloads: number[] = [];
   const line = new ReceiveLine({
-    handlePacket: ({ payload }) => payloads.push(payload[0]!),
+    handlePacket: ({ memory, from }) => payloads.push(memory[from]!),
     handleLost: () => undefined,
     handleRestart: () => undefined,
   });
   const memory = new Uint8Array(1);
   for (const number of [1, 3, 4, 2]) {
     memory[0] = number;
-    line.push({ ...packet(number, 0), payload: memory }, false);
+    line.push({ ...packet(number, 0), memory }, false);
   }
   expect(payloads).toEqual([1, 2, 3, 4]);
 });

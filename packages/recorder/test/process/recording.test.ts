@@ -73,7 +73,7 @@ class Bench implements PacketSource {
           timestamp: at * 48,
           marker: false,
           payloadType: 100,
-          payload: Uint8Array.of(0xf8, ...new Uint8Array(400)),
+          ...{ memory: Uint8Array.of(0xf8, ...new Uint8Array(400)), from: 0, to: 401 },
           dependencyDescriptor: undefined,
           csrc: 0,
           arrivalMicros: at * 1000,

@@ -41,7 +41,8 @@ export class Av1Frames implements FrameFormat {
     this.#more = false;
   }
 
-  add(payload: Uint8Array, into: FrameBuffer): FrameRefusal | undefined {
+  add(bytes: Uint8Array, from: number, to: number, into: FrameBuffer): FrameRefusal | undefined {
+    const payload = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
     if (payload.length < 2) return 'av1-empty';
     const head = payload[0]!;
     const continues = (head & 0x80) !== 0;

@@ -6,10 +6,10 @@ export interface FrameFormat {
   /** A new frame: nothing of the one before holds, whether it ended well or not. */
   begin(): void;
   /**
-   * Takes one payload, which is not empty, into the frame.
+   * Takes one payload, which is not empty, into the frame: `payload` from `from` to before `to`.
    * @returns why the frame cannot be whole; after that no more is added to it
    */
-  add(payload: Uint8Array, into: FrameBuffer): FrameRefusal | undefined;
+  add(payload: Uint8Array, from: number, to: number, into: FrameBuffer): FrameRefusal | undefined;
   /** Of the frame's first packet, after `add`: whether the frame can begin with it. */
   start(): FrameStart;
   /**

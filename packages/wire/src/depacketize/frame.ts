@@ -20,6 +20,9 @@ export interface RtpPayload {
   marker: boolean;
   /** Borrowed for the call, without padding; empty for a packet of nothing but padding. */
   payload: Uint8Array;
+  /** Where in `payload` it lies, when that is memory of many packets: a view for each costs more than reading it. Default: all. */
+  from?: number;
+  to?: number;
   /** The header extension, when the packet carries one. */
   dependencyDescriptor?: Uint8Array;
   /** Of this packet, in a stream that has both: senders with RED leave it out of some packets. Default: the assembler's codec. */
@@ -30,7 +33,7 @@ export interface EncodedFrame {
   /**
    * One access unit, temporal unit or Opus packet, in the form that files take. H.264: each NAL unit behind its length in four
    * bytes. AV1: open bitstream units with sizes, without temporal delimiters. VP9: several layers as a superframe.
-   * A part of a larger buffer that nobody writes again; whoever keeps it for long copies it.
+   * A part of a buffer that is used again: good until the next packet is pushed. Whoever keeps it copies it.
    */
   data: Uint8Array;
   timestamp: number;

@@ -26,10 +26,7 @@ import { ReferenceTracker } from './references.js';
 import { Vp8Frames } from './vp8Frames.js';
 import { Vp9Frames } from './vp9Frames.js';
 
-/**
- * About half a second of video at 1 Mbit/s; larger frames get a buffer of their own. Not more: buffers are cleared when they
- * are made, and longer ones live until V8 collects its old generation.
- */
+/** Most key frames fit; larger frames get a buffer of their own. It is used for one frame after the other, so it stays in a cache. */
 const BUFFER_BYTES = 64 * 1024;
 const NOTHING: readonly AssembledFrame[] = Object.freeze([]);
 
@@ -55,7 +52,7 @@ export class FrameAssembler {
       codec === 'opus' || codec === 'red' ? new OpusFrames(codec) : new VideoFrames(formatOf(codec));
   }
 
-  /** @returns what this packet completes or proves incomplete; mostly nothing. Not to be changed. */
+  /** @returns what this packet completes or proves incomplete; mostly nothing. Not to be changed, data good until the next one. */
   push(packet: RtpPayload): readonly AssembledFrame[] {
     return this.#assembly.push(packet);
   }
@@ -86,15 +83,18 @@ class VideoFrames {
   constructor(private readonly format: FrameFormat) {}
 
   push(packet: RtpPayload): readonly AssembledFrame[] {
-    const { sequenceNumber, timestamp } = packet;
+    const { sequenceNumber, timestamp, payload } = packet;
+    const from = packet.from ?? 0;
+    const to = packet.to ?? payload.length;
     const last = this.#last;
+    this.#buffer.rewind();
     if (last !== undefined && sequenceNumber <= last) return [outOfOrder(packet)];
     this.#last = sequenceNumber;
     if (last !== undefined && sequenceNumber !== last + 1) {
       this.#loss = true;
       this.#references.lost(sequenceNumber - last - 1);
     }
-    if (packet.payload.length === 0) return NOTHING;
+    if (from >= to) return NOTHING;
 
     let before: AssembledFrame | undefined;
     if (this.#open && timestamp !== this.#timestamp) {
@@ -104,7 +104,7 @@ class VideoFrames {
     if (!this.#open) this.#begin(packet);
     else if (this.#loss) this.#refusal ??= 'frame-packet-missing';
     this.#loss = false;
-    this.#add(packet);
+    this.#add(packet, from, to);
     if (!packet.marker) return before === undefined ? NOTHING : [before];
     const finished = this.#finish();
     return before === undefined ? [finished] : [before, finished];
@@ -127,12 +127,12 @@ class VideoFrames {
     this.#dependencies.begin();
   }
 
-  #add(packet: RtpPayload): void {
+  #add(packet: RtpPayload, from: number, to: number): void {
     this.#lastNumber = packet.sequenceNumber;
     this.#packets++;
     if (this.#packets > FRAME_LIMITS.framePackets) this.#refusal ??= 'frame-too-many-packets';
     if (this.#refusal !== undefined) return;
-    this.#refusal = this.format.add(packet.payload, this.#buffer);
+    this.#refusal = this.format.add(packet.payload, from, to, this.#buffer);
     this.#dependencies.add(packet.dependencyDescriptor);
     if (this.#packets > 1 || this.#refusal !== undefined) return;
     const start = this.#start();

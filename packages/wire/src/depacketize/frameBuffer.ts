@@ -1,15 +1,20 @@
 /**
- * Where frames are put together: payloads are copied once, one behind the other, into a buffer that many frames share. A frame
- * that is finished is a part of it and is never written again; a new buffer begins where the old one has no room.
+ * Where frames are put together: payloads are copied one behind the other into a buffer that is used for one frame after the
+ * other. A frame that is finished is a part of it, and is good until `rewind`.
  */
 import { FRAME_LIMITS } from './frame.js';
+
+/** A buffer that grew for a large frame is kept for so many more: with the next key frame it would grow again. */
+const KEPT_FRAMES = 256;
 
 export class FrameBuffer {
   #bytes: Uint8Array;
   #start = 0;
   #length = 0;
+  /** Frames, one after the other, that would have fitted the common size. */
+  #small = 0;
 
-  /** @param size of the shared buffer; a larger frame gets a larger one */
+  /** @param size of the buffer; a larger frame gets a larger one */
   constructor(private readonly size: number) {
     this.#bytes = new Uint8Array(size);
   }
@@ -23,7 +28,7 @@ export class FrameBuffer {
   append(source: Uint8Array, from: number, to: number): boolean {
     const count = to - from;
     if (!this.#reserve(count)) return false;
-    this.#bytes.set(from === 0 && to === source.length ? source : source.subarray(from, to), this.#end());
+    this.#bytes.set(viewOf(source, from, to), this.#end());
     this.#length += count;
     return true;
   }
@@ -65,10 +70,11 @@ export class FrameBuffer {
     return this.#bytes.subarray(this.#start + from, this.#start + Math.min(to, this.#length));
   }
 
-  /** The frame, and room for the next one. */
+  /** The frame; the next one is put together behind it. */
   finish(): Uint8Array {
     const end = this.#end();
-    const frame = this.#bytes.subarray(this.#start, end);
+    const frame = viewOf(this.#bytes, this.#start, end);
+    this.#small = this.#length <= this.size / 2 ? this.#small + 1 : 0;
     this.#start = end;
     this.#length = 0;
     return frame;
@@ -76,8 +82,15 @@ export class FrameBuffer {
 
   abandon(): void {
     this.#length = 0;
-    // After one large frame the next ones go back to the common size.
-    if (this.#bytes.length > this.size && this.#start === 0) this.#bytes = new Uint8Array(this.size);
+  }
+
+  /** Finished frames are not needed any more. */
+  rewind(): void {
+    if (this.#length > 0) return;
+    this.#start = 0;
+    if (this.#bytes.length === this.size || this.#small < KEPT_FRAMES) return;
+    this.#bytes = new Uint8Array(this.size);
+    this.#small = 0;
   }
 
   #end(): number {
@@ -88,10 +101,17 @@ export class FrameBuffer {
     const needed = this.#length + count;
     if (needed > FRAME_LIMITS.frameBytes) return false;
     if (this.#start + needed <= this.#bytes.length) return true;
-    const grown = new Uint8Array(needed * 2 <= this.size ? this.size : needed * 2);
+    // A frame that is open while others are given out has moved to the end: back to the beginning, elsewhere.
+    const grown = new Uint8Array(needed <= this.size / 2 ? this.size : needed * 2);
     grown.set(this.#bytes.subarray(this.#start, this.#end()));
     this.#bytes = grown;
     this.#start = 0;
     return true;
   }
 }
+
+/** As `subarray`, which looks for a species first: twice the time, once or twice for each packet. */
+const viewOf = (bytes: Uint8Array, from: number, to: number): Uint8Array =>
+  from === 0 && to === bytes.length
+    ? bytes
+    : new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from);

@@ -36,7 +36,8 @@ export class H264Frames implements FrameFormat {
     this.#unitAt = -1;
   }
 
-  add(payload: Uint8Array, into: FrameBuffer): FrameRefusal | undefined {
+  add(bytes: Uint8Array, from: number, to: number, into: FrameBuffer): FrameRefusal | undefined {
+    const payload = from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to);
     const type = payload[0]! & 0x1f;
     if (type === FU_A) return this.#addPart(payload, into);
     if (this.#unitAt >= 0) return 'h264-fragment-end';

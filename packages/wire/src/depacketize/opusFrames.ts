@@ -5,15 +5,11 @@
 import { parseOpus } from '../opus.js';
 import { emptyRedPayload, readRed } from '../payload/red.js';
 import type { AssembledFrame, FrameCodec, FrameRefusal, RtpPayload } from './frame.js';
-import { FrameBuffer } from './frameBuffer.js';
 import { timestampDelta } from '../units.js';
 
-/** Of 80 bytes each: some seconds of speech. */
-const BUFFER_BYTES = 16 * 1024;
 const NOTHING: readonly AssembledFrame[] = Object.freeze([]);
 
 export class OpusFrames {
-  readonly #buffer = new FrameBuffer(BUFFER_BYTES);
   readonly #red = emptyRedPayload();
   /** Of the last frame that was given out; undefined: none. */
   #lastTimestamp: number | undefined;
@@ -23,23 +19,24 @@ export class OpusFrames {
 
   push(packet: RtpPayload): readonly AssembledFrame[] {
     const { payload, sequenceNumber } = packet;
+    const from = packet.from ?? 0;
+    const to = packet.to ?? payload.length;
     const last = this.#lastSequenceNumber;
     if (last !== undefined && sequenceNumber <= last) return [refusal(packet, 'frame-packet-order')];
     this.#lastSequenceNumber = sequenceNumber;
-    if (payload.length === 0) return NOTHING;
-    if ((packet.codec ?? this.codec) === 'opus') return [this.#frame(packet, 0, payload.length)];
-    const why = readRed(payload, 0, payload.length, this.#red);
+    if (from >= to) return NOTHING;
+    if ((packet.codec ?? this.codec) === 'opus') return [this.#frame(packet, from, to)];
+    const why = readRed(payload, from, to, this.#red);
     if (why !== undefined) return [refusal(packet, why)];
-    const { primary } = this.#red;
-    if (last === undefined || sequenceNumber === last + 1)
-      return [this.#frame(packet, primary.offset, primary.offset + primary.length)];
-    const frames = this.#recovered(packet, last);
-    frames.push(this.#frame(packet, primary.offset, primary.offset + primary.length));
+    const primaryAt = from + this.#red.primary.offset;
+    if (last === undefined || sequenceNumber === last + 1) return [this.#frame(packet, primaryAt, to)];
+    const frames = this.#recovered(packet, from, last);
+    frames.push(this.#frame(packet, primaryAt, to));
     return frames;
   }
 
   /** The blocks that repeat packets between `last` and this one: the newest of them was in the packet just before. */
-  #recovered(packet: RtpPayload, last: number): AssembledFrame[] {
+  #recovered(packet: RtpPayload, from: number, last: number): AssembledFrame[] {
     const frames: AssembledFrame[] = [];
     const { redundant, redundantCount, primary } = this.#red;
     for (let i = 0; i < redundantCount; i++) {
@@ -52,8 +49,8 @@ export class OpusFrames {
       if (block.timestampOffset === 0) continue;
       const frame = this.#frame(
         { sequenceNumber, timestamp, marker: false, payload: packet.payload },
-        block.offset,
-        block.offset + block.length,
+        from + block.offset,
+        from + block.offset + block.length,
       );
       if (frame.ok) frames.push(frame);
     }
@@ -63,14 +60,13 @@ export class OpusFrames {
   #frame(packet: RtpPayload, from: number, to: number): AssembledFrame {
     const opus = parseOpus(packet.payload, from, to - from);
     if (!opus.ok) return refusal(packet, opus.why);
-    this.#buffer.append(packet.payload, from, to);
     this.#lastTimestamp = packet.timestamp;
     return {
       ok: true,
       // A decoder conceals what is missing: no packet of Opus needs another one.
       intact: true,
       frame: {
-        data: this.#buffer.finish(),
+        data: new Uint8Array(packet.payload.buffer, packet.payload.byteOffset + from, to - from),
         timestamp: packet.timestamp,
         keyFrame: true,
         firstSequenceNumber: packet.sequenceNumber,

@@ -16,13 +16,13 @@ export class Vp8Frames implements FrameFormat {
     this.#packets = 0;
   }
 
-  add(payload: Uint8Array, into: FrameBuffer): FrameRefusal | undefined {
+  add(payload: Uint8Array, from: number, to: number, into: FrameBuffer): FrameRefusal | undefined {
     const descriptor = this.#packets++ === 0 ? this.#first : this.#later;
-    const why = readVp8Descriptor(payload, 0, payload.length, descriptor);
+    const why = readVp8Descriptor(payload, from, to, descriptor);
     if (why !== undefined) return why;
     if (this.#packets > 1 && descriptor.startOfPartition && descriptor.partition === 0)
       return 'vp8-second-start';
-    return into.append(payload, descriptor.headerLength, payload.length) ? undefined : 'frame-too-long';
+    return into.append(payload, from + descriptor.headerLength, to) ? undefined : 'frame-too-long';
   }
 
   start(): FrameStart {

@@ -38,15 +38,15 @@ export class Vp9Frames implements FrameFormat {
     this.#lastSpatialLayer = -1;
   }
 
-  add(payload: Uint8Array, into: FrameBuffer): FrameRefusal | undefined {
+  add(payload: Uint8Array, from: number, to: number, into: FrameBuffer): FrameRefusal | undefined {
     const descriptor = this.#descriptor;
-    const why = readVp9Descriptor(payload, 0, payload.length, descriptor);
+    const why = readVp9Descriptor(payload, from, to, descriptor);
     if (why !== undefined) return why;
     if (this.#packets++ === 0) this.#notePicture();
     const border = descriptor.startOfFrame ? this.#beginLayer(into.length) : undefined;
     if (border !== undefined) return border;
     if (!this.#open) return this.#packets === 1 ? undefined : 'vp9-layer-start';
-    if (!into.append(payload, descriptor.headerLength, payload.length)) return 'frame-too-long';
+    if (!into.append(payload, from + descriptor.headerLength, to)) return 'frame-too-long';
     if (descriptor.endOfFrame) this.#open = false;
     return undefined;
   }

@@ -178,16 +178,18 @@ function write(name, codec, scalabilityMode, packets) {
   const [{ sequenceNumber: start, timestamp: zero }] = packets;
   const assembler = new FrameAssembler(codec);
   const frames = [];
-  for (const { sequenceNumber, timestamp, marker, payload, descriptor } of packets)
-    frames.push(
-      ...assembler.push({
-        sequenceNumber: (sequenceNumber - start) & 0xffff,
-        timestamp,
-        marker,
-        payload: Buffer.from(payload, 'hex'),
-        ...(descriptor === undefined ? {} : { dependencyDescriptor: Buffer.from(descriptor, 'hex') }),
-      }),
-    );
+  for (const { sequenceNumber, timestamp, marker, payload, descriptor } of packets) {
+    const assembled = assembler.push({
+      sequenceNumber: (sequenceNumber - start) & 0xffff,
+      timestamp,
+      marker,
+      payload: Buffer.from(payload, 'hex'),
+      ...(descriptor === undefined ? {} : { dependencyDescriptor: Buffer.from(descriptor, 'hex') }),
+    });
+    // Data is good until the next packet only.
+    for (const each of assembled)
+      frames.push(each.ok ? { ...each, frame: { ...each.frame, data: each.frame.data.slice() } } : each);
+  }
   const whole = frames.filter((each) => each.ok).map((each) => each.frame);
   for (const each of frames) if (!each.ok || !each.intact) console.error(name, each.why ?? 'not intact');
   const { width, height } = whole[0];

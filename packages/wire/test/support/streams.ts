@@ -39,10 +39,14 @@ export const packetsOf = (stream: Stream, start = 65_530): RtpPayload[] =>
 export const assemble = (codec: FrameCodec, packets: Iterable<RtpPayload>): AssembledFrame[] => {
   const assembler = new FrameAssembler(codec);
   const frames: AssembledFrame[] = [];
-  for (const packet of packets) frames.push(...assembler.push(packet));
+  for (const packet of packets) frames.push(...assembler.push(packet).map(kept));
   frames.push(...assembler.flush());
   return frames;
 };
+
+/** With data of its own: that of a frame is good until the next packet only. */
+export const kept = (each: AssembledFrame): AssembledFrame =>
+  each.ok ? { ...each, frame: { ...each.frame, data: each.frame.data.slice() } } : each;
 
 export const digest = (data: Uint8Array): { bytes: number; md5: string } => ({
   bytes: data.length,
