@@ -18,10 +18,10 @@ export const OUTGOING_BANDWIDTH = {
   fallen: 0.95,
   /** Probes look for what is wanted and somewhat more, so that the next key frame fits. mediasoup: 1.35. */
   desiredShare: 1.35,
+  /** While nobody knows what is wanted, probes go no farther than so many times the start. libwebrtc: its second probe, 6. */
+  unknownFactor: 6,
   /** The pacer is told of a rate that has moved by this share: its factor of 1.5 bears more. Ours. */
   pacingStep: 0.05,
-  /** What is sent takes no more of the target than this share: the pacer need not make up for what varies. Ours. */
-  roomShare: 0.95,
   /** Nothing is repeated while a packet waits longer for the pacer: three frames of 30 Hz, and what a key frame of a small layer needs. Ours. */
   repeatWaitMicros: 150_000,
   /** How long one allocation holds without any news: layers of the sources come and go. */
@@ -79,8 +79,8 @@ export class OutgoingBandwidth {
   #pacedBitrate = 0;
   #heard = false;
   #due = false;
-  /** What was given leaves some of the target. */
-  #leavesRoom = false;
+  /** What all that was given takes, bit/s. */
+  #usedBitrate = 0;
   /** Some consumer can be sent less. */
   #layered = false;
   probesSent = 0;
@@ -233,7 +233,7 @@ export class OutgoingBandwidth {
     }
     const left = Math.max(0, available - fixed);
     const requests = layered.map(({ taker, request }) => ({ ...request, allowed: taker.allowedChoice }));
-    const { choices, desiredBitrate } = this.#sharing.share(requests, left, nowMicros);
+    const { choices, desiredBitrate } = this.#sharing.share(requests, left, nowMicros, estimator);
     const desired = desiredBitrate + fixed;
     let used = fixed;
     for (const { taker, request } of layered) {
@@ -241,7 +241,7 @@ export class OutgoingBandwidth {
       used += request.bitrates[choice] ?? 0;
       taker.setAllowedChoice(choice, nowMicros);
     }
-    this.#leavesRoom = used <= available * OUTGOING_BANDWIDTH.roomShare;
+    this.#usedBitrate = used;
     this.#allocatedMicros = nowMicros;
     this.#allocatedBitrate = available;
     this.#due = false;
@@ -260,7 +260,8 @@ export class OutgoingBandwidth {
   #follow(nowMicros: number): void {
     const estimator = this.#estimator!;
     // Without feedback nobody knows the way: what comes goes out at once.
-    if (this.#heard) this.#pace(this.#leavesRoom ? estimator.layeredPacingBitrate : estimator.pacingBitrate);
+    if (this.#heard)
+      this.#pace(this.#layered ? estimator.layeredPacingBitrate(this.#usedBitrate) : estimator.pacingBitrate);
     const elapsed = nowMicros - this.#allocatedMicros;
     const fell = estimator.targetBitrate < this.#allocatedBitrate * OUTGOING_BANDWIDTH.fallen;
     if (fell || elapsed >= OUTGOING_BANDWIDTH.allocateMicros) this.allocate(nowMicros);
@@ -284,10 +285,13 @@ export class OutgoingBandwidth {
   #setBounds(nowMicros: number, start?: number): void {
     const wanted = this.#desiredBitrate * OUTGOING_BANDWIDTH.desiredShare;
     const limit = this.#maxBitrate > 0 ? this.#maxBitrate : SEND_SIDE.mostBitrate;
+    const least = start ?? this.startBitrate ?? SEND_SIDE.startBitrate;
+    // Before anything has been measured nobody wants tens of Mbit/s: 20 ms of that would fill a narrow link for a second.
+    const unknown = Math.max(least * OUTGOING_BANDWIDTH.unknownFactor, this.availableBitrate ?? 0);
     this.#estimator?.setBounds(
       {
         min: this.#minBitrate,
-        max: wanted > 0 ? Math.min(limit, Math.max(wanted, SEND_SIDE.startBitrate)) : limit,
+        max: Math.min(limit, wanted > 0 ? Math.max(wanted, SEND_SIDE.startBitrate) : unknown),
         ...(start === undefined ? {} : { start }),
       },
       nowMicros,

@@ -43,6 +43,24 @@ describe('a link that changes', () => {
     }
   });
 
+  test('a link that becomes narrow right after a probe: seen within 0.7 s', () => {
+    for (const seed of SEEDS) {
+      const { samples } = runCall({
+        seconds: 5,
+        seed,
+        rate: (nowMicros) => (nowMicros < 0.5 * SECOND ? 50_000_000 : 300_000),
+        delayMicros: 1_000,
+        jitterMicros: 5_000,
+        queueMicros: 300_000,
+        headerBytes: 28,
+        bounds: { max: 4_800_000 },
+        layered: true,
+        application: () => 600_000,
+      });
+      expect(between(samples, 1.1, 1.2)[0]?.target).toBeLessThan(300_000);
+    }
+  });
+
   test('a probe finds the threefold rate within 5 s', () => {
     const targets = over((seed) =>
       Math.max(...between(judge(SCENARIOS.lift, seed).samples, 20, 25).map(({ target }) => target)),

@@ -3,6 +3,7 @@ import { HEADER_EXTENSION_URIS } from '@tertulia/wire';
 import type { RtpParameters } from '@tertulia/wire';
 import { describe, expect, test } from 'vitest';
 import type { AllocationRequest } from '../../src/media/congestion/bitrateAllocator.js';
+import type { TransportFeedback } from '../../src/media/congestion/feedback.js';
 import { OutgoingBandwidth } from '../../src/media/outgoingBandwidth.js';
 import type { BandwidthTaker } from '../../src/media/outgoingBandwidth.js';
 
@@ -14,6 +15,37 @@ const REMB: RtpParameters = {
   ],
   headerExtensions: [{ uri: HEADER_EXTENSION_URIS.absSendTime, id: 3 }],
 };
+
+const TRANSPORT_CC: RtpParameters = {
+  codecs: [
+    { mimeType: 'video/VP8', payloadType: 96, clockRate: 90_000, rtcpFeedback: [{ type: 'transport-cc' }] },
+  ],
+  headerExtensions: [{ uri: HEADER_EXTENSION_URIS.transportWideCc, id: 3 }],
+};
+
+/** A probe came through as fast as it was sent. */
+function answered(
+  probe: { clusterId: number; bytes: number } | undefined,
+  atMicros: number,
+): TransportFeedback {
+  const times = {
+    firstSend: atMicros,
+    lastSend: atMicros + 19_000,
+    firstArrival: atMicros,
+    lastArrival: atMicros + 19_000,
+  };
+  return {
+    ackedBytes: 10_000,
+    lostPackets: 0,
+    receivedPackets: 20,
+    lastSendMicros: times.lastSend,
+    lastArrivalMicros: times.lastArrival,
+    oldestSendMicros: atMicros,
+    inFlightBytes: 0,
+    groups: new Float64Array(0),
+    probes: probe ? [{ ...probe, packets: 20, ...times }] : [],
+  };
+}
 
 class Slot implements BandwidthTaker {
   readonly isLayered = true;
@@ -143,6 +175,21 @@ describe('less', () => {
     expect(way.holds(150_000)).toEqual({ a: -1, b: -1, c: -1, d: 0 });
     expect(new Way(slots).holds(600_000)).toEqual({ a: 0, b: 0, c: 0, d: 1 });
   });
+});
+
+test('while nobody knows what is wanted, probes go no farther than six times the start', () => {
+  const probes: { clusterId: number; bitsPerSecond: number; bytes: number }[] = [];
+  const bandwidth = new OutgoingBandwidth({
+    setPacing: () => undefined,
+    pacerWaitMicros: () => 0,
+    probe: (_entry, probe) => probes.push(probe) > 0,
+  });
+  bandwidth.startBitrate = 800_000;
+  bandwidth.negotiate(TRANSPORT_CC, 0);
+  bandwidth.addTaker(Object.assign(new Slot('a', [0, 0]), { probeEntry: 1 }));
+  bandwidth.allocate(0);
+  for (let i = 1; i <= 10; i++) bandwidth.handleFeedback(answered(probes.at(-1), i * 100_000), i * 100_000);
+  expect(probes.map(({ bitsPerSecond }) => bitsPerSecond)).toEqual([2_400_000, 4_800_000]);
 });
 
 describe('more', () => {

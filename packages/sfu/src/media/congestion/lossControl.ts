@@ -76,6 +76,11 @@ export class LossControl {
     }
   }
 
+  /** No more than this gets through, undefined: it is not known. */
+  bound(bitrate: number | undefined): void {
+    if (bitrate !== undefined && this.#limit !== undefined) this.#limit = Math.min(this.#limit, bitrate);
+  }
+
   /** Called with what the delay allows: far above it, the bound is forgotten. */
   relax(delayBitrate: number): void {
     if (this.#limit !== undefined && this.#limit > delayBitrate * LOSS_CONTROL.forgetFactor)

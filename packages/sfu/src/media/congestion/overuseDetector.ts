@@ -49,6 +49,11 @@ export class OveruseDetector {
     return this.#state;
   }
 
+  /** Too few groups since the start or the last reset: it sees no slope yet. */
+  get blind(): boolean {
+    return this.#times.length < OVERUSE.windowGroups;
+  }
+
   get thresholdMs(): number {
     return this.#thresholdMs;
   }

@@ -5,7 +5,7 @@
  * Elsewhere: feedback against the send history → the engine · who gets which layer of it → bitrateAllocator.ts
  */
 import type { TransportFeedback } from './feedback.js';
-import { LossControl } from './lossControl.js';
+import { LossControl, LOSS_CONTROL } from './lossControl.js';
 import { OveruseDetector, type NetworkState } from './overuseDetector.js';
 import { ProbeControl, PROBES, type Probe, type ProbeResult } from './probeControl.js';
 import { QueueDelay } from './queueDelay.js';
@@ -23,16 +23,37 @@ export const SEND_SIDE = {
    * halves the queue that key frames make against 2.5 and is taken for overuse less often.
    */
   pacingFactor: 1.5,
+  /** Of the link's end, for layers: sound, headers of UDP and reports pass there as well. Ours. */
+  layeredPacingShare: 0.93,
+  /** But so much more than they take, so that the pacer's queue drains. Ours. */
+  layeredPacingFactor: 1.04,
   /** What arrived and was sent is averaged over. libwebrtc: 500 ms, first 150 ms. */
   rateMicros: 500_000,
   rateLeastMicros: 150_000,
+  /**
+   * Where the media leaves room, most of that time was not full, and a burst that finds the link's end would seem to be little: then
+   * what arrived in this shorter time is what the link gave. Ours: two or three feedbacks.
+   */
+  burstMicros: 200_000,
+  burstLeastMicros: 80_000,
+  /** Less sent than this share of the target leaves room. Ours. */
+  roomShare: 0.85,
   /** Less sent than this share of the target: the media is the limit, not the network. libwebrtc ALR: 65 %. */
   applicationLimitedShare: 0.65,
   /** With packets under way and no feedback for this long, and each time again, the target falls. libwebrtc: 1 s, 0.8. */
   feedbackMicros: 1_000_000,
   silenceShare: 0.8,
+  /** What was under way so long ago is lost: a small probe each few seconds finds out when the way is back. Ours. */
+  lostMicros: 3_000_000,
   /** A queue of this length is no jitter and no single frame: neither probe nor rise, as long as it may be draining. Ours. */
   standingMicros: 60_000,
+  /** And of this length no key frame that leaves as fast as the link takes it. Ours. */
+  strainedMicros: 150_000,
+  /** While no slope is seen yet, a queue of this length is one that has grown: more than a probe makes. Ours. */
+  blindMicros: 100_000,
+  /** Less than this is no queue, as long as less than this share of what probes have found is sent. Ours. */
+  jitterMicros: 40_000,
+  jitterShare: 1,
   /** It has this long to drain: a rival who always fills it must not hold us down for ever. Ours. */
   drainMicros: 8_000_000,
   /**
@@ -44,9 +65,11 @@ export const SEND_SIDE = {
   raisedMicros: 2_000_000,
   raisedShare: 0.8,
   distrustMicros: 15_000_000,
-  /** The highest of so many probes that filled the link is its end, for this long. Ours: three probes' time and some more. */
+  /** The middle one of so many probes that filled the link is its end (jitter makes single ones too high), for this long. Ours. */
   limits: 3,
-  limitMicros: 12_000_000,
+  limitMicros: 20_000_000,
+  /** One that shows so much more than that has found a wider link, and those of before say nothing. Ours. */
+  widerShare: 1.2,
   /** Before one is known. libwebrtc: 200 ms; mediasoup: 100 ms. */
   roundTripMicros: 200_000,
 } as const;
@@ -83,6 +106,7 @@ export class SendSideEstimator {
   readonly #loss = new LossControl();
   readonly #probes = new ProbeControl();
   readonly #acknowledged = new RateWindow(SEND_SIDE.rateMicros, SEND_SIDE.rateLeastMicros);
+  readonly #burst = new RateWindow(SEND_SIDE.burstMicros, SEND_SIDE.burstLeastMicros);
   readonly #sent = new RateWindow(SEND_SIDE.rateMicros, SEND_SIDE.rateLeastMicros);
   readonly #queue = new QueueDelay();
   /** By a probe on a full link. */
@@ -113,17 +137,30 @@ export class SendSideEstimator {
   }
 
   /**
-   * The same for layers that leave room below the target. Where probes have found the link's end, the key frame of a layer that
-   * comes in addition leaves no faster: its packets would wait there, and look like a link that has become narrower.
+   * The same for layers, which leave room below the target. Where probes have found the link's end, the key frame of a layer that
+   * comes in addition leaves slower than that: its packets would wait there, and look like a link that has become narrower.
+   * @param needed what the layers take, bit/s
    */
-  get layeredPacingBitrate(): number {
-    const limit = this.#probedLimit(this.#feedbackMicros ?? 0) ?? Infinity;
-    return Math.max(this.#target, Math.min(this.pacingBitrate, limit));
+  layeredPacingBitrate(needed: number): number {
+    const limit = this.#probedLimit(this.#feedbackMicros ?? 0);
+    if (limit === undefined) return this.pacingBitrate;
+    const { layeredPacingShare, layeredPacingFactor } = SEND_SIDE;
+    return Math.min(this.pacingBitrate, Math.max(needed * layeredPacingFactor, limit * layeredPacingShare));
   }
 
   /** More was sent than the way holds: delay grows, or a queue stands. */
   get congested(): boolean {
     return this.#detector.state === 'overuse' || this.#queue.micros > SEND_SIDE.standingMicros;
+  }
+
+  /** Probes have filled the link lately: the target does not drift beyond its end, and trembles less. */
+  get measured(): boolean {
+    return this.#probedLimit(this.#feedbackMicros ?? 0) !== undefined;
+  }
+
+  /** It loses packets, or lets them wait so long that no single key frame explains it. */
+  get strained(): boolean {
+    return this.#queue.micros > SEND_SIDE.strainedMicros || this.#loss.fraction > LOSS_CONTROL.high;
   }
 
   /** Bits per second. `max` should be what is wanted: no probe goes beyond it. */
@@ -147,6 +184,7 @@ export class SendSideEstimator {
       const meanBytes = feedback.ackedBytes / feedback.receivedPackets;
       const sentBytes = feedback.ackedBytes + Math.max(0, feedback.lostPackets) * meanBytes;
       this.#acknowledged.add(feedback.ackedBytes, feedback.lastArrivalMicros);
+      this.#burst.add(feedback.ackedBytes, feedback.lastArrivalMicros);
       this.#sent.add(sentBytes, feedback.lastSendMicros);
       this.#acknowledgedBitrate = this.#acknowledged.bitrate(feedback.lastArrivalMicros);
       this.#sentBitrate = this.#sent.bitrate(feedback.lastSendMicros);
@@ -161,7 +199,7 @@ export class SendSideEstimator {
     if (result !== undefined) this.#handleProbe(result, nowMicros);
     const before = this.#rate.bitrate;
     const state = this.#networkState(nowMicros);
-    this.#rate.update(state, this.#acknowledgedBitrate, this.#roundTripMicros, nowMicros);
+    this.#rate.update(state, this.#arrived(state, feedback), this.#roundTripMicros, nowMicros);
     if (this.#rate.bitrate < before) this.#handleFall(before, nowMicros);
     this.#capByProbes(nowMicros);
     this.#loss.handlePackets(
@@ -171,6 +209,9 @@ export class SendSideEstimator {
       this.#roundTripMicros,
       nowMicros,
     );
+    // Lost behind a full queue: the link is what came through.
+    if (this.#loss.fraction > LOSS_CONTROL.high && this.#queue.micros > SEND_SIDE.blindMicros)
+      this.#loss.bound(this.#acknowledgedBitrate);
     if (first) this.#probes.start(this.#rate.bitrate, this.#probeMost(), nowMicros);
     this.#settle();
     this.poll(nowMicros);
@@ -209,11 +250,12 @@ export class SendSideEstimator {
     }
     const heard = this.#feedbackMicros;
     if (heard === undefined || nowMicros - heard > SEND_SIDE.feedbackMicros) {
-      if (heard === undefined || this.#silenceMicros !== undefined) {
+      const lost = heard !== undefined && nowMicros - heard >= SEND_SIDE.lostMicros;
+      if (heard === undefined || (this.#silenceMicros !== undefined && !lost)) {
         this.#waitsForFeedback = true;
         return;
       }
-      // Nothing is under way, so nothing can be fed back: what stood in the queue is gone, and only a probe can tell more.
+      // Nothing is under way any more, so nothing can be fed back: what stood in the queue is gone, and only a probe can tell more.
       this.#detector.reset();
       this.#queue.clear();
     }
@@ -263,15 +305,34 @@ export class SendSideEstimator {
     const { state } = this.#detector;
     // The half of a probe that has been reported is not judged before the other half is here.
     if (state === 'overuse' && this.#probes.arriving) return 'underuse';
+    if (state === 'overuse' && this.#isOnlyJitter(nowMicros)) return 'underuse';
+    // A probe's end makes the detector blind for twenty groups, which are long on a link that has just become narrow.
+    if (this.#detector.blind && this.#queue.micros > SEND_SIDE.blindMicros && !this.#probes.arriving)
+      return 'overuse';
     if (state !== 'normal' || this.#queue.micros < SEND_SIDE.standingMicros) return state;
     return nowMicros - this.#rate.decreasedMicros < SEND_SIDE.drainMicros ? 'underuse' : 'normal';
   }
 
+  /** Delay seems to grow, but no queue is there, and less is sent than probes have shown to fit. */
+  #isOnlyJitter(nowMicros: number): boolean {
+    const limit = this.#probedLimit(nowMicros);
+    return (
+      limit !== undefined &&
+      this.#queue.micros < SEND_SIDE.jitterMicros &&
+      (this.#sentBitrate ?? Infinity) < limit * SEND_SIDE.jitterShare
+    );
+  }
+
+  /** What the link gives, as far as what arrived lately can tell. */
+  #arrived(state: NetworkState, { lastArrivalMicros }: TransportFeedback): number | undefined {
+    const arrived = this.#acknowledgedBitrate;
+    const leftRoom = (this.#sentBitrate ?? Infinity) < this.#target * SEND_SIDE.roomShare;
+    if (state !== 'overuse' || arrived === undefined || !leftRoom) return arrived;
+    return Math.max(arrived, this.#burst.bitrate(lastArrivalMicros) ?? 0);
+  }
+
   #handleProbe({ bitrate, full }: ProbeResult, nowMicros: number): void {
-    if (full) {
-      this.#limits.push({ bitrate, atMicros: nowMicros });
-      if (this.#limits.length > SEND_SIDE.limits) this.#limits.shift();
-    } else this.#limits.length = 0;
+    this.#noteLimit(bitrate, full, nowMicros);
     // The queue that the probe itself has made is no overuse by the media. A queue of before would have kept it from being sent.
     this.#detector.reset();
     if (bitrate <= this.#rate.bitrate) return;
@@ -297,12 +358,22 @@ export class SendSideEstimator {
     if (this.#rate.bitrate > limit) this.#rate.setBitrate(limit, nowMicros);
   }
 
-  /** Where the link ends, as the best of the last probes that filled it has shown. */
+  #noteLimit(bitrate: number, full: boolean, nowMicros: number): void {
+    const known = this.#probedLimit(nowMicros);
+    const wider = full ? bitrate > (known ?? Infinity) * SEND_SIDE.widerShare : bitrate > (known ?? 0);
+    if (wider) this.#limits.length = 0;
+    if (!full) return;
+    this.#limits.push({ bitrate, atMicros: nowMicros });
+    if (this.#limits.length > SEND_SIDE.limits) this.#limits.shift();
+  }
+
+  /** Where the link ends, as the last probes that filled it have shown. */
   #probedLimit(nowMicros: number): number | undefined {
-    let limit: number | undefined;
-    for (const { bitrate, atMicros } of this.#limits)
-      if (nowMicros - atMicros < SEND_SIDE.limitMicros && bitrate > (limit ?? 0)) limit = bitrate;
-    return limit;
+    const bitrates = this.#limits
+      .filter(({ atMicros }) => nowMicros - atMicros < SEND_SIDE.limitMicros)
+      .map(({ bitrate }) => bitrate)
+      .sort((a, b) => a - b);
+    return bitrates[Math.floor(bitrates.length / 2)];
   }
 
   #handleFall(before: number, nowMicros: number): void {

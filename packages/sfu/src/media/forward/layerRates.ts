@@ -8,6 +8,8 @@ import type { SpatialLayering } from './layers.js';
 export const LAYER_RATES = {
   /** Between samples: long enough for a few frames of a layer that has seven per second. */
   sampleMicros: 500_000,
+  /** The first samples of a layer that has begun: an encoder starts low, and is followed upwards at once. Ours: two seconds. */
+  firstSamples: 4,
   /** Share of a new sample: a scene change is followed within two seconds, one big key frame is not. */
   weight: 0.4,
 } as const;
@@ -18,6 +20,8 @@ export class LayerRates {
   readonly #octets: Float64Array;
   readonly #before = new Float64Array(CELLS);
   readonly #rates = new Float64Array(CELLS).fill(-1);
+  /** Samples since the layer began. */
+  readonly #samples = new Uint8Array(CELLS);
   #sampledMicros: number | undefined;
 
   /** @param octets the stream's counters, by spatial layer × LAYERS_MAX.temporal + temporal layer */
@@ -37,7 +41,10 @@ export class LayerRates {
       const rate = ((this.#octets[cell]! - this.#before[cell]!) * 8e6) / elapsed;
       const known = this.#rates[cell]!;
       // What has stopped is gone at once; what begins counts in full.
-      this.#rates[cell] = known <= 0 || rate === 0 ? rate : known + (rate - known) * LAYER_RATES.weight;
+      const begins = this.#samples[cell]! < LAYER_RATES.firstSamples && rate > known;
+      this.#rates[cell] =
+        known <= 0 || rate === 0 || begins ? rate : known + (rate - known) * LAYER_RATES.weight;
+      this.#samples[cell] = rate === 0 ? 0 : Math.min(LAYER_RATES.firstSamples, this.#samples[cell]! + 1);
       this.#before[cell] = this.#octets[cell]!;
     }
     this.#sampledMicros = nowMicros;

@@ -27,6 +27,8 @@ export interface LinkOptions {
   outage?: (nowMicros: number) => boolean;
   /** Bits per second that others put into the same queue. */
   rival?: (nowMicros: number) => number;
+  /** Of each packet on the link, besides its own: IPv4 and UDP have 28. */
+  headerBytes?: number;
   seed?: number;
 }
 
@@ -47,6 +49,7 @@ export class Bottleneck {
       burst: 1,
       outage: () => false,
       rival: () => 0,
+      headerBytes: 0,
       seed: 1,
       ...options,
     };
@@ -67,9 +70,9 @@ export class Bottleneck {
 
   /** @returns when the packet arrives, undefined: it does not */
   send(bytes: number, nowMicros: number): number | undefined {
-    const { queueMicros, delayMicros, jitterMicros } = this.#options;
+    const { queueMicros, delayMicros, jitterMicros, headerBytes } = this.#options;
     if (this.waitMicros(nowMicros) > queueMicros || this.#options.outage(nowMicros)) return undefined;
-    this.#serve(bytes * 8, nowMicros);
+    this.#serve((bytes + headerBytes) * 8, nowMicros);
     if (this.#isLost()) return undefined;
     const arrival = this.#busyUntil + delayMicros + this.#random() * jitterMicros;
     this.#lastArrival = Math.max(this.#lastArrival, arrival);

@@ -25,6 +25,8 @@ export interface CallOptions extends LinkOptions {
   application?: (nowMicros: number) => number;
   /** The media is what `application` says, whatever the target. */
   layered?: boolean;
+  /** What layers take, in whole: the pacer's rate depends on it. */
+  needed?: () => number;
   /** A frame this many times as large as the mean every `keyFrameMicros`. */
   keyFrameFactor?: number;
   keyFrameMicros?: number;
@@ -108,8 +110,9 @@ export class Call {
   }
 
   #send(now: number): void {
-    const { layeredPacingBitrate, pacingBitrate } = this.estimator;
-    const pacing = this.#options.layered ? layeredPacingBitrate : pacingBitrate;
+    const { estimator } = this;
+    const needed = this.#options.needed?.();
+    const pacing = needed === undefined ? estimator.pacingBitrate : estimator.layeredPacingBitrate(needed);
     for (const { sequence, bytes, atMicros } of this.#sender.leave(now, pacing)) {
       const at = this.#link.send(bytes, atMicros);
       this.#sample.sent += bytes;

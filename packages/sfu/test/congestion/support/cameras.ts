@@ -13,6 +13,8 @@ export interface CamerasOptions extends CallOptions {
   cameras?: { count: number; layers: readonly number[] };
   /** A camera that goes up begins with a key frame of so many seconds of its layer. Default 0. */
   keyFrameSeconds?: number;
+  /** Each camera's frame comes with every so many of the link's 30 a second, one camera after the other. Default 1. */
+  everyFrames?: number;
 }
 
 export interface CamerasResult {
@@ -33,16 +35,26 @@ export function runCameras(options: CamerasOptions): CamerasResult {
   const chosen: number[] = [];
   const sharing = new LayerSharing();
   let next = 0;
-  let keyFrameBits = 0;
+  let frame = 0;
+  const everyFrames = options.everyFrames ?? 1;
+  /** By camera: of key frames that are to come. */
+  const keyFrameBits = new Map<string, number>();
   const sum = (): number => names.reduce((total, name) => total + (layers[choices.get(name)!] ?? 0), 0);
   const { samples } = runCall({
     bounds: { max: count * layers.at(-1)! * WANTED_SHARE },
     ...options,
     layered: true,
+    needed: sum,
     application: () => {
-      const burst = keyFrameBits / FRAME_SECONDS;
-      keyFrameBits = 0;
-      return sum() + burst;
+      const due = names.filter((_, i) => i % everyFrames === frame % everyFrames);
+      frame++;
+      let rate = 0;
+      for (const name of due) {
+        rate += (layers[choices.get(name)!] ?? 0) * everyFrames;
+        rate += (keyFrameBits.get(name) ?? 0) / FRAME_SECONDS;
+        keyFrameBits.delete(name);
+      }
+      return rate;
     },
     onTick: (now, estimator) => {
       if (now % 100_000 === 0) chosen.push(sum());
@@ -55,9 +67,11 @@ export function runCameras(options: CamerasOptions): CamerasResult {
         wanted: layers.length - 1,
         allowed: choices.get(id),
       }));
-      for (const [name, choice] of sharing.share(requests, estimator.targetBitrate, now).choices) {
+      for (const [name, choice] of sharing.share(requests, estimator.targetBitrate, now, estimator).choices) {
         if (choice === choices.get(name)) continue;
-        if (choice > choices.get(name)!) keyFrameBits += layers[choice]! * (options.keyFrameSeconds ?? 0);
+        if (choice > choices.get(name)!)
+          keyFrameBits.set(name, layers[choice]! * (options.keyFrameSeconds ?? 0));
+        else keyFrameBits.delete(name);
         choices.set(name, choice);
         switches.push(now / SECOND);
       }
