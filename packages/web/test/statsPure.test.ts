@@ -1,5 +1,7 @@
 /** What the page of figures remembers and how it words numbers. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { HARMLESS, readDrops } from '../src/stats/drops.js';
 import { assignHues, bitRate, lossTone, niceCeiling, percent } from '../src/stats/format.js';
 import { add, EMPTY, WINDOW_MS, type History, type Span } from '../src/stats/history.js';
 import { keyOf, nameOf, readRoomStats } from '../src/stats/roomStats.js';
@@ -20,6 +22,32 @@ test('shares and scales', () => {
   expect([0, 0.004, 0.099, 0.1, 1].map(percent)).toEqual(['0 %', '0.4 %', '9.9 %', '10 %', '100 %']);
   expect([0, 0.019, 0.02, 0.099, 0.1].map(lossTone)).toEqual(['good', 'good', 'poor', 'poor', 'bad']);
   expect([0, 1, 3, 5.1, 120_000, 940_000].map(niceCeiling)).toEqual([1, 1, 5, 10, 200_000, 1_000_000]);
+});
+
+test('what is dropped without harm is in the table and not in the headline', () => {
+  const drops = {
+    'rtp-paused': 900,
+    'no-slot': 3,
+    'rtx-not-missing': 40_000,
+    'cache-full': 7,
+    'srtp-auth': 0,
+  };
+  const { rows, real, reasons } = readDrops(drops);
+  expect({ real, reasons }).toEqual({ real: 10, reasons: ['cache-full', 'no-slot'] });
+  expect(rows.map(({ reason }) => reason)).toEqual([
+    'cache-full',
+    'no-slot',
+    'rtx-not-missing',
+    'rtp-paused',
+  ]);
+  expect(readDrops({ 'rtp-paused': 5 })).toMatchObject({ real: 0, reasons: [] });
+  expect(readDrops({ 'of-tomorrow': 5 })).toMatchObject({ real: 5 });
+});
+
+test('what is called harmless is a reason of the engine or the library', () => {
+  const files = ['../../engine/src/layout.ts', '../../sfu/src/media/dropCounters.ts'];
+  const known = files.map((file) => readFileSync(new URL(file, import.meta.url), 'utf8')).join();
+  for (const reason of HARMLESS) expect(known).toContain(`'${reason}'`);
 });
 
 describe('colours', () => {

@@ -2,6 +2,7 @@
 import { customProperties } from '../customProperties.js';
 import { initials } from '../person.js';
 import { bitRate, count, lossTone, milliseconds, percent } from './format.js';
+import { readDrops } from './drops.js';
 import type { History } from './history.js';
 import { Receives } from './receives.js';
 import { nameOf, worstLoss, type RoomStats, type SessionFigures } from './roomStats.js';
@@ -65,21 +66,20 @@ function Connection({ session }: { session: SessionFigures }) {
 }
 
 function Drops({ drops }: { drops: Readonly<Record<string, number>> }) {
-  const counted = Object.entries(drops)
-    .filter(([, packets]) => packets > 0)
-    .sort(([, a], [, b]) => b - a);
-  const [first] = counted;
-  if (!first) return null;
-  const sum = counted.reduce((total, [, packets]) => total + packets, 0);
+  const { rows, real, reasons } = readDrops(drops);
+  if (rows.length === 0) return null;
   return (
     <details className="drops" data-testid="drops">
       <summary>
-        Dropped: {count(sum)} {counted.length === 1 ? first[0] : `for ${counted.length} reasons`}
+        Dropped: {count(real)} {reasons.length > 1 ? `for ${reasons.length} reasons` : reasons[0]}
       </summary>
       <dl>
-        {counted.map(([reason, packets]) => (
+        {rows.map(({ reason, packets, harmless }) => (
           <div key={reason}>
-            <dt>{reason}</dt>
+            <dt>
+              {reason}
+              {harmless && <span className="harmless"> harmless</span>}
+            </dt>
             <dd>{count(packets)}</dd>
           </div>
         ))}
