@@ -86,6 +86,10 @@ export class SourceStream {
   #lastTl0 = -1;
   #lastFrameNumber = -1;
   #startsAnew = false;
+  /** From behind the last packet whose layers were known to the last of those after it whose were not. */
+  #unknownFrom = 0;
+  #unknownTo = -Infinity;
+  #lastKnown = -Infinity;
   #keepsClock = false;
   /** Of the packet at hand. */
   #reader: PayloadReader | undefined;
@@ -113,6 +117,14 @@ export class SourceStream {
   /** @returns the number of the decode target that its dependency descriptors have for these layers, -1 = unknown */
   decodeTarget(spatial: number, temporal: number): number {
     return this.#reader?.decodeTarget?.(spatial, temporal) ?? -1;
+  }
+
+  /**
+   * The packet at hand lies among those that went to everybody, for what explains their layers was lost: they may refer to it,
+   * whatever its layer is.
+   */
+  get isAmongUnknown(): boolean {
+    return this.index >= this.#unknownFrom && this.index <= this.#unknownTo;
   }
 
   /** Somebody has nothing to show until one comes. */
@@ -176,6 +188,7 @@ export class SourceStream {
     this.marker = packet.marker || (anew && !this.hasKeyFrames);
     this.newest = newest;
     this.#number(frame, newest);
+    if (newest) this.#noteUnknown(frame.layersUnknown);
     this.#time(packet, codec, newest, anew);
     if (newPicture && this.hasKeyFrames) {
       const { timestamp, captureMicros, clockRate } = this;
@@ -250,6 +263,16 @@ export class SourceStream {
     if (frame.frameNumber >= 0 && this.#lastFrameNumber >= 0)
       this.#frameNumberShift = this.#lastFrameNumber + 1 - frame.frameNumber;
     this.#lastPicture = undefined;
+  }
+
+  #noteUnknown(unknown: boolean): void {
+    if (!unknown) {
+      this.#lastKnown = this.index;
+      return;
+    }
+    // What is missing before it may be the explanation, and what its first pictures refer to.
+    if (this.#lastKnown > this.#unknownTo) this.#unknownFrom = this.#lastKnown + 1;
+    this.#unknownTo = this.index;
   }
 
   #number(frame: Frame, newest: boolean): void {

@@ -316,7 +316,7 @@ export class VariantList {
 
   #wants(frame: Frame): boolean {
     // Too much can be decoded, or thrown away there; too little cannot be made good.
-    if (this.#indexes === undefined || frame.layersUnknown) return true;
+    if (this.#indexes === undefined || frame.layersUnknown || this.source.isAmongUnknown) return true;
     if (frame.decodeTargets > 0) {
       const target = this.source.decodeTarget(this.spatial, this.temporal);
       if (target >= 0) return ((frame.presentInTargets >>> target) & 1) === 1;
