@@ -4,7 +4,7 @@
  * one answer; later only ICE restarts. What is sent changes by `replaceTrack` alone.
  */
 import type { Source } from './messages.js';
-import type { MediaPeer, PeerHandlers, PeerSlot, SlotCounts } from './platform.js';
+import type { MediaPeer, PeerHandlers, PeerSlot, SlotCounts, SlotLook } from './platform.js';
 import { addCamera, addScreen } from './sendEncodings.js';
 
 const CHANNEL = 'tertulia';
@@ -13,9 +13,8 @@ class BrowserSlot implements PeerSlot {
   readonly track: MediaStreamTrack;
   /** Of its own: streams of an answer are put in step with each other, and slots must not be. */
   readonly stream: MediaStream;
-  /** Sums of the last look, W3C webrtc-stats `jitterBufferDelay` (s) and `jitterBufferEmittedCount`. */
-  #delayS = 0;
-  #emitted = 0;
+  readonly #buffered = new MeanSince();
+  readonly #device = new MeanSince();
 
   constructor(
     readonly index: number,
@@ -43,17 +42,34 @@ class BrowserSlot implements PeerSlot {
     if ('jitterBufferTarget' in receiver) receiver.jitterBufferTarget = delayMs;
   }
 
-  async bufferedMs(): Promise<number | undefined> {
+  async look(): Promise<SlotLook> {
+    const look: SlotLook = { bufferedMs: undefined, deviceMs: undefined };
     for (const entry of (await this.transceiver.receiver.getStats()).values()) {
-      const { type, jitterBufferDelay, jitterBufferEmittedCount } = entry as Record<string, unknown>;
-      if (type !== 'inbound-rtp') continue;
-      if (typeof jitterBufferDelay !== 'number' || typeof jitterBufferEmittedCount !== 'number') continue;
-      const [delayS, emitted] = [jitterBufferDelay - this.#delayS, jitterBufferEmittedCount - this.#emitted];
-      this.#delayS = jitterBufferDelay;
-      this.#emitted = jitterBufferEmittedCount;
-      return emitted > 0 && delayS >= 0 ? (1_000 * delayS) / emitted : undefined;
+      const numbers = entry as Record<string, unknown>;
+      if (numbers['type'] === 'inbound-rtp')
+        look.bufferedMs = this.#buffered.ms(
+          numbers['jitterBufferDelay'],
+          numbers['jitterBufferEmittedCount'],
+        );
+      if (numbers['type'] === 'media-playout')
+        look.deviceMs = this.#device.ms(numbers['totalPlayoutDelay'], numbers['totalSamplesCount']);
     }
-    return undefined;
+    return look;
+  }
+}
+
+/** A mean out of two sums that a browser counts on, W3C webrtc-stats: seconds for each sample or frame, and their number. */
+class MeanSince {
+  #seconds = 0;
+  #count = 0;
+
+  /** Since the last call; undefined where nothing came or nothing is told. */
+  ms(seconds: unknown, count: unknown): number | undefined {
+    if (typeof seconds !== 'number' || typeof count !== 'number') return undefined;
+    const [more, number] = [seconds - this.#seconds, count - this.#count];
+    this.#seconds = seconds;
+    this.#count = count;
+    return number > 0 && more >= 0 ? (1_000 * more) / number : undefined;
   }
 }
 

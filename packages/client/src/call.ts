@@ -450,9 +450,9 @@ export class Call extends Emitter<CallEvents> {
     for (const { kind, slot, delayMs } of this.#lipSync.poll(nowMs))
       slots[kind][slot]?.setPlayoutDelay(delayMs);
     for (const { kind, slot } of this.#lipSync.looks(nowMs)) {
-      void slots[kind][slot]?.bufferedMs().then(
-        (bufferedMs) => {
-          if (peer === this.#session.peer) this.#lipSync.buffered(kind, slot, bufferedMs);
+      void slots[kind][slot]?.look().then(
+        (look) => {
+          if (peer === this.#session.peer) this.#lipSync.look(kind, slot, look);
         },
         () => {}, // closed meanwhile
       );

@@ -13,13 +13,15 @@
  *
  * What `timestamp` means, measured in Chromium 156: milliseconds since 1970 (performance.timeOrigin + now) for both
  * kinds. For sound, when 10 ms of it were taken out of the jitter buffer; the sound card's own delay follows (10 to 40 ms).
- * For pictures, when the frame was handed to the track; the screen shows it 6 to 33 ms later, 23 ms in the middle. What
- * comes after is about the same for both and is left out. An audio slot tells nothing while no element plays it.
+ * For pictures, when the frame was handed to the track; the screen shows it 6 to 33 ms later, 23 ms in the middle. The sound
+ * device's delay is told in statistics; where it is not, it is taken for as long as the screen's. An audio slot tells nothing
+ * while no element plays it.
  * Also measured: lateness follows the jitter buffer millisecond by millisecond; a picture's buffer obeys within half a
  * second, a sound's by about 50 ms a second (it is stretched), and settles 10 ms (sound) to 18 ms (picture) below the target.
  */
 import type { SlotReport } from './messages.js';
 import type { AudioVideoPair } from './participants.js';
+import type { SlotLook } from './platform.js';
 import { newestSource, type SlotReading } from './slotReading.js';
 
 export type Kind = 'audio' | 'video';
@@ -34,16 +36,26 @@ export const LIP_SYNC = {
   longestMs: 4_000, // W3C webrtc-extensions: jitterBufferTarget beyond it throws
   bufferedMs: 500, // between two looks at the jitter buffers of a pair
   lookMs: 1_200, // the first size comes with the second look; without one, a usual size is taken
-  settledMs: 2_000, // when the skew has not moved for so long, what is left is our model's error and is corrected
   steadyMs: 10, // by which it moves all the same on a busy machine
   lateMs: 20, // held back and later than the other by this: the minimum is given up and the other one's turn comes
   lateForMs: 600, // all the time: what was read before counts no more
   absentMs: 5_000, // pauses between words free an audio slot; what was reached is kept over them
 } as const;
 
+/**
+ * By how much a picture is seen later, and a sound without its device heard later, than their readings say: the difference. Measured in
+ * Chromium 156 with pictures and beeps of known times: 6 ms in the middle (screen; decoder and the packet's begun half). Half of it is
+ * taken, for what is held back ends up to `changeMs` early.
+ */
+const SEEN_LATER_MS = 3;
+/** Bluetooth needs up to 300 ms. What is beyond it is no delay of a device. */
+const LONGEST_DEVICE_MS = 500;
+
 const TICKS_PER_MS: Record<Kind, number> = { audio: 48, video: 90 };
 /** How far below its target a buffer settles; where a browser differs, the correction finds out. */
 const BELOW_TARGET_MS: Record<Kind, number> = { audio: 10, video: 18 };
+/** When the skew has not moved for so long, what is left is our model's error and is corrected: each buffer's time to obey, and twice `windowMs`. */
+const SETTLED_MS: Record<Kind, number> = { audio: 2_000, video: 1_200 };
 /** Taken while a browser tells no buffer sizes. */
 const USUAL_BUFFER_MS: Record<Kind, number> = { audio: 60, video: 20 };
 
@@ -143,6 +155,8 @@ export class LipSync {
   /** By the CSRC of the sound. */
   readonly #pairs = new Map<number, Pair>();
   #changes: DelayChange[] = [];
+  /** What comes after the readings, for a sound more than for a picture. */
+  #afterSoundMs = 0;
 
   /** A new session: other tracks, none of them held back. */
   reset(counts: Record<Kind, number>): void {
@@ -166,9 +180,11 @@ export class LipSync {
     this.#slots[kind][slot]?.read(reading, nowMs);
   }
 
-  /** The answer to `looks`. @param bufferedMs mean since the last look; undefined where it is not known */
-  buffered(kind: Kind, slot: number, bufferedMs: number | undefined): void {
+  /** The answer to `looks`. */
+  look(kind: Kind, slot: number, { bufferedMs, deviceMs }: SlotLook): void {
     this.#slots[kind][slot]?.buffered(bufferedMs);
+    if (kind === 'audio' && deviceMs !== undefined && deviceMs <= LONGEST_DEVICE_MS)
+      this.#afterSoundMs = deviceMs - SEEN_LATER_MS;
   }
 
   /** Pairs of which both are played now. */
@@ -249,24 +265,28 @@ export class LipSync {
 
   #hold(pair: Pair, nowMs: number): void {
     const late = (kind: Kind): number | undefined => this.#slots[kind][pair.ends[kind]]?.lateMs(nowMs);
-    const [audioMs, videoMs] = [late('audio'), late('video')];
-    if (audioMs === undefined || videoMs === undefined) return; // a pause: things stay as they are
+    const [readMs, videoMs] = [late('audio'), late('video')];
+    if (readMs === undefined || videoMs === undefined) return; // a pause: things stay as they are
+    const audioMs = readMs + this.#afterSoundMs;
     const skewMs = videoMs - audioMs;
     pair.skewMs = skewMs;
-    if (!pair.held) {
-      if (Math.abs(skewMs) < LIP_SYNC.beginMs) return;
-      pair.held = skewMs > 0 ? 'audio' : 'video';
+    if (!pair.held && Math.abs(skewMs) < LIP_SYNC.beginMs) return;
+    const ahead = skewMs > 0 ? 'audio' : 'video';
+    // Whose turn it is, is open until the first minimum is set.
+    const isOpen = !pair.held || this.#slots[pair.held][pair.ends[pair.held]]?.delayMs === null;
+    if (isOpen && pair.held !== ahead && Math.abs(skewMs) >= LIP_SYNC.beginMs) {
+      pair.held = ahead;
       pair.correctionMs = 0;
       pair.settled = { skewMs, atMs: nowMs };
       pair.lateSinceMs = undefined;
     }
-    const { held } = pair;
+    const held = pair.held!;
     const slot = this.#slots[held][pair.ends[held]]!;
     const aheadMs = held === 'audio' ? skewMs : -skewMs;
     const goalMs = held === 'audio' ? videoMs : audioMs;
 
     if (Math.abs(skewMs - pair.settled.skewMs) >= LIP_SYNC.steadyMs) pair.settled = { skewMs, atMs: nowMs };
-    const settled = nowMs - pair.settled.atMs >= LIP_SYNC.settledMs;
+    const settled = nowMs - pair.settled.atMs >= SETTLED_MS[held];
     if (aheadMs >= -LIP_SYNC.lateMs) pair.lateSinceMs = undefined;
     else pair.lateSinceMs ??= nowMs;
     const isLate = nowMs - (pair.lateSinceMs ?? nowMs) >= LIP_SYNC.lateForMs;
@@ -281,12 +301,13 @@ export class LipSync {
     }
     // A moment for the first look at the buffer.
     if (slot.pathMs === undefined && nowMs - pair.foundAtMs < LIP_SYNC.lookMs) return;
-    const pathMs = (slot.pathMs ??= (held === 'audio' ? audioMs : videoMs) - USUAL_BUFFER_MS[held]);
+    const pathMs = (slot.pathMs ??= (held === 'audio' ? readMs : videoMs) - USUAL_BUFFER_MS[held]);
+    const afterMs = held === 'audio' ? this.#afterSoundMs : 0;
     if (delayMs !== null && settled && Math.abs(aheadMs) >= LIP_SYNC.changeMs) {
       pair.correctionMs += aheadMs;
       pair.settled = { skewMs, atMs: nowMs };
     }
-    const wantedMs = goalMs - pathMs + BELOW_TARGET_MS[held] + pair.correctionMs;
+    const wantedMs = goalMs - afterMs - pathMs + BELOW_TARGET_MS[held] + pair.correctionMs;
     if (this.#step(pair, slot, wantedMs, nowMs)) pair.settled = { skewMs, atMs: nowMs };
   }
 

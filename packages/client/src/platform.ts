@@ -14,8 +14,16 @@ export interface PeerSlot {
   read(): SlotReading;
   /** At least so long from arrival to playout; null: as short as the browser can. Does nothing where it is not known. */
   setPlayoutDelay(delayMs: number | null): void;
-  /** The mean time from arrival to playout since the last call, undefined when nothing was played. */
-  bufferedMs(): Promise<number | undefined>;
+  /** How long things took since the last call. */
+  look(): Promise<SlotLook>;
+}
+
+/** Means in ms; undefined when nothing was played, or the browser does not tell. */
+export interface SlotLook {
+  /** From arrival to where it leaves the jitter buffer. */
+  bufferedMs: number | undefined;
+  /** From there until the sound device is heard. */
+  deviceMs: number | undefined;
 }
 
 export interface SlotCounts {

@@ -13,6 +13,7 @@ import type {
   ScreenTracks,
   ServerEventHandlers,
   SlotCounts,
+  SlotLook,
 } from '../src/platform.js';
 import type { Source } from '../src/messages.js';
 import type { SlotReading } from '../src/slotReading.js';
@@ -67,8 +68,8 @@ export class FakeSlot implements PeerSlot {
   setPlayoutDelay(delayMs: number | null): void {
     this.playoutDelayMs = delayMs;
   }
-  async bufferedMs(): Promise<number | undefined> {
-    return this.buffered;
+  async look(): Promise<SlotLook> {
+    return { bufferedMs: this.buffered, deviceMs: undefined };
   }
   /** The packet that is played now. */
   plays(source: number, timestamp: number, rtpTimestamp?: number): void {

@@ -69,6 +69,8 @@ class Browser {
   nowMs = 100_000;
   /** Whether the browser tells the size of its buffers. */
   tellsBuffers = true;
+  /** What it says of its sound device. */
+  deviceMs: number | undefined;
   readonly receivers: Record<Kind, Receiver[]>;
 
   constructor(audio: Receiver[], video: Receiver[]) {
@@ -95,11 +97,10 @@ class Browser {
           this.lipSync.read(kind, slot, receiver.reading(this.nowMs), this.nowMs),
         );
       for (const { kind, slot } of this.lipSync.looks(this.nowMs))
-        this.lipSync.buffered(
-          kind,
-          slot,
-          this.tellsBuffers ? this.receivers[kind][slot]!.buffered() : undefined,
-        );
+        this.lipSync.look(kind, slot, {
+          bufferedMs: this.tellsBuffers ? this.receivers[kind][slot]!.buffered() : undefined,
+          deviceMs: this.deviceMs,
+        });
       for (const { kind, slot, delayMs } of this.lipSync.poll(this.nowMs)) {
         this.receivers[kind][slot]!.target = delayMs;
         this.changes.push(`${kind} ${slot} ${delayMs}`);
@@ -191,6 +192,15 @@ test('a sound that is held back and then gets late by itself, while readings wob
   expect(largest(browser.run(20_000))).toBeLessThan(30);
 });
 
+test('a sound that gets late before anything was held back: the picture is held then, within 4 s', () => {
+  const browser = pair(40, 60);
+  browser.run(500);
+  const [audio] = browser.receivers.audio;
+  audio!.natural = audio!.buffer = 220;
+  browser.run(4_000);
+  expect(largest(browser.run(10_000))).toBeLessThan(20);
+});
+
 test('in step by itself: nothing is touched', () => {
   const browser = pair(50, 42);
   browser.run(30_000);
@@ -256,6 +266,35 @@ test('the voice comes back in another slot: the picture stays in step with it th
     browser.run(100);
     expect(Math.abs(browser.skew(1, 0))).toBeLessThan(20);
   }
+});
+
+test.each([
+  { name: 'a headset by radio: the picture waits for it', audioMs: 40, videoMs: 60, deviceMs: 203 },
+  { name: 'a headset by radio, a picture that is late itself', audioMs: 40, videoMs: 300, deviceMs: 203 },
+  { name: 'a quick device', audioMs: 90, videoMs: 40, deviceMs: 3 },
+])('$name', ({ audioMs, videoMs, deviceMs }) => {
+  const browser = pair(audioMs, videoMs);
+  browser.deviceMs = deviceMs;
+  browser.run(8_000);
+  // 3 ms of it are taken for what a picture needs as well.
+  const seen = browser.run(20_000).map((skew) => skew - (deviceMs - 3));
+  expect(largest(seen)).toBeLessThan(20);
+});
+
+test('a device is changed during the call: in step with the other one within 4 s', () => {
+  const browser = pair(60, 50);
+  browser.deviceMs = 20;
+  browser.run(5_000);
+  browser.deviceMs = 183;
+  browser.run(4_000);
+  expect(largest(browser.run(10_000).map((skew) => skew - 180))).toBeLessThan(20);
+});
+
+test('what is no delay of a device is not believed', () => {
+  const browser = pair(50, 42);
+  browser.deviceMs = 90_000;
+  browser.run(10_000);
+  expect(browser.changes).toEqual([]);
 });
 
 test('an anchor of another source says nothing', () => {

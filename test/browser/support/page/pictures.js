@@ -42,7 +42,7 @@ const throughLink = (answer, port) =>
     .join('\r\n');
 
 /** @param prepare the connection before the offer @param edit the answer before the browser sees it */
-async function open(
+export async function open(
   name,
   room,
   addSections,
