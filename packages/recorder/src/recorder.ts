@@ -69,6 +69,13 @@ interface Waiting {
 }
 
 /**
+ * Hardly anything lives longer than a reading, so collecting is short: waking V8's helpers for it costs more than they do, and
+ * they would run beside the call. A young generation of 16 MiB from the beginning is collected every ten seconds or so.
+ * Both together: 3.43 in place of 3.84 µs per packet.
+ */
+const V8_FLAGS = ['--single-threaded-gc', '--min-semi-space-size=16'];
+
+/**
  * Starts the process.
  * @throws RecorderError `RECORDING_DIRECTORY`, `RECORDER_START`
  */
@@ -79,7 +86,8 @@ export async function launchRecorder(options: RecorderOptions): Promise<Recorder
     // All writing is done by libuv's threads; more of them only take turns on the disk.
     env: { ...process.env, UV_THREADPOOL_SIZE: '2' },
     ...(options.execPath === undefined ? {} : { execPath: options.execPath }),
-    execArgv: [...(options.execArgv ?? [])],
+    // Last: what measurements put in front may be another program.
+    execArgv: [...(options.execArgv ?? []), ...V8_FLAGS],
   });
   try {
     const port = await firstWord(child);

@@ -4,6 +4,7 @@
  * The named exception to "time is an argument": here time becomes one.
  */
 import { randomInt } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
@@ -201,8 +202,19 @@ class Main {
   }
 }
 
-async function run(directory: string): Promise<void> {
+/** On Linux each thread has a niceness of its own, and those of V8 are there already. */
+function standBack(): void {
   setPriority(NICENESS);
+  if (process.platform !== 'linux') return;
+  try {
+    for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), NICENESS);
+  } catch {
+    // A sandbox without /proc: only this thread stands back.
+  }
+}
+
+async function run(directory: string): Promise<void> {
+  standBack();
   try {
     await mkdir(directory, { recursive: true });
     await access(directory, constants.W_OK | constants.X_OK);
