@@ -25,10 +25,12 @@ const SKEW_AIM_MS = 40;
 /** All reports of a slot are of one line, rounded to ticks. */
 const REPORT_ERROR_MS = 0.1;
 /**
- * A thread that does nothing but hand out pictures and sound was late by more than 25 ms, for so many ms of each second: on such
- * a machine playing stumbles as well, whatever the server and the client do. Then 90 % are asked for, not 99.
+ * Playing needs processor time. Where a thread that does nothing but hand out pictures and sound was more than 25 ms late, for so
+ * many ms of each second in all, playing stumbles as well, whatever server and client do: then 90 % must keep the aim. Else 99 %,
+ * but one of a run's 60 claps may always be beyond it. By the reports nothing depends on the load, and 99 % are always asked for.
  */
-const STARVED_MS_A_SECOND = 10;
+const STARVED_MS_A_SECOND = 2;
+const KEPT = { share: 0.99, starvedShare: 0.9, exceptions: 1 };
 const ROOM = 'clap';
 const SENDERS = ['near', 'far'] as const;
 const RECEIVERS = ['client', 'alone'] as const;
@@ -180,11 +182,12 @@ test('by the sender reports alone, sound and picture are in step from the switch
   }
 });
 
-test('by the anchors, sound and picture are in step from the switch on', async () => {
+test('by the anchors, sound and picture are in step 3 s after a switch', async () => {
   const claps = after(await sides.get('to alone')!.claps(await board.call('anchors', 'alone')), 0);
   describeParts('by the anchors', claps);
-  expect(claps.length).toBeGreaterThan(LEAST_CLAPS_A_STAY * STAYS);
-  expect(percentile(sizes(claps), 0.99)).toBeLessThan(SKEW_AIM_MS);
+  const settled = after(claps, SETTLED_MS);
+  expect(settled.length).toBeGreaterThan((LEAST_CLAPS_A_STAY / 2) * STAYS);
+  expect(percentile(sizes(settled), 0.99)).toBeLessThan(SKEW_AIM_MS);
 });
 
 test('as it is played with the client, sound and picture are in step 3 s after a switch', async () => {
@@ -192,11 +195,11 @@ test('as it is played with the client, sound and picture are in step 3 s after a
   const stalls = await board.call('stalls');
   const ms = stalls.filter(({ at }) => at > switches[0]!.at).reduce((sum, { lateMs }) => sum + lateMs, 0);
   const starvedMs = ms / (((STAYS + 2) * STAY_MS) / 1_000);
-  const share = starvedMs > STARVED_MS_A_SECOND ? 0.9 : 0.99;
+  const isStarved = starvedMs > STARVED_MS_A_SECOND;
   console.log(
     `the device needs ${deviceMs.toFixed(0)} ms; the page got no time for ${starvedMs.toFixed(1)} ms/s`,
   );
-  if (share < 0.99) console.log('the machine was too busy to play in time: less is asked for');
+  if (isStarved) console.log('the machine was too busy to play in time: less is asked for');
   for (const name of RECEIVERS) {
     const claps = after(playedClaps(await board.call('observed', name), begin, deviceMs), 0);
     describeParts(`played, ${name}`, claps);
@@ -205,7 +208,9 @@ test('as it is played with the client, sound and picture are in step 3 s after a
     console.log(list(claps));
     const settled = after(claps, SETTLED_MS);
     expect(settled.length).toBeGreaterThan((LEAST_CLAPS_A_STAY / 2) * STAYS);
-    expect(percentile(sizes(settled), share)).toBeLessThan(SKEW_AIM_MS);
+    const beyond = sizes(settled).filter((size) => size >= SKEW_AIM_MS).length;
+    const share = isStarved ? KEPT.starvedShare : KEPT.share;
+    expect(beyond).toBeLessThanOrEqual(Math.max(KEPT.exceptions, (1 - share) * settled.length));
   }
   expect(errors).toEqual([]);
 });

@@ -82,8 +82,8 @@ export interface Clap {
 /** A picture later than its clap by more shows nothing of it. */
 const SAME_CLAP_PICTURES = 3;
 const NUMBERS = 4_096;
-/** A tone of a sender comes again after 3.7 s: nothing is so late. */
-const LATEST_MS = 3_000;
+/** A tone of a sender comes again after 3.3 s or more: nothing is so late. */
+const LATEST_MS = 2_000;
 
 export const senderOf = (tone: number): number => (tone % 2) + 1;
 

@@ -52,9 +52,9 @@ function send({ number, begin, audio, video, width, height }) {
 async function listen({ name, sound }) {
   const ears = new Ears();
   const reader = sound.getReader();
-  /** Unix ms less the time of the track, of the last five seconds: the least is of one that did not wait. The first is no time. */
+  /** Unix ms less the time of the track, of the last five seconds. Some of the first chunks bear no true time; others waited. */
   const offsets = [];
-  await reader.read();
+  const middle = () => offsets.toSorted((one, other) => one - other)[offsets.length >> 1];
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
@@ -65,7 +65,7 @@ async function listen({ name, sound }) {
     value.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
     value.close();
     for (const { tone, at } of ears.hear(samples, timestamp / 1_000, sampleRate))
-      postMessage({ name, tone, at: at + Math.min(...offsets) });
+      postMessage({ name, tone, at: at + middle() });
   }
 }
 

@@ -9,7 +9,7 @@ export const PERIOD = 35;
 const CLAPS = [0, 6, 12];
 const BEEP_MS = 60;
 const FLASH_FRAMES = 3;
-/** Tones of each sender; with three claps in 1.4 s they come again after 3.7 s. */
+/** Tones of each sender; with three claps in 1.4 s they come again after 3.3 s or more. */
 export const TONES = 8;
 const LOWEST_HZ = 800;
 const STEP_HZ = 200;
@@ -18,8 +18,11 @@ const LEVEL = 0.5;
 /** Of a millisecond of sound. */
 const HEARD = 0.1;
 const QUIET_MS = 60;
-/** Of a beep, from its second millisecond on: by 50 Hz it is told apart. */
+/** Of a beep: by 50 Hz it is told apart. */
 const TONE_MS = 20;
+/** A beep is over after so much silence. One that is shorter lacks its beginning, cut off by a switch, or a packet. */
+const OVER_MS = 4;
+const SHORTEST_MS = 48;
 
 const NUMBER_BITS = 12;
 const BLOCKS = 16;
@@ -105,35 +108,36 @@ function strength(samples, frequency, rate) {
   return one * one + two * two - cosine * one * two;
 }
 
+function toneIn(samples, rate) {
+  const strengths = Array.from({ length: TONES * SENDERS }, (_, tone) =>
+    strength(samples, hertz(tone), rate),
+  );
+  return strengths.indexOf(Math.max(...strengths));
+}
+
 /** Finds beeps in sound that comes piece by piece. */
 export class Ears {
   #quietMs = 0;
   #beep;
 
-  /** @param at of the first sample @returns {tone, at} of beeps that are recognized now; `at` where they began */
+  /** @param at ms of the first sample @returns {tone, at} of beeps that are over now; `at` when they began */
   hear(samples, at, rate) {
     const found = [];
     const step = rate / 1_000;
     for (let from = 0; from + step <= samples.length; from += step) {
       const piece = samples.subarray(from, from + step);
-      if (this.#beep) {
-        this.#beep.samples.push(...piece);
-        if (this.#beep.samples.length < TONE_MS * step) continue;
-        const { at, samples: heard } = this.#beep;
-        this.#beep = undefined;
-        const strengths = Array.from({ length: TONES * SENDERS }, (_, tone) =>
-          strength(heard, hertz(tone), rate),
-        );
-        found.push({ at, tone: strengths.indexOf(Math.max(...strengths)) });
-        continue;
-      }
       const first = piece.findIndex((sample) => Math.abs(sample) > HEARD);
-      if (first < 0) {
-        this.#quietMs++;
-        continue;
-      }
-      if (this.#quietMs >= QUIET_MS) this.#beep = { at: at + (from + first) / step, samples: [] };
-      this.#quietMs = 0;
+      const isQuiet = first < 0;
+      if (!this.#beep && !isQuiet && this.#quietMs >= QUIET_MS)
+        this.#beep = { at: at + (from + first) / step, samples: [], ms: 0 };
+      this.#quietMs = isQuiet ? this.#quietMs + 1 : 0;
+      const beep = this.#beep;
+      if (!beep) continue;
+      if (!isQuiet) beep.ms++;
+      if (beep.samples.length < TONE_MS * step) beep.samples.push(...piece);
+      if (this.#quietMs < OVER_MS) continue;
+      this.#beep = undefined;
+      if (beep.ms >= SHORTEST_MS) found.push({ at: beep.at, tone: toneIn(beep.samples, rate) });
     }
     return found;
   }

@@ -121,7 +121,7 @@ function drawing(number, { width, height, framesPerSecond, detail }) {
   const canvas = document.createElement('canvas');
   Object.assign(canvas, { width, height });
   const painter = canvas.getContext('2d');
-  const state = { canvas, flashUntil: 0 };
+  const state = { canvas };
   const noise = new ImageData(width, height >> 1);
   let frame = 0;
   const draw = () => {
@@ -131,8 +131,7 @@ function drawing(number, { width, height, framesPerSecond, detail }) {
       painter.fillStyle = (block < 4 ? bit : !bit) ? '#fff' : '#000';
       painter.fillRect((block * width) / BLOCKS, 0, width / BLOCKS + 1, height / 2);
     }
-    const isFlash = performance.now() < state.flashUntil;
-    if (detail && !isFlash) {
+    if (detail) {
       // Something that costs bits: a quarter of the lines changes with each frame.
       for (let line = frame % 4; line < noise.height; line += 4)
         for (let column = 0; column < width; column++) {
@@ -142,13 +141,12 @@ function drawing(number, { width, height, framesPerSecond, detail }) {
         }
       painter.putImageData(noise, 0, height >> 1);
     } else {
-      painter.fillStyle = isFlash ? '#fff' : '#000';
+      painter.fillStyle = '#000';
       painter.fillRect(0, height / 2, width, height / 2);
       painter.fillStyle = '#888';
-      if (!isFlash) painter.fillRect((frame * 4) % width, height * 0.7, width / 8, height * 0.2);
+      painter.fillRect((frame * 4) % width, height * 0.7, width / 8, height * 0.2);
     }
   };
-  state.draw = draw;
   draw();
   state.timer = setInterval(draw, 1_000 / framesPerSecond);
   // Without a rate of its own: each drawing is a frame, at once.
