@@ -37,6 +37,7 @@ export const MEDIA_DROP = [
   'rtcp-wrong-socket', // RTCP to the socket that is for RTP
   'connection-not-expected', // the end of a TCP connection, at a transport without any
   'nack-behind', // NACK while the pacer is behind: what is new goes first
+  'rtp-late', // of before the sender was muted or began anew: it has no number any more
 ] as const;
 export type MediaDropReason = (typeof MEDIA_DROP)[number];
 

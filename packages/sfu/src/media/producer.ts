@@ -345,7 +345,7 @@ export class Producer {
     const { source } = encoding;
     const keyFrames = source.keyFrames;
     const why = source.handlePacket(this.#context.engine.slab, packet);
-    if (why !== undefined) return 'rtp-payload-malformed';
+    if (why !== undefined) return why === 'rtp-late' ? why : 'rtp-payload-malformed';
     const isKeyFrame = source.keyFrames !== keyFrames;
     if (isKeyFrame) {
       encoding.keyFrames.handleKeyFrame();

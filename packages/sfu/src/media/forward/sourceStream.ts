@@ -86,6 +86,8 @@ export class SourceStream {
   #lastTl0 = -1;
   #lastFrameNumber = -1;
   #startsAnew = false;
+  /** Where it began anew last: what comes later and is of before has no place any more. */
+  #firstIndex = -Infinity;
   /** From behind the last packet whose layers were known to the last of those after it whose were not. */
   #unknownFrom = 0;
   #unknownTo = -Infinity;
@@ -162,12 +164,13 @@ export class SourceStream {
     this.history.clear();
   }
 
-  /** @returns why the payload says nothing that could be forwarded, or undefined. */
+  /** @returns why nothing is forwarded: 'rtp-late', or what is wrong with the payload. */
   handlePacket(slab: Uint8Array, packet: ReceivedPacket): string | undefined {
     const { codec } = packet;
     const anew = this.#startsAnew && this.#lastIndex !== undefined;
     const lastIndex = this.#lastIndex;
     let index = packet.extendedSequence + this.#indexShift;
+    if (!anew && index < this.#firstIndex) return 'rtp-late';
     const newest = lastIndex === undefined || anew || index > lastIndex;
     const isNewTime = (packet.timestamp + this.#timestampShift) >>> 0 !== this.#lastTimestamp;
     const newPicture = newest && (anew || lastIndex === undefined || isNewTime);
@@ -180,6 +183,7 @@ export class SourceStream {
     if (anew) {
       this.#shift(packet, lastIndex!, frame);
       index = packet.extendedSequence + this.#indexShift;
+      this.#firstIndex = index;
     }
     this.#startsAnew = false;
     this.index = index;
