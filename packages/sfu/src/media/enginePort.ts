@@ -181,6 +181,20 @@ export class EnginePort implements ForwardPort {
     this.#write(COMMAND_LIST, list, packet, index, timestamp, flags, csrcs, patches, captureMicros);
   }
 
+  forwardTo(
+    entry: number,
+    packet: ReceivedPacket,
+    index: number,
+    timestamp: number,
+    marker: boolean,
+    csrcs: readonly number[],
+    patches?: PacketPatches,
+    captureMicros?: number,
+  ): void {
+    const flags = marker ? FLAG_MARKER : 0;
+    this.#write(COMMAND_ENTRY, entry, packet, index, timestamp, flags, csrcs, patches, captureMicros);
+  }
+
   resend(
     entry: number,
     packet: CachedPacket,

@@ -116,6 +116,17 @@ export interface ForwardPort {
     patches?: PacketPatches,
     captureMicros?: number,
   ): void;
+  /** As `forward`, to one entry: of a list that it has just come into, what came before that. */
+  forwardTo(
+    entry: number,
+    packet: ReceivedPacket,
+    index: number,
+    timestamp: number,
+    marker: boolean,
+    csrcs: readonly number[],
+    patches?: PacketPatches,
+    captureMicros?: number,
+  ): void;
   /** The same packet to one entry once more, with the numbers of then. */
   resend(
     entry: number,

@@ -7,6 +7,7 @@
 export const HARMLESS: ReadonlySet<string> = new Set([
   'rtp-paused', // of somebody who is muted
   'rtp-duplicate', // it is there already
+  'rtp-late', // of before somebody was unmuted
   'rtx-not-missing', // padding that looks for bandwidth, or a repetition of what has come
   'entry-disabled', // a stream that is paused
   'entry-before-first', // of before somebody came

@@ -216,7 +216,20 @@ export class SourceStream {
       if (packet.arrivalMicros - variant.idleSinceMicros > IDLE_MICROS) this.#forget(variant);
     }
     if (this.history.keepsAt(packet.arrivalMicros)) this.history.keep(packet, this);
+    if (!newest && this.frame.keyFrame && this.hasKeyFrames)
+      for (const variant of active) variant.admitLate();
     return undefined;
+  }
+
+  /** By how much the packet at hand is older than the newest picture. */
+  get behindMicros(): number {
+    return (((this.#lastTimestamp - this.timestamp) | 0) / this.clockRate) * 1e6;
+  }
+
+  /** Of the packet at hand on the line of virtual streams, not wrapped. */
+  get lineTicks(): number {
+    const { line } = this;
+    return line.ticks - ((line.at(this.#lastTimestamp) - line.at(this.timestamp)) | 0);
   }
 
   /** What receivers of virtual streams are told of the newest packet's capture, in abs-capture-time. */
@@ -327,7 +340,8 @@ export class SourceStream {
     const temporal = Math.min(frame.temporalLayer, LAYERS_MAX.temporal - 1);
     this.layerOctets[spatial * LAYERS_MAX.temporal + temporal]! += packet.payloadLength;
     this.layerMicros[spatial] = packet.arrivalMicros;
-    if (!frame.keyFrame || !frame.startOfPicture) return;
+    // Of a late packet nobody can tell whether it is the picture's first; of a key frame only that one says so.
+    if (!frame.keyFrame || (this.newest && !frame.startOfPicture)) return;
     this.keyFrames++;
     this.lastKeyFrameMicros = packet.arrivalMicros;
     if (frame.width > 0) {

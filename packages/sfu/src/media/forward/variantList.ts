@@ -6,10 +6,11 @@
  * Elsewhere: the stream's lines → sourceStream.ts · who follows and with what deltas → variantMember.ts
  */
 import type { PacketPatches, ReceivedPacket } from '../packet.js';
-import { CAPTURE_UNTOLD, CARRIED_KINDS, CarriedKind } from '../packet.js';
-import { PATCH_SLOT } from './frame.js';
+import { CAPTURE_UNTOLD } from '../packet.js';
+import { emptied } from './emptyPacket.js';
 import type { Frame } from './frame.js';
 import { NumberLine } from './numberLine.js';
+import { fillPatches } from './patches.js';
 import type { KeptPacket } from './packetHistory.js';
 import { ALL_LAYERS } from './layers.js';
 import type { SourceStream } from './sourceStream.js';
@@ -26,55 +27,18 @@ const VARIANT_LIMITS = {
   /** Powers of two above what a history keeps. */
   rememberedVideo: 4096,
   rememberedAudio: 256,
+  /** Packets from a key frame's first, which came late, to the newest one: more are no repair but another matter. At
+   *  10 Mbit/s that is 0.25 s, at 1 Mbit/s more than the history keeps. */
+  lateEntrance: 256,
+  /** µs that it may be behind the newest picture. What goes on meanwhile puts a virtual stream that much ahead of its line, and
+   *  on a bad path that is repaid slowly: another key frame is better then. */
+  lateEntranceMicros: 100_000,
   /** µs between two packets that tell when they were captured: one in a second is asked for, and one may be lost. */
   tellCaptureMicros: 500_000,
 } as const;
 
-/** Fields of a patch, as the engine has them. */
-const FIELD = { byte: 0, lowSevenBits: 1, lowFifteenBits: 2, word: 3 } as const;
-const PAYLOAD_TARGET = 0;
-const DESCRIPTOR_TARGET = CarriedKind.dependencyDescriptor + 1;
-/** Of the frame number in a dependency descriptor: behind start, end and template id. */
-const FRAME_NUMBER_OFFSET = 1;
-
-const patch = (target: number, field: number, slot: number, offset: number): number =>
-  (target | (field << 4) | (slot << 8) | (offset << 16)) >>> 0;
-
-/** Where in a packet numbers lie that are not the header's. */
-interface PatchPlaces {
-  readonly pictureIdOffset: number;
-  readonly pictureIdBits: number;
-  readonly tl0PictureIndexOffset: number;
-  readonly frameNumber: number;
-}
-
 /** How an index was sent, besides the numbers. */
 const SENT = { plain: 0, withMarker: 1, empty: 2 } as const;
-
-/** A packet without payload; used again for each. */
-const hole = {
-  slot: 0,
-  payloadOffset: 0,
-  payloadLength: 0,
-  extendedSequence: 0,
-  timestamp: 0,
-  marker: false,
-  payloadType: 0,
-  codec: 0,
-  ssrc: 0,
-  arrivalMicros: 0,
-  audioLevel: -1,
-  voice: false,
-  extensions: { offsets: new Uint32Array(CARRIED_KINDS), lengths: new Uint8Array(CARRIED_KINDS) },
-};
-
-/** The packet with nothing in it; good until the next. */
-export function emptied(packet: Pick<ReceivedPacket, 'slot' | 'payloadOffset' | 'codec'>): ReceivedPacket {
-  hole.slot = packet.slot;
-  hole.payloadOffset = packet.payloadOffset;
-  hole.codec = packet.codec;
-  return hole;
-}
 
 /** What was sent, or should have been, under an index. */
 export interface SentPacket {
@@ -110,6 +74,12 @@ export class VariantList {
     'key-frame': new Set(),
   };
   #waitingCount = 0;
+  /** Somebody waits for a key frame, so the source keeps packets: its first one may come late. */
+  #keeps = false;
+  /** The first number since somebody has been here. */
+  #since: number | undefined;
+  /** The packet at hand came late, and is entered at all the same. */
+  #late: { readonly index: number; readonly picture: number } | undefined;
   readonly #watched = new Set<VariantMember>();
   /** They are ahead of the line. */
   readonly #leading = new Set<VariantMember>();
@@ -168,10 +138,12 @@ export class VariantList {
     set.add(member);
     this.#waitingCount++;
     this.#wake();
+    this.#keep();
   }
 
   stopWaiting(member: VariantMember): void {
     for (const set of Object.values(this.#waiting)) if (set.delete(member)) this.#waitingCount--;
+    this.#keep();
     this.#settle();
   }
 
@@ -233,8 +205,36 @@ export class VariantList {
     } else if (this.#isSwitchingPoint(frame)) this.#enter('layer');
   }
 
+  /**
+   * A key frame's first packet is at hand, after others of it or of the next: lost, and repeated by the sender. Who waits
+   * enters there and is sent what has come since.
+   */
+  admitLate(): void {
+    if (this.#waiting['key-frame'].size === 0) return;
+    const { source } = this;
+    const index = this.#indexes ? this.#indexes.take(source.index, false) : source.index;
+    if (index === undefined || this.#since === undefined || index < this.#since) return;
+    if (source.behindMicros > VARIANT_LIMITS.lateEntranceMicros) return;
+    const first = this.find(index >>> 0);
+    const last = this.lastIndex;
+    if (!first || first.empty || index >= last || last - index > VARIANT_LIMITS.lateEntrance) return;
+    for (let at = index + 1; at <= last; at++) if (this.#wasSent(at >>> 0) && !this.find(at >>> 0)) return;
+    // Of another limit of the same stream: it is there already, and waits for what comes next.
+    const members = [...this.#waiting['key-frame']].filter((member) => member.canEnterLate(this));
+    this.#late = { index, picture: first.picture };
+    for (const member of members) {
+      this.#waiting['key-frame'].delete(member);
+      this.#waitingCount--;
+      member.enter(this);
+      member.catchUp(index, last);
+    }
+    this.#late = undefined;
+    this.#keep();
+  }
+
   /** What the packet at hand will be, or would have been, in this variant; it is the newest. */
   get indexAhead(): number {
+    if (this.#late) return this.#late.index;
     const { index } = this.source;
     return this.#indexes ? this.#indexes.ahead(index) : index;
   }
@@ -245,6 +245,7 @@ export class VariantList {
   }
 
   get pictureAhead(): number {
+    if (this.#late) return this.#late.picture;
     return this.#pictures.ahead(this.source.picture);
   }
 
@@ -276,10 +277,14 @@ export class VariantList {
     const capture = this.#members.size === 0 ? this.#untold : this.#capture(packet.arrivalMicros);
     this.#remember(index, marker ? SENT.withMarker : SENT.plain, picture, capture);
     if (this.#members.size === 0) return;
-    const patches = this.#fill(frame, picture, source.tl0PictureIndex, source.frameNumber);
+    const patches = fillPatches(this.#patches, frame, picture, source.tl0PictureIndex, source.frameNumber);
     if (this.#list !== undefined)
       source.port.forward(this.#list, packet, index >>> 0, timestamp, marker, this.csrcs, patches, capture);
     for (const member of this.#watched) member.show(packet, index >>> 0, timestamp, marker, patches);
+  }
+
+  #wasSent(index: number): boolean {
+    return this.#sentIndexes[index & (this.#manners.length - 1)] === index;
   }
 
   /** @param index u32. What went out under it, when it is still kept. */
@@ -301,7 +306,9 @@ export class VariantList {
 
   /** Good until the next packet. */
   patchesOf({ kept, empty, picture }: SentPacket): PacketPatches | undefined {
-    return empty ? undefined : this.#fill(kept, picture, kept.tl0PictureIndex, kept.frameNumber);
+    return empty
+      ? undefined
+      : fillPatches(this.#patches, kept, picture, kept.tl0PictureIndex, kept.frameNumber);
   }
 
   dump(): Record<string, unknown> {
@@ -359,6 +366,7 @@ export class VariantList {
     waiting.clear();
     this.#waitingCount -= members.length;
     for (const member of members) member.enter(this);
+    this.#keep();
   }
 
   /**
@@ -369,12 +377,12 @@ export class VariantList {
     const { source } = this;
     if (!source.hasKeyFrames) return;
     this.#remember(index, SENT.empty, -1, this.#untold);
-    if (this.#list === undefined) return;
     const timestamp = this.#timestampOf(source.timestamp);
     if (index > this.lastIndex) {
       this.lastIndex = index;
       this.lastTimestamp = timestamp;
     }
+    if (this.#list === undefined) return;
     const { csrcs } = this;
     const packetless = emptied(packet);
     source.port.forward(
@@ -428,38 +436,12 @@ export class VariantList {
 
   #remember(index: number, manner: number, picture: number, capture: number | undefined): void {
     const at = (index >>> 0) & (this.#manners.length - 1);
+    this.#since ??= index;
     this.#sentIndexes[at] = index;
     this.#sourceIndexes[at] = this.source.index;
     this.#manners[at] = manner;
     this.#sentPictures[at] = picture;
     if (capture !== undefined && this.#sentCaptures) this.#sentCaptures[at] = capture;
-  }
-
-  #fill(
-    places: PatchPlaces,
-    picture: number,
-    tl0PictureIndex: number,
-    frameNumber: number,
-  ): PacketPatches | undefined {
-    const patches = this.#patches;
-    const { descriptors, values } = patches;
-    let count = 0;
-    if (places.pictureIdOffset >= 0) {
-      const field = places.pictureIdBits === 7 ? FIELD.lowSevenBits : FIELD.lowFifteenBits;
-      descriptors[count] = patch(PAYLOAD_TARGET, field, PATCH_SLOT.pictureId, places.pictureIdOffset);
-      values[count++] = picture & 0xffff;
-    }
-    if (places.tl0PictureIndexOffset >= 0) {
-      const { tl0PictureIndexOffset: offset } = places;
-      descriptors[count] = patch(PAYLOAD_TARGET, FIELD.byte, PATCH_SLOT.tl0PictureIndex, offset);
-      values[count++] = tl0PictureIndex;
-    }
-    if (places.frameNumber >= 0) {
-      descriptors[count] = patch(DESCRIPTOR_TARGET, FIELD.word, PATCH_SLOT.frameNumber, FRAME_NUMBER_OFFSET);
-      values[count++] = frameNumber;
-    }
-    patches.count = count;
-    return count === 0 ? undefined : patches;
   }
 
   /** Nobody follows or waits: soon its packets need not be numbered. */
@@ -469,7 +451,18 @@ export class VariantList {
     this.#free();
   }
 
+  /** After whoever has entered keeps the packets itself. */
+  #keep(): void {
+    const keeps = this.#waiting['key-frame'].size > 0 && this.source.hasKeyFrames;
+    if (keeps === this.#keeps) return;
+    this.#keeps = keeps;
+    if (keeps) this.source.history.addKeeper();
+    else this.source.history.removeKeeper();
+  }
+
   #wake(): void {
+    if (this.idleSinceMicros !== Infinity || this.#members.size + this.#waitingCount <= 1)
+      this.#since = undefined;
     this.idleSinceMicros = Infinity;
     this.source.setActive(this, true);
   }

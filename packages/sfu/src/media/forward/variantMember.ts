@@ -12,7 +12,7 @@ import { HISTORY_LIMITS } from './packetHistory.js';
 import { deltaAt } from './serverLine.js';
 import type { TimestampStep } from './serverLine.js';
 import type { SourceStream } from './sourceStream.js';
-import { emptied } from './variantList.js';
+import { emptied } from './emptyPacket.js';
 import type { Entrance, VariantList } from './variantList.js';
 
 export const MEMBER_LIMITS = {
@@ -238,6 +238,27 @@ export class VariantMember {
     if (this.#lead === 0) this.onLine?.();
   }
 
+  /** A switch of layers within one stream waits for what comes next. */
+  canEnterLate(variant: VariantList): boolean {
+    return this.#variant?.source !== variant.source && this.entry !== undefined;
+  }
+
+  /** Called by the variant, when it has entered late: what the others were sent since, in the variant's numbers. */
+  catchUp(first: number, last: number): void {
+    const variant = this.#variant;
+    if (!variant || this.entry === undefined) return;
+    for (let at = first; at <= last; at++) {
+      const index = at >>> 0;
+      const sent = variant.find(index);
+      if (!sent) continue;
+      const { timestamp, marker, captureMicros, kept } = sent;
+      const packet = sent.empty ? emptied(kept.packet) : kept.packet;
+      const patches = variant.patchesOf(sent);
+      const { csrcs } = variant;
+      this.#port.forwardTo(this.entry, packet, index, timestamp, marker, csrcs, patches, captureMicros);
+    }
+  }
+
   /** Called by the variant: its newest packet, which is the first one for this member, is at hand and not forwarded yet. */
   enter(variant: VariantList): void {
     const { source } = variant;
@@ -394,7 +415,7 @@ export class VariantMember {
   #timestampDelta(source: SourceStream): number {
     const { line } = this.#options;
     if (line) {
-      this.#lead = this.#leadAt(source.line.ticks);
+      this.#lead = this.#leadAt(source.lineTicks);
       return (line.base + this.#lead) >>> 0;
     }
     const delta = this.#deltaTimestamp;

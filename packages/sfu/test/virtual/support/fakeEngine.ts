@@ -127,6 +127,17 @@ export class FakeEngine implements ForwardPort {
     if (members === undefined) throw new Error(`list ${list} does not exist`);
     for (const entry of members) this.#send(entry, packet, index, timestamp, marker, csrcs, false);
   }
+  forwardTo(
+    entry: number,
+    packet: ReceivedPacket,
+    index: number,
+    timestamp: number,
+    marker: boolean,
+    csrcs: readonly number[],
+  ): void {
+    this.commands++;
+    this.#send(entry, packet, index, timestamp, marker, csrcs, false);
+  }
   resend(
     entry: number,
     packet: CachedPacket,
