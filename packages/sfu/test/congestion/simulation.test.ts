@@ -61,6 +61,23 @@ describe('a link that changes', () => {
     }
   });
 
+  test('a wide link that loses 5 % and is late by 30 ms does not look narrow to media that leaves room', () => {
+    for (const seed of SEEDS) {
+      const { samples } = runCall({
+        seconds: 60,
+        seed,
+        rate: () => 50_000_000,
+        delayMicros: 100_000,
+        jitterMicros: 30_000,
+        loss: 0.05,
+        bounds: { max: 600_000 },
+        layered: true,
+        application: () => 345_000,
+      });
+      expect(Math.min(...between(samples, 5, 60).map(({ target }) => target))).toBeGreaterThan(400_000);
+    }
+  });
+
   test('a probe finds the threefold rate within 5 s', () => {
     const targets = over((seed) =>
       Math.max(...between(judge(SCENARIOS.lift, seed).samples, 20, 25).map(({ target }) => target)),

@@ -54,6 +54,8 @@ export const SEND_SIDE = {
   /** Less than this is no queue, as long as less than this share of what probes have found is sent. Ours. */
   jitterMicros: 40_000,
   jitterShare: 1,
+  /** And this is none at all where the media leaves room, whatever the slope says. Ours. */
+  jitterLeastMicros: 10_000,
   /** It has this long to drain: a rival who always fills it must not hold us down for ever. Ours. */
   drainMicros: 8_000_000,
   /**
@@ -313,8 +315,13 @@ export class SendSideEstimator {
     return nowMicros - this.#rate.decreasedMicros < SEND_SIDE.drainMicros ? 'underuse' : 'normal';
   }
 
-  /** Delay seems to grow, but no queue is there, and less is sent than probes have shown to fit. */
+  get #leavesRoom(): boolean {
+    return (this.#sentBitrate ?? Infinity) < this.#target * SEND_SIDE.roomShare;
+  }
+
+  /** Delay seems to grow, but no queue is there; a longer one is none where less is sent than probes have shown to fit. */
   #isOnlyJitter(nowMicros: number): boolean {
+    if (this.#leavesRoom && this.#queue.micros < SEND_SIDE.jitterLeastMicros) return true;
     const limit = this.#probedLimit(nowMicros);
     return (
       limit !== undefined &&
@@ -326,8 +333,7 @@ export class SendSideEstimator {
   /** What the link gives, as far as what arrived lately can tell. */
   #arrived(state: NetworkState, { lastArrivalMicros }: TransportFeedback): number | undefined {
     const arrived = this.#acknowledgedBitrate;
-    const leftRoom = (this.#sentBitrate ?? Infinity) < this.#target * SEND_SIDE.roomShare;
-    if (state !== 'overuse' || arrived === undefined || !leftRoom) return arrived;
+    if (state !== 'overuse' || arrived === undefined || !this.#leavesRoom) return arrived;
     return Math.max(arrived, this.#burst.bitrate(lastArrivalMicros) ?? 0);
   }
 
