@@ -3,7 +3,7 @@
  * screen, data; layers by wish and by bandwidth; loss.
  */
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium } from './support/chromium.js';
 import { ClassicCall, Guest } from './support/classicCall.js';
 
@@ -108,6 +108,7 @@ describe('two people', () => {
       setInterval(() => pen?.fillRect(Math.random() * 800, Math.random() * 600, 20, 20), 50);
       const [track] = canvas.captureStream(15).getVideoTracks();
       if (!track) throw new Error('no track');
+      track.contentHint = 'detail'; // as a screen is: its size stays
       const producer = await window.room.produce(track, 'screen');
       (window as unknown as { screenProducerId: string }).screenProducerId = producer.id;
     });
@@ -146,48 +147,72 @@ describe('5 % loss and 100 ms each way, on both links', () => {
   const BAD = { delayMs: 100, loss: 0.05 };
   /** One packet in 2,000 is lost three times on its way: in so long that is no twentieth of what is allowed. */
   const VIDEO_SECONDS = 40;
-  const people: Guest[] = [];
-  afterEach(async () => {
-    for (const guest of people.splice(0)) await guest.close();
-  });
 
-  async function two(): Promise<[Guest, Guest]> {
-    for (const name of ['Ada', 'Ben']) people.push(await Guest.enter(browser, call, name, true));
-    for (const { link } of people) link!.set(BAD);
-    return [people[0]!, people[1]!];
+  /** Two people in a room of their own. */
+  async function two(run: (ada: Guest, ben: Guest) => Promise<void>): Promise<void> {
+    const own = await ClassicCall.start();
+    const people: Guest[] = [];
+    try {
+      for (const name of ['Ada', 'Ben']) people.push(await Guest.enter(browser, own, name, true));
+      for (const { link } of people) link!.set(BAD);
+      await run(people[0]!, people[1]!);
+    } finally {
+      for (const guest of people) await guest.close();
+      await own.stop();
+    }
   }
 
-  test.each(['video/VP8', 'video/VP9', 'video/H264'])('%s stays decodable', async (codec) => {
-    const [ada, ben] = await two();
-    await ada.send({ audio: false, codec });
-    const { id } = await only(ben, 'video');
-    await until(async () => (await ben.inbound(id))['framesDecoded'] ?? 0).toBeGreaterThan(30);
-    // The receiver makes room for repetitions by 100 ms a second.
-    await ben.page.waitForTimeout(5_000);
-    const before = await ben.inbound(id);
-    await ben.page.waitForTimeout(1_000 * VIDEO_SECONDS);
-    const after = await ben.inbound(id);
-    const since = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
-    console.log(
-      `${codec}: ${since('framesDecoded')} frames in ${VIDEO_SECONDS} s, frozen ${since('totalFreezesDuration').toFixed(2)} s`,
-    );
-    expect(since('totalFreezesDuration') / VIDEO_SECONDS).toBeLessThan(0.02);
-    expect(since('framesDecoded')).toBeGreaterThan(10 * VIDEO_SECONDS);
-  });
+  type Counted = Awaited<ReturnType<Guest['inbound']>>;
+  const since = (before: Counted, after: Counted, name: string): number =>
+    (after[name] ?? 0) - (before[name] ?? 0);
+  const madeUp = (before: Counted, after: Counted): number =>
+    (since(before, after, 'concealedSamples') - since(before, after, 'silentConcealedSamples')) /
+    since(before, after, 'totalSamplesReceived');
 
-  test.each([
-    [false, 0.098],
-    [true, 0.02],
-  ])('sound, NACK for it %s: at most %d of what is played is made up', async (opusNack, most) => {
-    const [ada, ben] = await two();
+  async function picturesStay(
+    ada: Guest,
+    ben: Guest,
+    codecs: readonly string[],
+    audio: boolean,
+  ): Promise<void> {
     // Pictures wait for repetitions, and sound stays with them; alone, Chromium may rather play on than wait so long.
-    await ada.send({ video: opusNack, opusNack });
+    await ada.send({ codecs, audio, opusNack: audio });
+    await until(async () => (await ben.consumers('video')).length).toBe(codecs.length);
+    const videos = await ben.consumers('video');
+    for (const { id } of videos)
+      await until(async () => (await ben.inbound(id))['framesDecoded'] ?? 0).toBeGreaterThan(30);
+    const sound = audio ? await only(ben, 'audio') : undefined;
+    const streams = [...videos, ...(sound ? [sound] : [])];
+    const read = () => Promise.all(streams.map(({ id }) => ben.inbound(id)));
+    if (sound)
+      await until(async () => (await ben.inbound(sound.id))['totalAudioEnergy'] ?? 0).toBeGreaterThan(0.001);
+    // The receiver makes room for repetitions by 100 ms a second; the buffer of sound learns how long one takes.
+    await ben.page.waitForTimeout(sound ? 10_000 : 5_000);
+    const before = await read();
+    await ben.page.waitForTimeout(1_000 * VIDEO_SECONDS);
+    const after = await read();
+    videos.forEach(({ codec }, index) => {
+      const counted = (name: string): number => since(before[index]!, after[index]!, name);
+      const [frames, frozen] = [counted('framesDecoded'), counted('totalFreezesDuration')];
+      console.log(`${codec}: ${frames} frames in ${VIDEO_SECONDS} s, frozen ${frozen.toFixed(2)} s`);
+      expect.soft(frozen / VIDEO_SECONDS, codec).toBeLessThan(0.02);
+      expect.soft(frames, codec).toBeGreaterThan(10 * VIDEO_SECONDS);
+    });
+    if (!sound) return;
+    const [first, last] = [before.at(-1)!, after.at(-1)!];
+    const share = madeUp(first, last);
+    console.log(`sound with NACK: ${(100 * share).toFixed(2)} % made up`);
+    expect(since(first, last, 'totalSamplesReceived')).toBeGreaterThan(0.75 * VIDEO_SECONDS * 48_000);
+    expect(share).toBeLessThan(0.02);
+  }
+
+  async function soundIsLost(ada: Guest, ben: Guest): Promise<void> {
+    await ada.send({ video: false });
     const { id } = await only(ben, 'audio');
     await until(async () => (await ben.inbound(id))['totalAudioEnergy'] ?? 0).toBeGreaterThan(0.001);
     const ways = [ada.link!.toServer, ben.link!.toClient];
     const passed = (): number[] => ways.flatMap(({ lost, sent }) => [lost, sent]);
-    // The jitter buffer learns how long a repetition takes.
-    await ben.page.waitForTimeout(opusNack ? 10_000 : 1_000);
+    await ben.page.waitForTimeout(1_000);
     const before = await ben.inbound(id);
     const [ups = 0, upsSent = 0, downs = 0, downsSent = 0] = passed();
     await ben.page.waitForTimeout(20_000);
@@ -197,13 +222,23 @@ describe('5 % loss and 100 ms each way, on both links', () => {
     const share1 = (up - ups) / (up - ups + upSent - upsSent);
     const share2 = (down - downs) / (down - downs + downSent - downsSent);
     const lostMore = Math.max(1, (1 - (1 - share1) * (1 - share2)) / (1 - 0.95 ** 2));
-    const since = (name: string): number => (after[name] ?? 0) - (before[name] ?? 0);
-    const share =
-      (since('concealedSamples') - since('silentConcealedSamples')) / since('totalSamplesReceived');
+    const share = madeUp(before, after);
     console.log(
-      `sound, NACK ${opusNack}: ${(100 * share).toFixed(2)} % made up, ${lostMore.toFixed(2)} times 9.75 % lost`,
+      `sound without NACK: ${(100 * share).toFixed(2)} % made up, ${lostMore.toFixed(2)} times 9.75 % lost`,
     );
-    expect(since('totalSamplesReceived')).toBeGreaterThan(15 * 48_000);
-    expect(share).toBeLessThan(most * (opusNack ? 1 : lostMore));
+    expect(since(before, after, 'totalSamplesReceived')).toBeGreaterThan(15 * 48_000);
+    expect(share).toBeLessThan(0.098 * lostMore);
+  }
+
+  test('VP8 stays decodable; with NACK for sound at most 2 % of it is made up', () =>
+    two((ada, ben) => picturesStay(ada, ben, ['video/VP8'], true)));
+
+  // No more at once: a third encoder and decoder leave a machine of two cores no room for anything else.
+  test('VP9 and H264 stay decodable; in another call, sound without NACK lacks what is lost', async () => {
+    const calls = await Promise.allSettled([
+      two((ada, ben) => picturesStay(ada, ben, ['video/VP9', 'video/H264'], false)),
+      two(soundIsLost),
+    ]);
+    for (const call of calls) if (call.status === 'rejected') throw call.reason;
   });
 });

@@ -47,7 +47,8 @@ export interface Outgoing {
   /** px */
   width?: number;
   height?: number;
-  codec?: string;
+  /** One camera for each. Default: one, in the codec that the client chooses. */
+  codecs?: readonly (string | undefined)[];
   audio?: boolean;
   video?: boolean;
   /** Chromium asks for sound again and answers such requests. */
@@ -100,7 +101,7 @@ export class Guest {
   send({
     width = 640,
     height = 360,
-    codec,
+    codecs = [undefined],
     audio = true,
     video = true,
     opusNack = false,
@@ -117,24 +118,28 @@ export class Guest {
           await window.room.produce(microphone, 'microphone', {
             codecOptions: { opusNack: wanted.opusNack },
           });
-        if (camera)
-          await window.room.produce(
-            camera,
-            'camera',
-            wanted.codec === undefined ? {} : { codec: wanted.codec },
-          );
+        if (!camera) return;
+        for (const codec of wanted.codecs)
+          await window.room.produce(camera.clone(), 'camera', codec === undefined ? {} : { codec });
       },
-      { width, height, codec, audio, video, opusNack },
+      { width, height, codecs, audio, video, opusNack },
     );
   }
 
   /** The consumers of this kind, oldest first. */
-  consumers(kind: 'audio' | 'video'): Promise<{ id: string; source: string; type: string }[]> {
+  consumers(
+    kind: 'audio' | 'video',
+  ): Promise<{ id: string; source: string; type: string; codec: string | undefined }[]> {
     return this.page.evaluate(
       (wanted) =>
         [...window.room.consumers.values()]
           .filter((consumer) => consumer.kind === wanted)
-          .map(({ id, appData }) => ({ id, source: appData.source, type: appData.type })),
+          .map(({ id, appData, rtpParameters }) => ({
+            id,
+            source: appData.source,
+            type: appData.type,
+            codec: rtpParameters.codecs[0]?.mimeType,
+          })),
       kind,
     );
   }
@@ -191,6 +196,7 @@ interface ClientConsumer {
   id: string;
   kind: string;
   appData: { source: string; type: string };
+  rtpParameters: { codecs: { mimeType: string }[] };
   getStats(): Promise<RTCStatsReport>;
 }
 interface ClientDataProducer {
