@@ -15,6 +15,8 @@ export interface Picture {
   whose: number;
   /** Modulo 4,096. */
   number: number;
+  /** Of the picture that `at` is about; absent where the browser does not tell. */
+  rtpTimestamp?: number;
 }
 export interface Observed {
   beeps: Beep[];
@@ -103,11 +105,39 @@ export const pictureNumber = (number: number, at: number, begin: number): number
   return newest - ((((newest - number) % NUMBERS) + NUMBERS) % NUMBERS);
 };
 
+const TICKS_PER_PICTURE = FRAME_MS * 90;
+/** Pictures before and after one, by which it is known what timestamp its number has. */
+const NEIGHBOURS = 12;
+
+/**
+ * Without those that were read too late: where the page's thread comes late to a picture, the next one lies there already, and its
+ * number would be taken for that of the one before. Timestamps tell: numbers and ticks go on together.
+ */
+export function ownPictures(pictures: readonly Picture[], begin: number): Picture[] {
+  const relations = pictures.map(({ rtpTimestamp, number, at }) =>
+    rtpTimestamp === undefined
+      ? undefined
+      : rtpTimestamp - pictureNumber(number, at, begin) * TICKS_PER_PICTURE,
+  );
+  return pictures.filter(({ whose }, index) => {
+    const own = relations[index];
+    if (own === undefined) return true;
+    const from = Math.max(0, index - NEIGHBOURS);
+    const others = relations
+      .slice(from, index + NEIGHBOURS + 1)
+      .filter((relation, i) => relation !== undefined && pictures[from + i]!.whose === whose) as number[];
+    // RTP timestamps are of 32 bits.
+    const same = others.filter((relation) => Math.abs((relation - own) | 0) < TICKS_PER_PICTURE / 2);
+    return same.length * 2 > others.length;
+  });
+}
+
 /**
  * What somebody before the screen saw and heard: when the first picture of a clap was shown, less when its beep was heard, which is
  * `deviceMs` after the sound device took it.
  */
-export function playedClaps({ beeps, pictures }: Observed, begin: number, deviceMs: number): Clap[] {
+export function playedClaps({ beeps, pictures: all }: Observed, begin: number, deviceMs: number): Clap[] {
+  const pictures = ownPictures(all, begin);
   return beeps.flatMap(({ at, tone }): Clap[] => {
     const clap = clapOfTone(tone, at, begin);
     if (clap === undefined) return [];

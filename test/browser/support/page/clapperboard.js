@@ -57,10 +57,10 @@ function look(track, pictures) {
   Object.assign(video, { muted: true, playsInline: true, autoplay: true, width: 32, height: 18 });
   video.srcObject = new MediaStream([track]);
   document.body.append(video);
-  const shown = (_, { expectedDisplayTime, width, height }) => {
+  const shown = (_, { expectedDisplayTime, width, height, rtpTimestamp }) => {
     video.requestVideoFrameCallback(shown);
     const read = eye.read(video, width, height);
-    if (read) pictures.push({ at: unix(expectedDisplayTime), ...read });
+    if (read) pictures.push({ at: unix(expectedDisplayTime), rtpTimestamp, ...read });
   };
   video.requestVideoFrameCallback(shown);
 }
