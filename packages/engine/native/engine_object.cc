@@ -72,14 +72,16 @@ napi_value EngineObject::start(napi_value onBatch, uint32_t readEveryMs) {
 namespace {
 
 OpenOptions openOptions(const Call& call) {
-  return {static_cast<int>(call.u32(2)), static_cast<int>(call.u32(3)), call.boolean(4), call.boolean(5), 0};
+  return {static_cast<int>(call.u32(2)), static_cast<int>(call.u32(3)), call.boolean(4), call.boolean(5), false, 0};
 }
 
 }  // namespace
 
 napi_value EngineObject::bind(const Call& call) {
   auto socket = std::make_unique<UdpSocket>();
-  const OpenError error = socket->open(call.text(0), static_cast<uint16_t>(call.u32(1)), openOptions(call));
+  OpenOptions options = openOptions(call);
+  options.coalesce = call.boolean(6);
+  const OpenError error = socket->open(call.text(0), static_cast<uint16_t>(call.u32(1)), options);
   if (error.code) return throwCode(env_, error.code, error.detail);
   const UdpSocket& opened = *socket;
   return describe(call.text(0), core_->transmitter().addSocket(std::move(socket)), opened);
@@ -197,6 +199,15 @@ size_t EngineObject::onReadable() {
     if (!core_ || !more) break;
   }
   return total;
+}
+
+bool EngineObject::holdsDatagrams() const {
+  if (!core_) return false;
+  for (uint32_t i = 0; i < core_->transmitter().socketCount(); i++) {
+    const UdpSocket* socket = core_->transmitter().socket(i);
+    if (socket && socket->holdsDatagrams()) return true;
+  }
+  return false;
 }
 
 /// From the loop there is no caller: the exception goes where uncaught ones go.

@@ -40,6 +40,7 @@ class EngineObject : public PollerOwner {
   void onWritable(uint32_t socket) override;
   bool wantsWrite(uint32_t socket) override { return core_ && core_->transmitter().waiting(socket); }
   void onWakeup() override { core_->counters().wakeups++; }
+  bool holdsDatagrams() const override;
   bool onPace() override;
   /// What pacers hold back and is due goes out; the rest is waited for. @return microseconds until then, -1: nothing waits
   double poll();

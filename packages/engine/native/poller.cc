@@ -83,8 +83,8 @@ void Poller::onPoll(uv_poll_t* poll, int, int events) {
   const bool busy = now - self.lastWakeupNanos_ < BUSY_GAP_NANOS;
   self.lastWakeupNanos_ = now;
   const size_t read = self.owner_->onReadable();
-  if (self.closing_ || !busy || read == 0) return;
-  self.readFromTimer();
+  if (self.closing_) return;
+  if ((busy && read > 0) || self.owner_->holdsDatagrams()) self.readFromTimer();
 }
 
 void Poller::readFromTimer() {

@@ -19,6 +19,8 @@ class PollerOwner {
   virtual void onWritable(uint32_t socket) = 0;
   virtual bool wantsWrite(uint32_t socket) = 0;
   virtual void onWakeup() = 0;
+  /// Read from the kernel, but not handled yet.
+  virtual bool holdsDatagrams() const = 0;
   /// What a pacer holds back may be due. @return whether to come again
   virtual bool onPace() = 0;
 };

@@ -9,6 +9,9 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103  // linux/udp.h, since 4.18; older C libraries do not name it
 #endif
+#ifndef UDP_GRO
+#define UDP_GRO 104  // since 5.0
+#endif
 
 namespace tertulia {
 namespace {
@@ -17,7 +20,7 @@ constexpr size_t CONTROL_BYTES = CMSG_SPACE(sizeof(in6_pktinfo)) > CMSG_SPACE(si
                                      ? CMSG_SPACE(sizeof(in6_pktinfo))
                                      : CMSG_SPACE(sizeof(in_pktinfo));
 union Control {
-  char bytes[CONTROL_BYTES + CMSG_SPACE(sizeof(uint16_t))];
+  char bytes[CONTROL_BYTES + CMSG_SPACE(sizeof(int))];  // and the length of segments
   cmsghdr align;
 };
 
@@ -48,6 +51,25 @@ void addControl(msghdr& head, Control& control, int level, int type, const void*
   at->cmsg_type = type;
   at->cmsg_len = CMSG_LEN(length);
   memcpy(CMSG_DATA(at), value, length);
+}
+
+void prepare(msghdr& head, iovec& vector, sockaddr_in6& name, Control* control) {
+  memset(&head, 0, sizeof head);
+  head.msg_name = &name;
+  head.msg_namelen = sizeof name;
+  head.msg_iov = &vector;
+  head.msg_iovlen = 1;
+  if (!control) return;
+  head.msg_control = control;
+  head.msg_controllen = sizeof *control;
+}
+
+size_t receiveMessages(int handle, mmsghdr* messages, size_t count) {
+  int got;
+  do {
+    got = recvmmsg(handle, messages, static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
+  } while (got < 0 && errno == EINTR);
+  return got < 0 ? 0 : static_cast<size_t>(got);
 }
 
 }  // namespace
@@ -122,6 +144,8 @@ OpenError UdpSocket::open(const std::string& ip, uint16_t port, const OpenOption
   receiveBuffer_ = setBuffer(handle, SO_RCVBUF, options.receiveBuffer);
   const int none = 0;
   segments_ = setsockopt(handle, SOL_UDP, UDP_SEGMENT, &none, sizeof none) == 0;
+  const int on = 1;
+  if (options.coalesce && setsockopt(handle, SOL_UDP, UDP_GRO, &on, sizeof on) == 0) coalesced_ = std::make_unique<Coalesced>();
   handle_ = handle;
   open_ = true;
   return {};
@@ -133,56 +157,94 @@ void UdpSocket::close() {
 }
 
 size_t UdpSocket::receive(Incoming* incoming, size_t count) {
+  if (coalesced_) return receiveCoalesced(incoming, count);
   mmsghdr messages[CALL_DATAGRAMS];
   iovec vectors[CALL_DATAGRAMS];
   sockaddr_in6 names[CALL_DATAGRAMS];
   Control controls[CALL_DATAGRAMS];
   for (size_t i = 0; i < count; i++) {
     vectors[i] = {incoming[i].bytes, SLOT_BYTES};
-    msghdr& head = messages[i].msg_hdr;
-    memset(&head, 0, sizeof head);
-    head.msg_name = &names[i];
-    head.msg_namelen = sizeof names[i];
-    head.msg_iov = &vectors[i];
-    head.msg_iovlen = 1;
-    if (unspecified_) {
-      head.msg_control = &controls[i];
-      head.msg_controllen = sizeof controls[i];
-    }
+    prepare(messages[i].msg_hdr, vectors[i], names[i], unspecified_ ? &controls[i] : nullptr);
   }
-  int got;
-  do {
-    got = recvmmsg(handle_, messages, static_cast<unsigned>(count), MSG_DONTWAIT, nullptr);
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0) return 0;
-
-  for (int i = 0; i < got; i++) {
-    msghdr& head = messages[i].msg_hdr;
+  const size_t got = receiveMessages(handle_, messages, count);
+  for (size_t i = 0; i < got; i++) {
+    const msghdr& head = messages[i].msg_hdr;
     incoming[i].length = messages[i].msg_len;
     incoming[i].tooLong = head.msg_flags & MSG_TRUNC;
     incoming[i].from = toAddress(names[i]);
-    if (!unspecified_) continue;
+    if (unspecified_) incoming[i].from.bytes[1] = localOf(head);
+  }
+  return got;
+}
+
+size_t UdpSocket::receiveCoalesced(Incoming* incoming, size_t count) {
+  Coalesced& held = *coalesced_;
+  size_t got = 0;
+  while (got < count && (held.at < held.count || readMessages())) {
+    Message& message = held.messages[held.at];
+    const uint32_t left = message.length - message.at;
+    const uint32_t length = left < message.segment ? left : message.segment;
+    Incoming& in = incoming[got++];
+    in.length = length;
+    in.tooLong = message.truncated || length > SLOT_BYTES;
+    in.from = message.from;
+    if (!in.tooLong) memcpy(in.bytes, held.bytes[held.at] + message.at, length);
+    message.at += length;
+    if (message.at >= message.length) held.at++;
+  }
+  return got;
+}
+
+/// @return false when there is none
+bool UdpSocket::readMessages() {
+  Coalesced& held = *coalesced_;
+  mmsghdr messages[COALESCED_MESSAGES];
+  iovec vectors[COALESCED_MESSAGES];
+  sockaddr_in6 names[COALESCED_MESSAGES];
+  Control controls[COALESCED_MESSAGES];
+  for (size_t i = 0; i < COALESCED_MESSAGES; i++) {
+    vectors[i] = {held.bytes[i], COALESCED_BYTES};
+    prepare(messages[i].msg_hdr, vectors[i], names[i], &controls[i]);
+  }
+  held.at = 0;
+  held.count = receiveMessages(handle_, messages, COALESCED_MESSAGES);
+  for (size_t i = 0; i < held.count; i++) {
+    msghdr& head = messages[i].msg_hdr;
+    const uint32_t length = messages[i].msg_len;
+    held.messages[i] = {length, 0, length, (head.msg_flags & MSG_TRUNC) != 0, toAddress(names[i])};
+    if (unspecified_) held.messages[i].from.bytes[1] = localOf(head);
     for (cmsghdr* control = CMSG_FIRSTHDR(&head); control; control = CMSG_NXTHDR(&head, control)) {
-      LocalAddress local = {};
-      if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
-        in_pktinfo info;
-        memcpy(&info, CMSG_DATA(control), sizeof info);
-        local.family = 4;
-        memcpy(local.bytes, &info.ipi_spec_dst, 4);  // the interface may change with the routes, the address not
-      } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
-        in6_pktinfo info;
-        memcpy(&info, CMSG_DATA(control), sizeof info);
-        local.family = 6;
-        memcpy(local.bytes, &info.ipi6_addr, 16);
-        const bool linkLocal = local.bytes[0] == 0xfe && (local.bytes[1] & 0xc0) == 0x80;
-        local.interfaceIndex = linkLocal ? info.ipi6_ifindex : 0;
-      } else {
-        continue;
-      }
-      incoming[i].from.bytes[1] = localNumber(local);
+      if (control->cmsg_level != SOL_UDP || control->cmsg_type != UDP_GRO) continue;
+      int segment;
+      memcpy(&segment, CMSG_DATA(control), sizeof segment);
+      if (segment > 0) held.messages[i].segment = static_cast<uint32_t>(segment);
     }
   }
-  return static_cast<size_t>(got);
+  return held.count > 0;
+}
+
+uint8_t UdpSocket::localOf(const msghdr& message) {
+  auto& head = const_cast<msghdr&>(message);  // the macros ask for it
+  for (cmsghdr* control = CMSG_FIRSTHDR(&head); control; control = CMSG_NXTHDR(&head, control)) {
+    LocalAddress local = {};
+    if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_PKTINFO) {
+      in_pktinfo info;
+      memcpy(&info, CMSG_DATA(control), sizeof info);
+      local.family = 4;
+      memcpy(local.bytes, &info.ipi_spec_dst, 4);  // the interface may change with the routes, the address not
+    } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO) {
+      in6_pktinfo info;
+      memcpy(&info, CMSG_DATA(control), sizeof info);
+      local.family = 6;
+      memcpy(local.bytes, &info.ipi6_addr, 16);
+      const bool linkLocal = local.bytes[0] == 0xfe && (local.bytes[1] & 0xc0) == 0x80;
+      local.interfaceIndex = linkLocal ? info.ipi6_ifindex : 0;
+    } else {
+      continue;
+    }
+    return localNumber(local);
+  }
+  return 0;
 }
 
 SendResult UdpSocket::send(const Outgoing* outgoing, size_t count, size_t& sent) {

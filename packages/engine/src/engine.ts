@@ -103,8 +103,10 @@ export class Engine {
   bind(ip: string, port: number, options: BindOptions = {}): Bound {
     const { sendBuffer = DEFAULTS.bufferBytes, receiveBuffer = DEFAULTS.bufferBytes } = options;
     checkPort(port);
-    const { ipv6Only = true, reusePort = false } = options;
-    return this.#use((native) => native.bind(ip, port, sendBuffer, receiveBuffer, ipv6Only, reusePort));
+    const { ipv6Only = true, reusePort = false, coalesce = false } = options;
+    return this.#use((native) =>
+      native.bind(ip, port, sendBuffer, receiveBuffer, ipv6Only, reusePort, coalesce),
+    );
   }
 
   /**

@@ -37,6 +37,7 @@ export interface NativeEngine {
     receiveBuffer: number,
     ipv6Only: boolean,
     reusePort: boolean,
+    coalesce: boolean,
   ): NativeBound;
   bindTcp(
     ip: string,

@@ -109,7 +109,8 @@ export class Receiver {
     this.engine = engine;
     this.#senderSsrc = senderSsrc;
     const { receiveBufferBytes } = LIMITS;
-    const bound = engine.bind('127.0.0.1', 0, { receiveBuffer: receiveBufferBytes });
+    // A frame's packets leave the media process as one message, and stay one up to here.
+    const bound = engine.bind('127.0.0.1', 0, { receiveBuffer: receiveBufferBytes, coalesce: true });
     this.#socket = bound.socket;
     this.port = bound.port;
     this.receiveBufferBytes = bound.receiveBuffer;
