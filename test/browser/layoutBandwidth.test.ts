@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { launchChromium, openTestPage } from './support/chromium.js';
 import { Link } from './support/link.js';
 import { Pictures, type Frame, type StreamStatistics } from './support/pictures.js';
-import { freeUdpPort, startServer, type ServerProcess } from './support/serverProcess.js';
+import { freePort, startServer, type ServerProcess } from './support/serverProcess.js';
 import { serveTestPages, type TestPages } from './support/testPages.js';
 
 const ROOM = 'narrow';
@@ -33,7 +33,7 @@ const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(reso
 
 beforeAll(async () => {
   pages = await serveTestPages();
-  mediaPort = await freeUdpPort();
+  mediaPort = await freePort();
   server = await startServer(['--cors-origin', pages.origin, '--video-slots', '9'], { mediaPort });
   browser = await launchChromium();
   const opened = await openTestPage(browser, pages.origin, server.url);

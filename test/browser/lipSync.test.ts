@@ -12,7 +12,7 @@ import { Clapperboard, middleOf, playedClaps, type Clap } from './support/clappe
 import { wireSides, type WireSide } from './support/clapsOnTheWire.js';
 import { Link } from './support/link.js';
 import { percentile, Pictures } from './support/pictures.js';
-import { freeUdpPort, startServer, type ServerProcess } from './support/serverProcess.js';
+import { freePort, startServer, type ServerProcess } from './support/serverProcess.js';
 import { serveTestPages, type TestPages } from './support/testPages.js';
 
 const STAYS = Number(process.env['TERTULIA_STAYS'] ?? 6);
@@ -77,7 +77,7 @@ function processors(): { idle: number; nice: number; steal: number; all: number 
 
 beforeAll(async () => {
   pages = await serveTestPages();
-  const mediaPort = await freeUdpPort();
+  const mediaPort = await freePort();
   server = await startServer(['--cors-origin', pages.origin], { mediaPort });
   link = await Link.open(mediaPort);
   link.set({ delayMs: 100 });

@@ -8,7 +8,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { parseStun, writeBindingRequest } from '@tertulia/wire';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freeUdpPort, startServer, type ServerProcess } from '../browser/support/serverProcess.js';
+import { freePort, startServer, type ServerProcess } from '../browser/support/serverProcess.js';
 
 /** On loopback an answer takes well under a millisecond; this long without one means that there is none. */
 const QUIET_MS = 300;
@@ -23,7 +23,7 @@ let password: string;
 const replies: Buffer[] = [];
 
 beforeAll(async () => {
-  mediaPort = await freeUdpPort();
+  mediaPort = await freePort();
   server = await startServer([], { mediaPort });
   const offer = await readFile(new URL('../offers/meet-3a0v.sdp', import.meta.url), 'utf8');
   const response = await fetch(`${server.url}/v1/rooms/hostile/sessions`, {

@@ -1,5 +1,6 @@
 /** Starts the real `tertulia serve` on free ports and stops it again. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -17,31 +18,41 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
-export async function freeTcpPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+/** Below those that Linux hands out by itself, so that no browser gets one between the look and its use; none that Chromium forbids. */
+const PORTS = { from: 20_000, to: 32_000 } as const;
+
+/** @returns the first of `count` ports, an even one, all of them free for UDP and TCP */
+export async function freePort(count = 1): Promise<number> {
+  for (;;) {
+    const first = 2 * randomInt(PORTS.from / 2, PORTS.to / 2);
+    const free = await Promise.all(Array.from({ length: count }, (_, offset) => isFree(first + offset)));
+    if (!free.includes(false)) return first;
+  }
 }
 
-export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, 'close');
-  return port;
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const socket = createSocket('udp4');
+  try {
+    server.listen(port, '0.0.0.0');
+    await once(server, 'listening');
+    socket.bind(port, '0.0.0.0');
+    await once(socket, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+    socket.close();
+  }
 }
 
 export async function startServer(
   flags: string[] = [],
   options: { port?: number; mediaPort?: number } = {},
 ): Promise<ServerProcess> {
-  const port = options.port ?? (await freeTcpPort());
-  const mediaPort = options.mediaPort ?? (await freeUdpPort());
+  const port = options.port ?? (await freePort());
+  const mediaPort = options.mediaPort ?? (await freePort());
   const child = spawn(
     process.execPath,
     [CLI, 'serve', '--port', String(port), '--media-port', String(mediaPort), ...flags],

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freeTcpPort } from './serverProcess.js';
+import { freePort } from './serverProcess.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const FOLDERS: Record<string, string> = {
@@ -54,7 +54,7 @@ export async function serveTestPages(): Promise<TestPages> {
       },
     );
   });
-  const port = await freeTcpPort();
+  const port = await freePort();
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
-import { freeUdpPort } from '../../browser/support/serverProcess.js';
+import { freePort } from '../../browser/support/serverProcess.js';
 
 export const CLI = fileURLToPath(new URL('../../../packages/server/dist/cli.js', import.meta.url));
 
@@ -68,10 +68,7 @@ export class Command {
 }
 
 /** Two ports for each of two streams. */
-export async function freePorts(): Promise<number> {
-  const port = await freeUdpPort();
-  return port % 2 === 0 ? port - 8 : port - 7;
-}
+export const freePorts = (): Promise<number> => freePort(4);
 
 /** Frames that are decoded from the file; FFmpeg must not say a word. */
 export function decoded(file: string): Record<string, number> {
