@@ -1,6 +1,6 @@
 /**
- * What recording does to the call: how long a packet is on its way through the media process while 100 streams come in, with
- * all of them recorded and with none, in turns.
+ * What recording does to the call: how long a packet is on its way through the media process while 100 streams come in and go out
+ * to somebody who listens, with all of them recorded and with none, in turns.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Engine } from '@tertulia/engine';
 import { launchRecorder } from '@tertulia/recorder';
 import { endWithUs } from '../childProcess.js';
 import type { Row } from '../scenario.js';
@@ -40,8 +41,10 @@ export async function measureDelay(settings: DelaySettings, say: (line: string) 
     serialization: 'advanced',
   });
   endWithUs(probe);
+  const listener = new Engine();
   try {
     await beginProbe(call, probe);
+    await listen(call, listener);
     call.senders.start();
     await sleep(WARM_UP_MS);
     const figures: Record<'off' | 'on', { middle: number[]; late: number[] }> = {
@@ -83,6 +86,7 @@ export async function measureDelay(settings: DelaySettings, say: (line: string) 
     return row;
   } finally {
     probe.kill();
+    listener.close();
     await recorder.close();
     call.end();
     await rm(directory, { recursive: true, force: true });
@@ -92,6 +96,15 @@ export async function measureDelay(settings: DelaySettings, say: (line: string) 
 function add(to: { middle: number[]; late: number[] }, delays: readonly number[]): void {
   to.middle.push(quantile(delays, 0.5));
   to.late.push(quantile(delays, 0.99));
+}
+
+/** Somebody gets all streams, as in a call; a socket that nobody reads, so that listening costs nothing here. */
+async function listen(call: Call, listener: Engine): Promise<void> {
+  const listenInfo = { protocol: 'udp', ip: '127.0.0.1' } as const;
+  const transport = await call.router.createPlainTransport({ listenInfo, rtcpMux: true, comedia: false });
+  await transport.connect({ ip: '127.0.0.1', port: listener.bind('127.0.0.1', 0).port });
+  const { rtpCapabilities } = call.router;
+  for (const { id } of call.producers) await transport.consume({ producerId: id, rtpCapabilities });
 }
 
 async function beginProbe(call: Call, probe: ChildProcess): Promise<void> {
