@@ -233,7 +233,10 @@ export class OutgoingBandwidth {
     }
     const left = Math.max(0, available - fixed);
     const requests = layered.map(({ taker, request }) => ({ ...request, allowed: taker.allowedChoice }));
-    const { choices, desiredBitrate } = this.#sharing.share(requests, left, nowMicros, estimator);
+    const { choices, desiredBitrate } = this.#sharing.share(requests, left, nowMicros, {
+      strained: estimator.isStrained(nowMicros),
+      measured: estimator.measured,
+    });
     const desired = desiredBitrate + fixed;
     let used = fixed;
     for (const { taker, request } of layered) {

@@ -270,3 +270,15 @@ test('when nothing is under way and feedback stops, no deadline stays in the pas
   run(estimator, now / SECOND + 10, now / SECOND + 10.5);
   expect(estimator.takeProbes()).toHaveLength(1);
 });
+
+test('a way that loses a third of the packets is strained; three seconds after the last of them nobody knows', () => {
+  const estimator = new SendSideEstimator();
+  run(estimator, 1, 3);
+  expect(estimator.isStrained(3 * SECOND)).toBe(false);
+  run(estimator, 3, 6, { receivedPackets: 10, lostPackets: 5 });
+  expect(estimator.isStrained(6 * SECOND)).toBe(true);
+  // All pictures are dark: nothing is sent that could be lost, and they must not stay dark because of that.
+  expect(estimator.isStrained(10 * SECOND)).toBe(false);
+  run(estimator, 10, 12);
+  expect(estimator.isStrained(12 * SECOND)).toBe(false);
+});

@@ -15,6 +15,8 @@ export const LOSS_CONTROL = {
   /** Or fewer after this time, but as many as libwebrtc wants at least. */
   packetsLeast: 20,
   windowMicros: 1_500_000,
+  /** What was judged so long before is of another time: twice as long as a judgement may take. Ours. */
+  staleMicros: 3_000_000,
   /** Between two decreases, beside a round trip. libwebrtc: kBweDecreaseInterval. */
   decreaseMicros: 300_000,
   /** A bound this far above the other estimate is no bound any more. Ours. */
@@ -33,6 +35,12 @@ export class LossControl {
   /** Of the last packets that were judged, 0…1. */
   get fraction(): number {
     return this.#fraction;
+  }
+
+  /** Packets were judged, and too many of them lost, so shortly before. What was judged before a pause says nothing of now. */
+  losesNow(nowMicros: number): boolean {
+    const since = nowMicros - (this.#updatedMicros ?? -Infinity);
+    return this.#fraction > LOSS_CONTROL.high && since < LOSS_CONTROL.staleMicros;
   }
 
   /** undefined: loss bounds nothing. */

@@ -161,8 +161,8 @@ export class SendSideEstimator {
   }
 
   /** It loses packets, or lets them wait so long that no single key frame explains it. */
-  get strained(): boolean {
-    return this.#queue.micros > SEND_SIDE.strainedMicros || this.#loss.fraction > LOSS_CONTROL.high;
+  isStrained(nowMicros: number): boolean {
+    return this.#queue.micros > SEND_SIDE.strainedMicros || this.#loss.losesNow(nowMicros);
   }
 
   /** Bits per second. `max` should be what is wanted: no probe goes beyond it. */

@@ -67,7 +67,8 @@ export function runCameras(options: CamerasOptions): CamerasResult {
         wanted: layers.length - 1,
         allowed: choices.get(id),
       }));
-      for (const [name, choice] of sharing.share(requests, estimator.targetBitrate, now, estimator).choices) {
+      const way = { strained: estimator.isStrained(now), measured: estimator.measured };
+      for (const [name, choice] of sharing.share(requests, estimator.targetBitrate, now, way).choices) {
         if (choice === choices.get(name)) continue;
         if (choice > choices.get(name)!)
           keyFrameBits.set(name, layers[choice]! * (options.keyFrameSeconds ?? 0));
