@@ -213,11 +213,11 @@ bool Core::handleCheck(Peer* peer, uint32_t slot, uint32_t length, uint32_t sock
   const uint8_t* bytes = slots_.bytes(slot);
   if (peer && peer->checks) {
     PeerChecks& checks = *peer->checks;
-    switch (checks.consider(socket, from, bytes, length, nowMicros, transmitter_.stage())) {
+    switch (checks.consider(socket, from, bytes, length, nowMicros, transmitter_.stage(socket))) {
       case PeerChecks::Verdict::Answer: {
         Destination destination;
         if (!toDestination(from, destination)) return false;
-        transmitter_.commit(socket, destination, checks.replyBytes());
+        transmitter_.commit(destination, checks.replyBytes());
         counters_.checksAnswered++;
         return true;
       }
@@ -311,8 +311,8 @@ bool Core::sendTo(uint32_t socket, const Address& to, const uint8_t* bytes, uint
     return false;
   }
   noteAnswer(socket, to, bytes, length);
-  memcpy(transmitter_.stage(), bytes, length);
-  transmitter_.commit(socket, destination, length);
+  memcpy(transmitter_.stage(socket), bytes, length);
+  transmitter_.commit(destination, length);
   return true;
 }
 

@@ -236,7 +236,7 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, SharedHeader& sha
     }
   }
   const bool ofItsOwn = carriesMid || repeated;
-  uint8_t* out = out_.stage();
+  uint8_t* out = out_.stage(peer->socket);
   size_t headerLength;
   if (!ofItsOwn && shared.fits(words, payloadType, absSendTimeId, transportWideId)) {
     headerLength = shared.length;  // fits: it has been sent with this payload
@@ -262,7 +262,7 @@ Drop Forwarder::tryEntry(uint32_t entry, const Packet& packet, SharedHeader& sha
   if (peer->capture) {
     capture_.add(*peer, CAPTURE_OUTGOING, peer->selected, nowMicros_, out, headerLength, packet.payload, packet.payloadLength);
   }
-  out_.commit(peer->socket, peer->destination, length);
+  out_.commit(peer->destination, length);
 
   if (!repeated) {
     if (transportWideId) {
@@ -304,12 +304,12 @@ Drop Forwarder::sendRtcp(Peer* peer, const uint8_t* plain, size_t length, uint64
   if (length + SRTCP_OVERHEAD_MAX > SLOT_BYTES) return Drop::Mtu;
   if (peer->destination.length == 0) return Drop::PeerNoAddress;
   if (!peer->sender) return Drop::PeerNoKeys;
-  const size_t sealed = peer->sender->protectRtcp(out_.stage(), plain, length, peer->sender->takeRtcpIndex());
+  const size_t sealed = peer->sender->protectRtcp(out_.stage(peer->socket), plain, length, peer->sender->takeRtcpIndex());
   if (sealed == 0) return Drop::SendError;
   if (peer->capture) {
     capture_.add(*peer, CAPTURE_OUTGOING | CAPTURE_RTCP, peer->selected, nowMicros, plain, length, nullptr, 0);
   }
-  out_.commit(peer->socket, peer->destination, sealed);
+  out_.commit(peer->destination, sealed);
   return Drop::Count;
 }
 

@@ -2,8 +2,7 @@
 
 namespace tertulia {
 
-Transmitter::Transmitter(bool memory, Counters& counters)
-    : memory_(memory), counters_(counters), staging_(new uint8_t[CALL_DATAGRAMS * SLOT_BYTES]) {}
+Transmitter::Transmitter(bool memory, Counters& counters) : memory_(memory), counters_(counters) {}
 
 uint32_t Transmitter::freeNumber() {
   uint32_t number = 0;
@@ -35,46 +34,57 @@ void Transmitter::removeSocket(uint32_t number) {
   place.listener.reset();
 }
 
-/// A packet for another socket was written behind staged ones: those go first, and it takes their place.
-void Transmitter::moveToFront(size_t length) {
-  const uint8_t* packet = stage();
-  kick();
-  memmove(staging_.get(), packet, length);
+/// The socket's own stage if it has one; else one is made free for it.
+void Transmitter::takeStage(uint32_t socket) {
+  for (Stage& stage : stages_) {
+    if (stage.socket != socket) continue;
+    stage_ = &stage;
+    return;
+  }
+  stage_ = &stages_[nextTaken_];
+  nextTaken_ = (nextTaken_ + 1) % STAGES;
+  hand(*stage_);
+  stage_->socket = socket;
 }
 
 void Transmitter::kick() {
-  const size_t count = used_;
-  used_ = stagedBytes_ = 0;
+  for (Stage& stage : stages_) hand(stage);
+}
+
+void Transmitter::hand(Stage& stage) {
+  const Outgoing* outgoing = stage.outgoing;
+  const size_t count = stage.used;
+  stage.used = stage.usedBytes = 0;
   if (count == 0) return;
   if (memory_) {
-    for (size_t i = 0; i < count; i++) remember(outgoing_[i]);
+    for (size_t i = 0; i < count; i++) remember(stage.socket, outgoing[i]);
     return;
   }
-  if (TcpListener* listener = this->listener(stagedSocket_)) {
-    listener->send(outgoing_, count);
+  if (TcpListener* listener = this->listener(stage.socket)) {
+    listener->send(outgoing, count);
     return;
   }
-  UdpSocket* socket = this->socket(stagedSocket_);
+  UdpSocket* socket = this->socket(stage.socket);
   if (!socket) {
     counters_.drop(Drop::SocketClosed, count);
     return;
   }
-  Place& place = sockets_[stagedSocket_];
+  Place& place = sockets_[stage.socket];
   for (size_t done = 0; done < count;) {
     if (!place.queue.empty()) {  // what waits goes first
-      enqueue(place, outgoing_[done++]);
+      enqueue(place, outgoing[done++]);
       continue;
     }
     size_t sent = 0;
-    const SendResult result = socket->send(outgoing_ + done, count - done, sent);
+    const SendResult result = socket->send(outgoing + done, count - done, sent);
     counters_.sendCalls++;
     counters_.sent += sent;
-    for (size_t i = 0; i < sent; i++) counters_.sentBytes += outgoing_[done + i].length;
+    for (size_t i = 0; i < sent; i++) counters_.sentBytes += outgoing[done + i].length;
     done += sent;
     if (result == SendResult::Sent) continue;
     if (result == SendResult::Full) {
       counters_.sendFull++;
-      enqueue(place, outgoing_[done++]);
+      enqueue(place, outgoing[done++]);
     } else {
       countRefusal(result);
       done++;
@@ -130,13 +140,13 @@ void Transmitter::countRefusal(SendResult result) {
   counters_.drop(result == SendResult::TooLong ? Drop::Mtu : Drop::SendError);
 }
 
-void Transmitter::remember(const Outgoing& out) {
+void Transmitter::remember(uint32_t socket, const Outgoing& out) {
   Address to = toAddress(out.to.name);
   to.bytes[1] = out.to.local;
   const size_t at = sent_.size();
   sent_.resize(at + 8 + ADDRESS_BYTES + (out.length + 3) / 4 * 4);
   memcpy(&sent_[at], &out.length, 4);
-  memcpy(&sent_[at + 4], &stagedSocket_, 4);
+  memcpy(&sent_[at + 4], &socket, 4);
   memcpy(&sent_[at + 8], to.bytes, ADDRESS_BYTES);
   memcpy(&sent_[at + 8 + ADDRESS_BYTES], out.bytes, out.length);
   counters_.sent++;

@@ -1,4 +1,4 @@
-// The way out: packets are staged, handed to the kernel 64 at a time, and wait in a bounded queue when its buffer is full.
+// The way out: packets are staged, handed to the kernel up to 64 at a time, and wait in a bounded queue when its buffer is full.
 // In memory mode they are kept for whoever asks. Knows sockets; does not know what a packet means.
 #pragma once
 #include <deque>
@@ -16,6 +16,10 @@ constexpr size_t QUEUE_OVERHEAD = 64;
 constexpr size_t STAGING_ALIGNMENT = 64;
 static_assert(SLOT_BYTES % STAGING_ALIGNMENT == 0, "as many slots as one call takes are room enough");
 
+/// Sockets whose packets are staged at once: listeners' UDP and TCP, a recorder's, a pipe's. One more goes in place of the
+/// one that was begun first. With a single stage, packets to two sockets in turn would be a call of the kernel each.
+constexpr size_t STAGES = 4;
+
 class Transmitter {
  public:
   Transmitter(bool memory, Counters& counters);
@@ -32,15 +36,19 @@ class Transmitter {
   }
   uint32_t socketCount() const { return static_cast<uint32_t>(sockets_.size()); }
 
-  /// SLOT_BYTES of room for the next packet. commit() sends it, not calling commit() forgets it.
-  uint8_t* stage() { return staging_.get() + stagedBytes_; }
-  void commit(uint32_t socket, const Destination& to, size_t length) {
-    if (used_ > 0 && socket != stagedSocket_) moveToFront(length);
-    stagedSocket_ = socket;
-    outgoing_[used_] = {stage(), static_cast<uint32_t>(length), to};
+  /// SLOT_BYTES of room for the next packet of a socket. commit() sends it, not calling commit() forgets it.
+  /// Packets of one socket go out in their order, those of two in any.
+  uint8_t* stage(uint32_t socket) {
+    if (stage_->socket != socket) takeStage(socket);
+    return stage_->bytes.get() + stage_->usedBytes;
+  }
+  /// What was written to the last stage().
+  void commit(const Destination& to, size_t length) {
+    Stage& stage = *stage_;
+    stage.outgoing[stage.used] = {stage.bytes.get() + stage.usedBytes, static_cast<uint32_t>(length), to};
     // One behind the other, by cache lines: packets at equal distances would drive each other out of the first cache.
-    stagedBytes_ += (length + STAGING_ALIGNMENT - 1) & ~(STAGING_ALIGNMENT - 1);
-    if (++used_ == CALL_DATAGRAMS) kick();
+    stage.usedBytes += (length + STAGING_ALIGNMENT - 1) & ~(STAGING_ALIGNMENT - 1);
+    if (++stage.used == CALL_DATAGRAMS) hand(stage);
   }
   /// Hands over what is staged.
   void kick();
@@ -62,18 +70,25 @@ class Transmitter {
     std::unique_ptr<TcpListener> listener;
     std::deque<Queued> queue;
   };
+  struct Stage {
+    std::unique_ptr<uint8_t[]> bytes{new uint8_t[CALL_DATAGRAMS * SLOT_BYTES]};
+    Outgoing outgoing[CALL_DATAGRAMS];
+    size_t used = 0, usedBytes = 0;
+    uint32_t socket = NO_SOCKET;
+  };
+  static constexpr uint32_t NO_SOCKET = 0xffffffff;
   uint32_t freeNumber();
-  void moveToFront(size_t length);
-  void remember(const Outgoing& out);
+  void takeStage(uint32_t socket);
+  void hand(Stage& stage);
+  void remember(uint32_t socket, const Outgoing& out);
   void enqueue(Place& place, const Outgoing& out);
   void countRefusal(SendResult result);
 
   bool memory_;
   Counters& counters_;
-  std::unique_ptr<uint8_t[]> staging_;
-  Outgoing outgoing_[CALL_DATAGRAMS];
-  size_t used_ = 0, stagedBytes_ = 0;
-  uint32_t stagedSocket_ = 0;
+  Stage stages_[STAGES];
+  Stage* stage_ = stages_;
+  size_t nextTaken_ = 0;  // of stages_: in turn, so the one that was begun first
   std::vector<Place> sockets_;
   std::vector<uint8_t> sent_;
 };

@@ -144,14 +144,14 @@ Drop VideoSender::send(Peer& peer, PendingPacket& packet, uint64_t nowMicros) {
   const HeaderPlaces& places = packet.places;
   if (places.sendTime) writeU24(bytes + places.sendTime, absSendTime(nowMicros));
   if (places.transportWideNumber) writeU16(bytes + places.transportWideNumber, peer.transportWideNumber);
-  uint8_t* out = out_.stage();
+  uint8_t* out = out_.stage(peer.socket);
   memcpy(out, bytes, places.length);
   if (rtxNext) ++*rtxNext;  // used, whatever comes
   const size_t length = peer.sender->protectRtp(out, places.length, bytes + places.length,
                                                 packet.bytes.size() - places.length, index >> 16);
   if (length == 0) return Drop::SendError;
   if (peer.capture) capture_.add(peer, CAPTURE_OUTGOING, peer.selected, nowMicros, bytes, packet.bytes.size(), nullptr, 0);
-  out_.commit(peer.socket, peer.destination, length);
+  out_.commit(peer.destination, length);
   EntryState& state = lists_.state(packet.entry);
   if (!packet.rtx && (places.sendTime || places.transportWideNumber) && !entryWords[ENTRY_RTX_SSRC]) {
     state.remember({packet.index, absSendTime(nowMicros), 1, peer.transportWideNumber});
