@@ -75,7 +75,7 @@ describe('what is read', () => {
 
 describe('what is refused', () => {
   test.each([
-    ['nothing', '', 'line-malformed'],
+    ['nothing', '', 'credentials-missing'],
     ['an offer in JSON', '{"candidate":"candidate:1"}', 'line-malformed'],
     ['a NUL', lines('a=x:\0'), 'line-malformed'],
     ['an empty line in the middle', lines('', HOST), 'line-malformed'],
@@ -128,6 +128,11 @@ describe('what is refused', () => {
     const nasty = `a=candidate:1 1 udp 1 192.0.2.1 9 typ host${' a'.repeat(480)}`;
     expect(readIceFragment(lines(...Array.from({ length: 30 }, () => nasty)))).toMatchObject({ ok: true });
     expect(readIceFragment(lines(`${nasty} `))).toEqual({ ok: false, why: 'candidate-malformed' });
+    // Backtracking over all line ends from each of them took four seconds.
+    const lineEnds = `${'\n'.repeat(FRAGMENT_LIMITS.characters - 1)}x`;
+    const startedMs = performance.now();
+    expect(readIceFragment(lineEnds)).toEqual({ ok: false, why: 'too-many-lines' });
+    expect(performance.now() - startedMs).toBeLessThan(500);
   });
 });
 
