@@ -68,6 +68,8 @@ export class Recording {
   readonly #parts: RecordingParts;
   readonly #transports = new Map<string, number>();
   readonly #files = new Map<string, FileRecording>();
+  /** Ended, and being finished: that takes seconds for a long file, and the recording may end meanwhile. */
+  readonly #finishing = new Set<FileRecording>();
   readonly #tracks = new Map<string, AddedTrack>();
   readonly #results: FileResult[] = [];
   readonly #names = new Map<number, CsrcName>();
@@ -168,7 +170,10 @@ export class Recording {
     if (!file) throw new RecorderError('RECORDING_FILE_UNKNOWN', fileId);
     for (const trackId of file.trackIds) this.removeTrack(trackId);
     this.#files.delete(fileId);
-    this.#results.push(await file.end(false));
+    this.#finishing.add(file);
+    const result = await file.end(false);
+    // Else the recording ended meanwhile, and has taken it into its result.
+    if (this.#finishing.delete(file)) this.#results.push(result);
     this.#hasNews = true;
   }
 
@@ -199,7 +204,7 @@ export class Recording {
   progress(nowMs: number): RecordingProgress {
     const { recordingId, startedAtMs } = this.#start;
     let { received: packets, lost } = this.#packets;
-    const files = [...this.#files.values()].map((file) => {
+    const files = [...this.#finishing, ...this.#files.values()].map((file) => {
       const figures = file.packets();
       packets += figures.received;
       lost += figures.lost;
@@ -239,7 +244,8 @@ export class Recording {
     const endedAtMs = clock.nowMs();
     for (const { peer, incoming } of this.#tracks.values()) source.removeTrack(peer, incoming);
     for (const peer of this.#transports.values()) source.removeTransport(peer);
-    const files = [...this.#files.values()];
+    const files = [...this.#finishing, ...this.#files.values()];
+    this.#finishing.clear();
     this.#results.push(...(await Promise.all(files.map((file) => file.end(cause !== 'stopped')))));
     const { recordingId, startedAtMs } = this.#start;
     this.#result = {
@@ -274,7 +280,7 @@ export class Recording {
 
   #description(): Record<string, unknown> {
     const { recordingId, room, mode, startedAtMs } = this.#start;
-    const running = [...this.#files.values()].map((file) => {
+    const running = [...this.#finishing, ...this.#files.values()].map((file) => {
       const { fileId, about, fileName } = file;
       return { fileId, about, fileName, parts: file.results() };
     });

@@ -27,7 +27,11 @@ class Bench implements PacketSource {
   #peers = 0;
   recording!: Recording;
 
-  static async begin(layer: FileLayer = nodeFiles, recordingId = 'abc'): Promise<Bench> {
+  static async begin(
+    layer: FileLayer = nodeFiles,
+    recordingId = 'abc',
+    finisher: typeof finishFile = finishFile,
+  ): Promise<Bench> {
     const bench = new Bench();
     bench.recording = await Recording.begin(
       { recordingId, room: 'Große Küche / ../..', mode: 'sources', startedAtMs: START },
@@ -35,7 +39,7 @@ class Bench implements PacketSource {
         directory,
         source: bench,
         layer,
-        finisher: finishFile,
+        finisher,
         clock: { nowMs: () => bench.nowMs, wallMs: (micros) => START + micros / 1000 },
         handleEnded: (result) => bench.ended.push(result),
       },
@@ -176,6 +180,31 @@ test.each([
   bench.addSound('a');
   await expect((async () => act(bench))()).rejects.toMatchObject({ code });
   await bench.recording.stop();
+});
+
+test('a file that is still being finished when the recording is stopped is in its result and its JSON', async () => {
+  let finishFirst = (): void => undefined;
+  const first = new Promise<void>((resolve) => (finishFirst = resolve));
+  const bench = await Bench.begin(nodeFiles, 'abc', async (path, options) => {
+    if (options.to.endsWith('01.webm')) await first;
+    return finishFile(path, options);
+  });
+  bench.addSound('ada');
+  bench.addSound('ben');
+  bench.send(1, 0, 3_000);
+  bench.send(2, 0, 3_000);
+  const left = bench.recording.endFile('ada');
+  expect(bench.recording.progress(bench.nowMs).files.map(({ fileId }) => fileId)).toEqual(['ada', 'ben']);
+  const stopped = bench.recording.stop();
+  finishFirst();
+  await left;
+  const { files } = await stopped;
+  expect(files).toMatchObject([
+    { fileId: 'ada', parts: [{ name: '01.webm', finished: true }] },
+    { fileId: 'ben', parts: [{ name: '02.webm', finished: true }] },
+  ]);
+  expect(bench.ended[0]!.files).toHaveLength(2);
+  expect((await bench.json('recording.json')).files).toEqual(files);
 });
 
 describe('a disk that takes no more', () => {
