@@ -1,5 +1,5 @@
 /** The thread that finishes files, one after another. Its parent is finishInWorker.ts. */
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { ContainerError } from './errors.js';
 import { finishFile } from './finishFile.js';
@@ -12,7 +12,7 @@ const PROGRESS_STEP = 0.01;
 // On Linux threads have priorities of their own; elsewhere this would slow the recorder itself.
 if (process.platform === 'linux')
   try {
-    setPriority(0, NICE);
+    if (getPriority() < NICE) setPriority(0, NICE);
   } catch {
     // A sandbox may forbid it: then it runs like everything else.
   }

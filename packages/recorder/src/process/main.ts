@@ -6,7 +6,7 @@
 import { randomInt } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { Engine } from '@tertulia/engine';
 import { finishInWorker } from '../container/index.js';
@@ -202,14 +202,18 @@ class Main {
   }
 }
 
-/** On Linux each thread has a niceness of its own, and those of V8 are there already. */
+/**
+ * On Linux each thread has a niceness of its own, and those of V8 are there already. Who started the server behind other
+ * programs means its recorder, too; to come forward again is for root only, and an error for everybody else.
+ */
 function standBack(): void {
-  setPriority(NICENESS);
-  if (process.platform !== 'linux') return;
+  if (getPriority() >= NICENESS) return;
   try {
+    setPriority(NICENESS);
+    if (process.platform !== 'linux') return;
     for (const thread of readdirSync('/proc/self/task')) setPriority(Number(thread), NICENESS);
   } catch {
-    // A sandbox without /proc: only this thread stands back.
+    // A sandbox that forbids it, or without /proc: it records all the same.
   }
 }
 

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -76,6 +76,11 @@ const packet = (sequenceNumber: number): Uint8Array =>
     timestamp: sequenceNumber * 960,
     payload: Uint8Array.of(0xf8, ...new Uint8Array(100)),
   });
+
+test('a server that was started behind other programs has a recorder that stays there', async () => {
+  recorder = await launchRecorder({ directory, execPath: 'nice', execArgv: ['-n', '10', process.execPath] });
+  expect(getPriority(recorder.pid)).toBe(Math.min(19, getPriority() + 10));
+});
 
 test('a directory that cannot be written is said at start', async () => {
   const file = join(directory, 'file');
