@@ -90,14 +90,17 @@ async function factsOf(path: string, name: string): Promise<object> {
   };
 }
 
-/** Folders below `directory` that a crash left unfinished. Folders in `except` are in use. */
+/** As the recorder names them: time and id. What else lies in the directory is somebody else's, even if it ends with `.part`. */
+const RECORDING_FOLDER = /^\d{8}T\d{6}Z-[A-Za-z0-9_-]{1,64}$/;
+
+/** Folders of recordings below `directory` that a crash left unfinished. Folders in `except` are in use. */
 export async function findInterrupted(
   directory: string,
   except: ReadonlySet<string> = new Set(),
 ): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir(directory, { withFileTypes: true })) {
-    if (!entry.isDirectory() || except.has(entry.name)) continue;
+    if (!entry.isDirectory() || !RECORDING_FOLDER.test(entry.name) || except.has(entry.name)) continue;
     const names = await readdir(join(directory, entry.name));
     if (names.some((name) => name.endsWith(PART_SUFFIX) || name.endsWith(FINISHING_SUFFIX)))
       found.push(entry.name);

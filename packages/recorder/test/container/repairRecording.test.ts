@@ -67,11 +67,18 @@ test('a second run has nothing to do', async () => {
   expect((await readFile(join(folder, '01.webm'))).equals(before)).toBe(true);
 });
 
-test('folders that need it are found; those in use are not touched', async () => {
+test('recordings that need it are found; those in use and the folders of others are not touched', async () => {
   const directory = await testFolder();
-  for (const name of ['crashed', 'finished', 'running']) await mkdir(join(directory, name));
-  await writeFile(join(directory, 'crashed', '01.webm.part'), '');
-  await writeFile(join(directory, 'running', '01.webm.part'), '');
-  await writeFile(join(directory, 'finished', '01.webm'), '');
-  expect(await findInterrupted(directory, new Set(['running']))).toEqual(['crashed']);
+  const folder = (id: string): string => `20260131T142500Z-${id}`;
+  for (const [name, file] of [
+    [folder('r_crashed'), '01.webm.part'],
+    [folder('r_running'), '01.webm.part'],
+    [folder('r_finished'), '01.webm'],
+    // A browser's downloads end like that, too.
+    ['Downloads', 'film.webm.part'],
+  ] as const) {
+    await mkdir(join(directory, name));
+    await writeFile(join(directory, name, file), '');
+  }
+  expect(await findInterrupted(directory, new Set([folder('r_running')]))).toEqual([folder('r_crashed')]);
 });
