@@ -1,5 +1,5 @@
 /** A room's packets without SRTP as a file that is written while it is read. Elsewhere: what is in it → capture/roomCapture.ts */
-import { Readable } from 'node:stream';
+import { finished, Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { RoomCaptures } from '../capture/roomCapture.js';
 import { API, CaptureQuery } from './api.js';
@@ -17,7 +17,8 @@ export function captureRoutes(app: FastifyInstance, context: AppContext): void {
     const room = conference.liveRoom(name);
     if (participantId !== undefined) conference.participant(name, participantId);
     const { file, stop } = await captures.start({ room, participantId, seconds, identity });
-    reply.raw.once('close', stop);
+    // Told at once if the reader has gone meanwhile: an event would not come again.
+    finished(reply.raw, stop);
     reply.headers({
       'cache-control': 'no-store',
       'content-disposition': `attachment; filename="${room.name}.pcapng"`,

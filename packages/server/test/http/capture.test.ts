@@ -1,4 +1,5 @@
 /** `POST /v1/rooms/{room}/capture`: who may, for how long, what the file says, and how it ends. Media is the fake. */
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { CAPTURE_LIMITS, RoomCaptures } from '../../src/capture/roomCapture.js';
 import { createLogger } from '../../src/logger.js';
@@ -195,6 +196,37 @@ describe('an end before its time', () => {
     const third = new AbortController();
     expect((await fetch(`${url}${PATH}`, { method: 'POST', signal: third.signal })).status).toBe(200);
     third.abort();
+  });
+
+  test('when the reader has gone before it began: another may begin', async () => {
+    server = await TestServer.start();
+    await server.enter('tea', 'Ada');
+    const url = await server.listen();
+    const room = server.media.rooms[0]!;
+    let isGone = false;
+    server.app.server.on('request', (_request, response: ServerResponse) =>
+      response.once('close', () => (isGone = true)),
+    );
+    let isAsked = false;
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const create = room.createCapture.bind(room);
+    room.createCapture = async () => {
+      isAsked = true;
+      await begun;
+      return create();
+    };
+    const stop = new AbortController();
+    const request = fetch(`${url}${PATH}`, { method: 'POST', signal: stop.signal }).catch(() => undefined);
+    await vi.waitFor(() => expect(isAsked).toBe(true));
+    stop.abort();
+    await request;
+    await vi.waitFor(() => expect(isGone).toBe(true));
+    begin();
+    await vi.waitFor(() => expect(room.captures[0]?.closed).toBe(true));
+    const next = new AbortController();
+    expect((await fetch(`${url}${PATH}`, { method: 'POST', signal: next.signal })).status).toBe(200);
+    next.abort();
   });
 });
 
