@@ -1,7 +1,7 @@
 /**
  * Which packets of one SSRC are missing, since when, and which of them to ask for again now.
  * Pure: extended sequence numbers and times in, lists of numbers out. Spec: RFC 4585 §6.2.1.
- * Elsewhere: how long the line waits for them → receiveLine.ts · bytes of the NACK → process/feedback.ts
+ * Elsewhere: how long the line waits for them → receiveLine.ts · bytes of the NACK → process/receiver.ts
  */
 
 export const MISSING_LIMITS = {
