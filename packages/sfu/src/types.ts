@@ -277,7 +277,7 @@ interface WebRtcTransportOptionsBase<WebRtcTransportAppData extends AppData> {
   enableTcp?: boolean | undefined;
   preferUdp?: boolean | undefined;
   preferTcp?: boolean | undefined;
-  /** Seconds without an authenticated check before the peer counts as gone; 0 = never. Default 30 (RFC 7675 §5.1). */
+  /** Seconds without an authenticated check or packet before the peer counts as gone; 0 = never. Default 30 (RFC 7675 §5.1). */
   iceConsentTimeout?: number | undefined;
   initialAvailableOutgoingBitrate?: number | undefined;
   enableSctp?: boolean | undefined;

@@ -54,6 +54,8 @@ export class WebRtcTransport extends Transport {
   #selectedWords = new Uint32Array(ADDRESS_WORDS);
   /** The next authenticated packet of the selected tuple confirms it. */
   #confirmationDue = false;
+  /** Of the last authenticated packet from where we send to. */
+  #packetMicros = -Infinity;
   #dtlsParameters: DtlsParameters | undefined;
   #dtlsRole: 'client' | 'server' | undefined;
   #dtls: DtlsSession | undefined;
@@ -328,6 +330,7 @@ export class WebRtcTransport extends Transport {
 
   #select(tuple: Tuple): void {
     this.#selected = tuple;
+    this.#packetMicros = -Infinity;
     this.#selectedWords = new Uint32Array(tuple.address.slice().buffer);
     this.context.engine.selectAddress(this.peer, tuple.socket, tuple.address);
   }
@@ -352,7 +355,10 @@ export class WebRtcTransport extends Transport {
       const words = this.#selectedWords;
       let same = true;
       for (let i = 0; i < ADDRESS_WORDS; i++) if (words[i] !== rows[at + ROW_ADDRESS + i]) same = false;
-      if (same) return;
+      if (same) {
+        this.#packetMicros = nowMicros;
+        return;
+      }
     }
     const tuple = toTuple(rows[at + ROW_SOCKET]!, rowAddress(rows, at));
     if (selected?.key === tuple.key) this.#confirmationDue = false;
@@ -422,7 +428,7 @@ export class WebRtcTransport extends Transport {
   // ---- time ----
 
   protected override poll(nowMicros: number): void {
-    this.#apply(this.#ice.poll(nowMicros), undefined, nowMicros);
+    this.#apply(this.#ice.poll(nowMicros, this.#packetMicros), undefined, nowMicros);
     if (this.#dtls) {
       this.#dtls.poll(nowMicros);
       this.#serveDtls(nowMicros);

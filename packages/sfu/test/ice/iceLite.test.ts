@@ -145,11 +145,20 @@ describe('consent', () => {
     expect(ice.selectedTuple).toBeUndefined();
     expect(ice.nextDeadline()).toBeUndefined();
   });
-  test('media does not prolong it', () => {
+  test('authenticated packets prolong it: not every agent goes on checking', () => {
     const ice = newIce();
     ice.handleStun(HOME, nomination(), 0);
-    ice.handleAuthenticated(HOME, seconds(29));
-    expect(ice.poll(seconds(30)).state).toBe('disconnected');
+    ice.handleAuthenticated(HOME, seconds(1));
+    expect(ice.poll(seconds(30), seconds(29))).toEqual({});
+    expect(ice.nextDeadline()).toBe(seconds(59));
+    expect(ice.poll(seconds(59), seconds(29))).toEqual({ unbind: [HOME], state: 'disconnected' });
+  });
+  test('packets from the chosen address do not keep another one', () => {
+    const ice = newIce();
+    ice.handleStun(HOME, nomination(), 0);
+    ice.handleStun(PHONE, check(), 0);
+    expect(ice.poll(seconds(30), seconds(29))).toEqual({ unbind: [PHONE] });
+    expect(ice.selectedTuple).toBe(HOME);
   });
   test('a repeated check does not prolong it', () => {
     const ice = newIce();

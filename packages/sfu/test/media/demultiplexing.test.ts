@@ -132,6 +132,21 @@ describe('where a peer is', () => {
     expect(drops()['ice-bind-refused']).toBe(1);
   });
 
+  test('a peer that checks no more but sends packets is there: GStreamer, for one, does so', () => {
+    const { voice, listener } = listening();
+    for (let report = 0; report < 8; report++) {
+      call.inject(listener.protectRtcp([{ type: 'rr', ssrc: 9, reports: [] }]));
+      call.advance(9_000_000);
+    }
+    expect(statOf(listener).iceState).toBe('completed');
+    call.speak([voice], 3);
+    expect(listener.rtp).toHaveLength(3);
+    call.advance(20_900_000);
+    expect(statOf(listener).iceState).toBe('completed');
+    call.advance(100_000);
+    expect(statOf(listener).iceState).toBe('disconnected');
+  });
+
   test('H1.9 without checks for 30 s nothing is sent any more, and the API side is told', () => {
     const { voice, listener } = listening();
     call.advance(29_000_000);

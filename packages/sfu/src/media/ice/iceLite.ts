@@ -1,8 +1,8 @@
 /**
  * The ICE-lite end of one session: which addresses the peer may send from, which one we send to, whether it still
  * wants our packets. Pure: STUN bytes and times in, replies and choices out.
- * Spec: RFC 8445 (lite responder: always controlled, sends no checks), RFC 7675 §5.1 (consent; here it is the peer's
- * checks that count), RFC 8489 §6.3. How sending moves: docs/architecture.md "A peer that moves".
+ * Spec: RFC 8445 (lite responder: always controlled, sends no checks), RFC 7675 §5.1 (consent: here what the
+ * peer sends counts, checks and packets that only it can have protected), RFC 8489 §6.3. How sending moves: docs/architecture.md "A peer that moves".
  * Elsewhere: bytes of STUN → @tertulia/wire · whose session a check is for → stunUsername.ts · sockets → the caller
  */
 import {
@@ -30,7 +30,8 @@ export interface IceLiteOptions extends IceCredentials {
 
 interface BoundTuple {
   readonly tuple: Tuple;
-  lastCheckMicros: number;
+  /** Of the last check, or of an authenticated packet after it. */
+  lastHeardMicros: number;
   /** First check with USE-CANDIDATE since another tuple was chosen; a second one makes the move. */
   nominatedMicros: number | undefined;
 }
@@ -118,7 +119,7 @@ export class IceLite {
     }
     if (sighting === 'new') {
       const bound = this.#bind(tuple, nowMicros, effects);
-      bound.lastCheckMicros = nowMicros;
+      bound.lastHeardMicros = nowMicros;
       this.#considerCheck(bound, message.useCandidate, nowMicros, effects);
     }
     effects.reply = writeBindingSuccess({
@@ -132,16 +133,18 @@ export class IceLite {
 
   /**
    * A DTLS record or an SRTP or SRTCP packet from this tuple has passed its authentication. Packets of the selected
-   * tuple need not be told, except the first after each `select`.
+   * tuple need not be told, except the first after each `select`; of the others `poll` is told the time.
    */
   handleAuthenticated(tuple: Tuple, nowMicros: number): IceOutput {
     if (this.#state === 'closed') return this.#drop('ice-closed');
     if (this.#selected?.tuple.key === tuple.key) {
       this.#confirmed = true;
+      this.#selected.lastHeardMicros = nowMicros;
       return NOTHING;
     }
     const bound = this.#bound.get(tuple.key);
     if (!bound) return this.#drop('ice-unbound-tuple');
+    bound.lastHeardMicros = nowMicros;
     const straggler =
       this.#left?.key === tuple.key && nowMicros - this.#left.micros < ICE_LIMITS.settleMicros;
     if (straggler) return NOTHING;
@@ -161,11 +164,17 @@ export class IceLite {
       this.#oldCredentials = undefined;
   }
 
-  poll(nowMicros: number): IceOutput {
+  /**
+   * @param packetMicros of the last authenticated packet from the selected tuple. Agents that keep their way open by
+   *   indications (RFC 8445 §11; GStreamer's webrtcbin does) check no more once they are connected, and are there all the same.
+   */
+  poll(nowMicros: number, packetMicros = -Infinity): IceOutput {
     if (this.#state === 'closed') return NOTHING;
     const effects: Effects = {};
+    const selected = this.#selected;
+    if (selected) selected.lastHeardMicros = Math.max(selected.lastHeardMicros, packetMicros);
     for (const bound of this.#bound.values())
-      if (nowMicros >= bound.lastCheckMicros + this.#consentTimeoutMicros) this.#unbind(bound, effects);
+      if (nowMicros >= bound.lastHeardMicros + this.#consentTimeoutMicros) this.#unbind(bound, effects);
     this.#replaceSelected(nowMicros, effects);
     return effects;
   }
@@ -183,8 +192,8 @@ export class IceLite {
   nextDeadline(): number | undefined {
     if (this.#state === 'closed') return undefined;
     let oldest: number | undefined;
-    for (const { lastCheckMicros } of this.#bound.values())
-      if (oldest === undefined || lastCheckMicros < oldest) oldest = lastCheckMicros;
+    for (const { lastHeardMicros } of this.#bound.values())
+      if (oldest === undefined || lastHeardMicros < oldest) oldest = lastHeardMicros;
     return oldest === undefined ? undefined : oldest + this.#consentTimeoutMicros;
   }
 
@@ -245,7 +254,7 @@ export class IceLite {
       const stalest = this.#stalest();
       if (stalest) this.#unbind(stalest, effects);
     }
-    const bound: BoundTuple = { tuple, lastCheckMicros: nowMicros, nominatedMicros: undefined };
+    const bound: BoundTuple = { tuple, lastHeardMicros: nowMicros, nominatedMicros: undefined };
     this.#bound.set(tuple.key, bound);
     effects.bind = tuple;
     return bound;
@@ -285,7 +294,7 @@ export class IceLite {
   #stalest(): BoundTuple | undefined {
     let stalest: BoundTuple | undefined;
     for (const bound of this.#bound.values())
-      if (bound !== this.#selected && (!stalest || bound.lastCheckMicros < stalest.lastCheckMicros))
+      if (bound !== this.#selected && (!stalest || bound.lastHeardMicros < stalest.lastHeardMicros))
         stalest = bound;
     return stalest;
   }
@@ -293,7 +302,7 @@ export class IceLite {
   #latest(): BoundTuple | undefined {
     let latest: BoundTuple | undefined;
     for (const bound of this.#bound.values())
-      if (!latest || bound.lastCheckMicros > latest.lastCheckMicros) latest = bound;
+      if (!latest || bound.lastHeardMicros > latest.lastHeardMicros) latest = bound;
     return latest;
   }
 

@@ -43,7 +43,7 @@ export interface IceOutput {
 
 export const ICE_LIMITS = {
   boundTuples: 8, // per session; a phone has two networks in two families, the rest is NATs that rebind
-  consentMicros: 30_000_000, // RFC 7675 §5.1: consent expires 30 s after the last check
+  consentMicros: 30_000_000, // RFC 7675 §5.1: consent expires 30 s after the last sign of it
   moveConfirmMicros: 50_000, // ICE's shortest pacing (Ta) is 50 ms, RFC 8445 §14.2: two real checks are never closer
   /**
    * The engine repeats answers by itself and hands up at least one check in this share of the consent time. So consent ends at
