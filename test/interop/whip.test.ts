@@ -21,6 +21,9 @@ let pages: TestPages;
 let server: ServerProcess;
 let browser: Browser;
 const programs: WebRtcBin[] = [];
+/** Publishes while everything else is tested: what is to be seen of it takes longer than all that. */
+let lasting: WebRtcBin | undefined;
+let lastingSinceMs = 0;
 
 beforeAll(async () => {
   pages = await serveTestPages();
@@ -32,9 +35,14 @@ beforeAll(async () => {
     '--api-secret',
     KEY.secret,
   ]);
+  lasting = new WebRtcBin('publish', `${server.url}/whip/lasting`, [
+    ...['--picture', '', '--token', await tokenOf('lasting', 'lasting', 'publish')],
+  ]);
+  lastingSinceMs = Date.now();
   browser = await launchChromium();
 });
 afterAll(async () => {
+  await lasting?.stop();
   await browser?.close();
   await server?.stop();
   pages?.stop();
@@ -240,4 +248,12 @@ describe('a source without levels, while three browsers are silent', () => {
       await open.stop();
     }
   });
+});
+
+test('GStreamer goes on for longer than the 30 s of RFC 7675, though it sends no more checks', async () => {
+  const { session = '' } = lasting ?? {};
+  expect(session, lasting?.output).not.toBe('');
+  await vi.waitUntil(() => Date.now() - lastingSinceMs > 35_000, { timeout: 40_000, interval: 250 });
+  expect((await fetch(session)).status).toBe(204);
+  expect(await lasting?.stop(), lasting?.output).toBe(0);
 });
