@@ -15,6 +15,8 @@ export interface Frame {
   startOfPicture: boolean;
   /** A receiver that has had nothing before can begin with this packet. */
   keyFrame: boolean;
+  /** Of a key frame's lowest layer, maybe not its first packet. */
+  inKeyFrame: boolean;
   spatialLayer: number;
   temporalLayer: number;
   /** The key frame's packet that explains the layers is still on its way. */
@@ -48,6 +50,7 @@ export const emptyFrame = (): Frame => ({
   endOfFrame: true,
   startOfPicture: true,
   keyFrame: true,
+  inKeyFrame: true,
   spatialLayer: 0,
   temporalLayer: 0,
   layersUnknown: false,

@@ -72,6 +72,7 @@ function reset(frame: Frame, packet: ReceivedPacket, newPicture: boolean): void 
   frame.startOfPicture = newPicture;
   frame.endOfFrame = packet.marker;
   frame.keyFrame = false;
+  frame.inKeyFrame = false;
   frame.spatialLayer = 0;
   frame.temporalLayer = 0;
   frame.layersUnknown = false;
@@ -144,6 +145,7 @@ class Vp9Reader implements PayloadReader {
     frame.startOfPicture = d.startOfFrame && newPicture;
     frame.endOfFrame = d.endOfFrame;
     frame.keyFrame = d.keyFrame;
+    frame.inKeyFrame = !d.interPicturePredicted && d.spatialLayer === 0;
     frame.interPicturePredicted = d.interPicturePredicted;
     frame.spatialLayer = d.spatialLayer;
     frame.temporalLayer = d.temporalLayer;
@@ -254,6 +256,7 @@ class DescribedReader implements PayloadReader {
     frame.startOfFrame = d.startOfFrame;
     frame.startOfPicture &&= d.startOfFrame;
     frame.endOfFrame = d.endOfFrame;
+    frame.inKeyFrame = d.spatialLayer === 0 && d.frameDependencyCount === 0;
     frame.keyFrame = d.hasStructure && d.startOfFrame && d.frameDependencyCount === 0;
     frame.interPicturePredicted = !frame.keyFrame;
     frame.spatialLayer = d.spatialLayer;

@@ -50,6 +50,8 @@ export class SourceStream {
   frameNumber = 0;
   /** No packet after it has come yet. */
   newest = false;
+  /** Newest, and what is right before it has not come. */
+  afterGap = false;
   /** Server's µs at which it was captured. */
   captureMicros = 0;
   // ---- what was so far ----
@@ -129,6 +131,16 @@ export class SourceStream {
     return this.index >= this.#unknownFrom && this.index <= this.#unknownTo;
   }
 
+  /** Behind the packet at hand everybody was sent everything, for what explains the layers was not there. */
+  get wentToAllSince(): boolean {
+    return this.index >= this.#unknownFrom && this.#unknownTo === this.#lastIndex;
+  }
+
+  /** Of the next new packet; undefined: none has come so far. */
+  get nextIndex(): number | undefined {
+    return this.#lastIndex === undefined ? undefined : this.#lastIndex + 1;
+  }
+
   /** Somebody has nothing to show until one comes. */
   get awaitsKeyFrame(): boolean {
     return this.#active.some((variant) => variant.awaitsKeyFrame);
@@ -191,6 +203,7 @@ export class SourceStream {
     // The first packet of a sender's new beginning starts something new for the receiver, too.
     this.marker = packet.marker || (anew && !this.hasKeyFrames);
     this.newest = newest;
+    this.afterGap = newest && !isNext && !anew && lastIndex !== undefined;
     this.#number(frame, newest);
     if (newest) this.#noteUnknown(frame.layersUnknown);
     this.#time(packet, codec, newest, anew);

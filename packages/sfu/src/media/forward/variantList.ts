@@ -202,6 +202,8 @@ export class VariantList {
     if (frame.keyFrame) {
       this.#enter('key-frame');
       this.#enter('layer');
+    } else if (this.source.afterGap && frame.inKeyFrame && !frame.startOfFrame) {
+      this.#enterSameSource(1);
     } else if (this.#isSwitchingPoint(frame)) this.#enter('layer');
   }
 
@@ -212,6 +214,7 @@ export class VariantList {
   admitLate(): void {
     if (this.#waiting['key-frame'].size === 0) return;
     const { source } = this;
+    if (source.wentToAllSince) this.#enterSameSource(0);
     const index = this.#indexes ? this.#indexes.take(source.index, false) : source.index;
     if (index === undefined || this.#since === undefined || index < this.#since) return;
     if (source.behindMicros > VARIANT_LIMITS.lateEntranceMicros) return;
@@ -219,7 +222,7 @@ export class VariantList {
     const last = this.lastIndex;
     if (!first || first.empty || index >= last || last - index > VARIANT_LIMITS.lateEntrance) return;
     for (let at = index + 1; at <= last; at++) if (this.#wasSent(at >>> 0) && !this.find(at >>> 0)) return;
-    // Of another limit of the same stream: it is there already, and waits for what comes next.
+    // Whoever has another limit of the same stream was sent something of what came since, and cannot go back.
     const members = [...this.#waiting['key-frame']].filter((member) => member.canEnterLate(this));
     this.#late = { index, picture: first.picture };
     for (const member of members) {
@@ -232,11 +235,12 @@ export class VariantList {
     this.#keep();
   }
 
-  /** What the packet at hand will be, or would have been, in this variant; it is the newest. */
+  /** What the packet at hand will be, or would have been, in this variant; when it came late, the next one. */
   get indexAhead(): number {
     if (this.#late) return this.#late.index;
-    const { index } = this.source;
-    return this.#indexes ? this.#indexes.ahead(index) : index;
+    const { index, newest, nextIndex } = this.source;
+    const ahead = newest ? index : nextIndex!;
+    return this.#indexes ? this.#indexes.ahead(ahead) : ahead;
   }
 
   /** Of the picture at hand, as the list is given it. */
@@ -370,6 +374,21 @@ export class VariantList {
   }
 
   /**
+   * Whoever has fewer layers of this stream, or others, and waits for the key frame whose first packet is missing. It needs that
+   * packet in any case: the number is free for it here as it was there.
+   * @param missing of the numbers before the next one those that are the key frame's for certain
+   */
+  #enterSameSource(missing: number): void {
+    for (const member of [...this.#waiting['key-frame']]) {
+      if (member.variant?.source !== this.source) continue;
+      this.#waiting['key-frame'].delete(member);
+      this.#waitingCount--;
+      member.enter(this, missing);
+    }
+    this.#keep();
+  }
+
+  /**
    * Of a packet that comes late and is not wanted: a number was kept free for it, as nobody could know. An empty packet under
    * that number tells receivers that nothing is missing; those who have left meanwhile may ask for it.
    */
@@ -461,8 +480,11 @@ export class VariantList {
   }
 
   #wake(): void {
-    if (this.idleSinceMicros !== Infinity || this.#members.size + this.#waitingCount <= 1)
-      this.#since = undefined;
+    if (this.idleSinceMicros !== Infinity || this.#members.size + this.#waitingCount <= 1) {
+      // What is missing right before the first packet that comes may be a key frame's beginning.
+      const { nextIndex } = this.source;
+      this.#since = nextIndex !== undefined && this.#indexes ? this.#indexes.ahead(nextIndex) : nextIndex;
+    }
     this.idleSinceMicros = Infinity;
     this.source.setActive(this, true);
   }

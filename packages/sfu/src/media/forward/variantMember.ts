@@ -238,7 +238,7 @@ export class VariantMember {
     if (this.#lead === 0) this.onLine?.();
   }
 
-  /** A switch of layers within one stream waits for what comes next. */
+  /** Within one stream some of what came since was sent already: no way back. */
   canEnterLate(variant: VariantList): boolean {
     return this.#variant?.source !== variant.source && this.entry !== undefined;
   }
@@ -259,8 +259,11 @@ export class VariantMember {
     }
   }
 
-  /** Called by the variant: its newest packet, which is the first one for this member, is at hand and not forwarded yet. */
-  enter(variant: VariantList): void {
+  /**
+   * Called by the variant: its newest packet, which is the first one for this member, is at hand and not forwarded yet.
+   * @param missing packets right before it that are still to come, and belong to what begins here
+   */
+  enter(variant: VariantList, missing = 0): void {
     const { source } = variant;
     const before = this.#variant;
     const { frame } = source;
@@ -283,7 +286,7 @@ export class VariantMember {
       before?.lastFrameNumber,
     );
     // Numbers are kept free for what is late on the way: it belongs to the stay before.
-    if (before) this.#endStay(before, sameLine ? (out - 1) >>> 0 : undefined);
+    if (before) this.#endStay(before, sameLine ? (out - missing - 1) >>> 0 : undefined);
     // Another limit of the same stream: the same line, maybe within a picture.
     if (!sameLine) this.#deltaTimestamp = this.#timestampDelta(source);
     this.#timestampSteps = [{ from: variant.timestampAhead, delta: this.#deltaTimestamp }];
@@ -291,8 +294,8 @@ export class VariantMember {
     this.#source = source;
     this.#keep(source);
     this.#deltaIndex = (variant.indexAhead - out) >>> 0;
-    this.#first = out;
-    this.#firstIndex = variant.indexAhead >>> 0;
+    this.#first = (out - missing) >>> 0;
+    this.#firstIndex = (variant.indexAhead - missing) >>> 0;
     const codecs = this.#options.codecsOf?.(source);
     const otherCodecs = codecs && !sameCodecs(codecs, this.#codecs) ? codecs : undefined;
     if (otherCodecs) this.#codecs = otherCodecs;

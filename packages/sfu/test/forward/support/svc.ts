@@ -7,6 +7,8 @@ export interface SvcOptions extends EncoderOptions {
   spatialLayers: number;
   /** Layers depend on each other at key pictures only. */
   keyOnly?: boolean;
+  /** AV1: each key frame explains the layers by the same template ids, as browsers do. */
+  sameTemplates?: boolean;
 }
 
 const PATTERNS = { 1: [0], 2: [0, 1], 3: [0, 2, 1, 2] } as const;
@@ -148,7 +150,7 @@ export class Av1Encoder extends LayeredEncoder {
 
   protected override begin(frame: LayerFrame): void {
     this.frameNumber = (this.frameNumber + 1) & 0xffff;
-    if (frame.key && frame.spatial === 0) this.#offset = (this.#offset + 17) % 64;
+    if (frame.key && frame.spatial === 0 && !this.svc.sameTemplates) this.#offset = (this.#offset + 17) % 64;
   }
 
   protected layerPacket(facts: FrameFacts, start: boolean, end: boolean, marker: boolean): SentPacket {
