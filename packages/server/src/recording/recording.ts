@@ -109,8 +109,9 @@ export class Recording {
   get room(): Room {
     return this.parts.room;
   }
+  /** Nobody has ended it: one that is to stop as soon as it has started is none that could be joined. */
   get isRunning(): boolean {
-    return this.state === 'starting' || this.state === 'recording';
+    return this.#stopReason === undefined && (this.state === 'starting' || this.state === 'recording');
   }
 
   async #begin(): Promise<void> {

@@ -475,6 +475,15 @@ describe('on the channel', () => {
     expect(await list()).toMatchObject([{ state: 'ended', cause: 'stopped' }]);
   });
 
+  test('on, off and on again, faster than a recorder starts: it records', async () => {
+    await start();
+    const ada = await enter('Ada');
+    for (const on of [true, false, true]) say(ada, { setRecording: { on } });
+    await settle();
+    await expect.poll(async () => (await list()).map(({ state }) => state)).toEqual(['ended', 'recording']);
+    expect(told(ada).at(-1)).toMatchObject({ on: true });
+  });
+
   test('others may not; wrong requests are refused; a failure is answered', async () => {
     await start(DIRECTORY, KEYS);
     const token = await server.token();
