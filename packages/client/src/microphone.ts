@@ -23,6 +23,7 @@ export class Microphone {
   #ours = false;
   #enabled: boolean;
   #meter: LevelMeter | undefined;
+  #turn = 0;
   readonly #onEnded = (): void => this.onLost();
 
   constructor(
@@ -48,9 +49,13 @@ export class Microphone {
     if (this.#track) this.#track.enabled = enabled;
   }
 
-  /** @throws CallError; the track of before stays in use then */
+  /**
+   * @returns undefined when there is nothing to open, or `close` or another `open` was called meanwhile: that one counts
+   * @throws CallError; the track of before stays in use then
+   */
   async open(option: AudioOption): Promise<MediaStreamTrack | undefined> {
     if (option === false) return undefined;
+    const turn = (this.#turn += 1);
     if (isTrack(option)) {
       this.#use(option, false);
       return option;
@@ -64,12 +69,21 @@ export class Microphone {
     } catch (error) {
       throw microphoneError(error) satisfies CallError;
     }
+    if (turn !== this.#turn) {
+      track.stop();
+      return undefined;
+    }
     this.#use(track, true);
     return track;
   }
 
   /** Stops a track that was opened here, leaves one that was given. */
   close(): void {
+    this.#turn += 1;
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#meter?.close();
     this.#meter = undefined;
     if (!this.#track) return;
@@ -80,7 +94,7 @@ export class Microphone {
 
   #use(track: MediaStreamTrack, ours: boolean): void {
     if (track === this.#track) return;
-    this.close();
+    this.#drop();
     this.#track = track;
     this.#ours = ours;
     track.enabled = this.#enabled;

@@ -153,6 +153,7 @@ export class OwnSources {
   async unmute(): Promise<void> {
     this.#mustPublish();
     if (!this.microphone.track) await this.useMicrophone(this.audio === false ? true : this.audio);
+    if (!this.microphone.track) return; // closed while the browser asked
     this.wishMuted(false);
   }
 

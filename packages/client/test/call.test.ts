@@ -121,6 +121,34 @@ describe('mute', () => {
     expect(call.microphoneLevel).toBe(0.25);
   });
 
+  test('of two choices of a microphone the second counts, whichever device opens first', async () => {
+    const { platform, call } = await joined();
+    const opening: ((track: FakeTrack) => void)[] = [];
+    platform.openMicrophone = () =>
+      new Promise((resolve) => opening.push((track) => resolve(track.asTrack())));
+    const [first, second] = [new FakeTrack('first'), new FakeTrack('second')];
+    const both = Promise.all([call.setMicrophone('first'), call.setMicrophone('second')]);
+    opening[1]?.(second);
+    await settle();
+    opening[0]?.(first);
+    await both;
+    expect(call.microphoneTrack).toBe(second.asTrack());
+    expect(platform.peer.microphone).toBe(second.asTrack());
+    expect([first.stopped, second.stopped]).toEqual([true, false]);
+  });
+
+  test('a call that ends while the browser asks for the microphone leaves none open', async () => {
+    const { platform, call } = await joined(new FakePlatform(), { audio: false });
+    const track = new FakeTrack('late');
+    let give = (): void => {};
+    platform.openMicrophone = () => new Promise((resolve) => (give = () => resolve(track.asTrack())));
+    const unmuting = call.unmute();
+    await call.leave();
+    give();
+    expect(await codeOf(unmuting)).toBe('resolved');
+    expect([track.stopped, call.muted]).toEqual([true, true]);
+  });
+
   test('joined muted: the server knows before anybody could hear something', async () => {
     const { platform, call } = await joined(new FakePlatform(), { muted: true });
     expect(call.muted).toBe(true);
