@@ -4,7 +4,7 @@
  * Works when something changes only, never per packet.
  * Spec: virtual streams R1, R2, R7, R9; first number in the lower half with roll-over counter 0, so that a receiver that
  * loses the first packets still guesses the counter right (RFC 3711 §3.3.1).
- * Elsewhere: numbers shared by the view → viewSlot.ts · which view slot → views.ts
+ * Elsewhere: numbers shared by the view → viewSlot.ts · which view slot → receiver.ts
  */
 import type { EntryConstants } from '../packet.js';
 import type { AudioSource } from './audioSource.js';

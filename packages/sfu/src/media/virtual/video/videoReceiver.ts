@@ -18,7 +18,7 @@ import type { VideoSlotOwner } from './videoSlot.js';
 import type { VideoSource } from './videoSource.js';
 
 /**
- * Steps that a source may go up in a round in which the others go up one (bitrateAllocator.ts): what everybody looks at gets
+ * Steps that a source may go up in a round in which the others go up one (../../congestion/bitrateAllocator.ts): what everybody looks at gets
  * its layers before the others get theirs.
  */
 const PRIORITY = { screen: 8, pinned: 4, speaker: 4, other: 1 } as const;
