@@ -156,7 +156,7 @@ function withCorner(staged: ArrangedTile, self: ArrangedTile, area: Area): Arran
   const { places, ...rest } = alone(staged, area);
   const stage = places.get(staged.key)!;
   const high = area.heightPx > area.widthPx;
-  const long = clamp((high ? area.heightPx * 0.8 : area.widthPx) * CORNER.share, CORNER.minPx, CORNER.maxPx);
+  const long = clamp((high ? area.heightPx * 0.8 : stage.widthPx) * CORNER.share, CORNER.minPx, CORNER.maxPx);
   const widthPx = Math.round(high ? (long * 3) / 4 : long);
   const heightPx = Math.round(high ? long : long / STRIP.ratio);
   const corner: Place = {

@@ -5,11 +5,12 @@ import { LiveRegion, useAnnouncer } from './announcer.js';
 import { Banners, type ModeratedSource } from './banners.js';
 import { useCallSnapshot, type CallHandle } from './calls.js';
 import { ChatPanel } from './chatPanel.js';
-import { canShareScreen, Controls } from './controls.js';
+import { canShareScreen, Controls, type Panel } from './controls.js';
 import { HelpDialog } from './helpDialog.js';
-import { FullScreenIcon, GridIcon, SpeakerViewIcon } from './icons.js';
+import { FullScreenIcon, GridIcon, PeopleIcon, SpeakerViewIcon } from './icons.js';
 import { InviteButton, useInvitation } from './invite.js';
 import { memory } from './memory.js';
+import { PeoplePanel } from './peoplePanel.js';
 import { RecordingMark } from './recordingMark.js';
 import { SettingsPanel } from './settingsPanel.js';
 import { useFullScreen, useWakeLock } from './screenLock.js';
@@ -29,7 +30,7 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
   const snapshot = useCallSnapshot(call);
   const { state, participants, audioSlots, muted, cameraOn, screenOn, recording } = snapshot;
   const view = useStageView(call, snapshot);
-  const [panel, setPanel] = useState<'chat' | 'settings'>();
+  const [panel, setPanel] = useState<Panel>();
   const [help, setHelp] = useState(false);
   const [messages, setMessages] = useState<readonly ChatMessage[]>([]);
   const [unread, setUnread] = useState(0);
@@ -42,8 +43,9 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
   const chatButton = useRef<HTMLButtonElement>(null);
   const settingsButton = useRef<HTMLButtonElement>(null);
-  const chatOpen = useRef(false);
-  chatOpen.current = panel === 'chat';
+  const peopleButton = useRef<HTMLButtonElement>(null);
+  const open = useRef(panel);
+  open.current = panel;
 
   // Reading begins with the room; the next stop of the Tab key is the first button.
   useEffect(() => {
@@ -54,17 +56,17 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
     () =>
       call.on('message', (message) => {
         setMessages((all) => [...all, message]);
-        if (!chatOpen.current && !message.self) setUnread((count) => count + 1);
+        if (open.current !== 'chat' && !message.self) setUnread((count) => count + 1);
       }),
     [call],
   );
 
   const closePanel = useCallback(() => {
-    const opener = chatOpen.current ? chatButton : settingsButton;
+    const openers = { chat: chatButton, people: peopleButton, settings: settingsButton };
+    if (open.current) openers[open.current].current?.focus();
     setPanel(undefined);
-    opener.current?.focus();
   }, []);
-  const toggle = (which: 'chat' | 'settings'): void => {
+  const toggle = (which: Panel): void => {
     setPanel((now) => (now === which ? undefined : which));
     if (which === 'chat') setUnread(0);
   };
@@ -80,6 +82,7 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
     },
     full: () => full.toggle?.(),
     chat: () => toggle('chat'),
+    people: () => participants.length > 1 && toggle('people'),
     help: () => setHelp(true),
   });
 
@@ -99,6 +102,21 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
           </div>
         </div>
         <div className="call-top-end">
+          {participants.length > 1 && (
+            <button
+              ref={peopleButton}
+              className="button quiet people-button"
+              aria-expanded={panel === 'people'}
+              aria-controls="people"
+              aria-keyshortcuts="P"
+              title="Everybody by name (P)"
+              onClick={() => toggle('people')}
+              data-testid="open-people"
+            >
+              <PeopleIcon />
+              <span>People</span>
+            </button>
+          )}
           {canInvite && <InviteButton invitation={invitation} />}
           {full.toggle && participants.length > 1 && (
             <button
@@ -197,6 +215,9 @@ export function CallScreen({ call, canInvite, onMicrophoneChanged }: Props) {
 
       {panel === 'chat' && (
         <ChatPanel messages={messages} onSend={(text) => call.sendMessage(text)} onClose={closePanel} />
+      )}
+      {panel === 'people' && (
+        <PeoplePanel snapshot={snapshot} pinned={view.pinned} onPin={view.togglePin} onClose={closePanel} />
       )}
       {help && <HelpDialog onClose={() => setHelp(false)} />}
       <LiveRegion sentences={sentences} />

@@ -44,13 +44,13 @@ export function ChatPanel({ messages, onSend, onClose }: Props) {
 
   return (
     <aside
-      className="chat"
+      className="side-panel chat"
       id="chat"
       aria-label="Chat"
       data-testid="chat"
       onKeyDown={(event) => event.key === 'Escape' && onClose()}
     >
-      <header className="chat-head">
+      <header className="side-head">
         <h2>Chat</h2>
         <button className="button icon-only quiet" onClick={onClose} aria-label="Close chat">
           <CloseIcon />

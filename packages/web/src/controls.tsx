@@ -12,6 +12,9 @@ import {
   StopScreenIcon,
 } from './icons.js';
 
+/** What opens beside or over the call; one at a time. */
+export type Panel = 'chat' | 'people' | 'settings';
+
 interface Props {
   muted: boolean;
   cameraOn: boolean;
@@ -19,14 +22,14 @@ interface Props {
   screenOn: boolean;
   canPublish: boolean;
   canShare: boolean;
-  panel: 'chat' | 'settings' | undefined;
+  panel: Panel | undefined;
   unread: number;
   chatButton: Ref<HTMLButtonElement>;
   settingsButton: Ref<HTMLButtonElement>;
   onMute: () => void;
   onCamera: () => void;
   onScreen: () => void;
-  onPanel: (which: 'chat' | 'settings') => void;
+  onPanel: (which: Panel) => void;
   onLeave: () => void;
 }
 

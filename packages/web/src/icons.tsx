@@ -148,3 +148,15 @@ export const StopRecordIcon = () => (
     <rect x="9" y="9" width="6" height="6" rx="1" fill="currentColor" stroke="none" />
   </Icon>
 );
+export const PersonIcon = () => (
+  <Icon>
+    <circle cx="12" cy="8.5" r="4" />
+    <path d="M4.500 20c.6-4 3.600-6.500 7.500-6.500s6.900 2.500 7.500 6.500" />
+  </Icon>
+);
+export const PeopleIcon = () => (
+  <Icon>
+    <circle cx="9" cy="8.5" r="3.5" />
+    <path d="M2.5 19.5c.4-3.600 3-6 6.500-6s6.100 2.400 6.500 6M15.500 5.300a3.500 3.500 0 0 1 0 6.400M17.500 14c2.300.8 3.700 2.800 4 5.500" />
+  </Icon>
+);

@@ -41,9 +41,12 @@ export function JoinScreen({ room, problem, onJoin }: Props) {
     if (memory.name === '') nameField.current?.focus();
   }, []);
 
-  const trouble = microphone.problem === undefined ? undefined : problemOf(microphone.problem);
+  // One sentence where one button of the browser blocks both.
+  const bothDenied = microphone.problem === 'MICROPHONE_DENIED' && camera.problem === 'CAMERA_DENIED';
+  const trouble =
+    microphone.problem === undefined ? undefined : problemOf(bothDenied ? 'BOTH_DENIED' : microphone.problem);
   const cameraTrouble =
-    camera.problem === undefined || camera.problem === microphone.problem
+    camera.problem === undefined || camera.problem === microphone.problem || bothDenied
       ? undefined
       : problemOf(camera.problem);
   const refused = refusal === undefined ? undefined : problemOf(refusal);

@@ -1,11 +1,18 @@
 /** Small parts that several screens use. */
 import { useRef, type ReactNode } from 'react';
 import { customProperties } from './customProperties.js';
-import { AlertIcon } from './icons.js';
+import { AlertIcon, PersonIcon } from './icons.js';
 import { useLevelStyle } from './levels.js';
 import { hue, initials } from './person.js';
 
 export function Avatar({ name, size }: { name: string; size: 's' | 'l' }) {
+  // On the join screen, before a name is typed: nobody is a question mark.
+  if (name === '')
+    return (
+      <span className={`avatar avatar-${size} avatar-nameless`} aria-hidden="true">
+        <PersonIcon />
+      </span>
+    );
   return (
     <span
       className={`avatar avatar-${size}`}

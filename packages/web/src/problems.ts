@@ -33,6 +33,11 @@ const PROBLEMS: Record<string, Problem> = {
     'The microphone is blocked',
     'Allow it with the icon beside the address, or in the settings of your device, and try again.',
   ),
+  /** Of this page, not of the SDK: the two on the join screen at once. */
+  BOTH_DENIED: microphone(
+    'The microphone and the camera are blocked',
+    'Allow them with the icon beside the address, or in the settings of your device, and try again.',
+  ),
   MICROPHONE_MISSING: microphone(
     'No microphone was found',
     'Connect one and try again, or join and only listen.',

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { CallError } from '@tertulia/client';
 import type { CallHandle, CallSnapshot } from './calls.js';
 import { useDevices } from './devices.js';
-import { KeyboardIcon, RecordIcon, StopRecordIcon } from './icons.js';
+import { CloseIcon, KeyboardIcon, RecordIcon, StopRecordIcon } from './icons.js';
 import { memory } from './memory.js';
 import { LevelBar } from './parts.js';
 import { problemOf } from './problems.js';
@@ -83,10 +83,21 @@ export function SettingsPanel({ call, snapshot, onMicrophoneChanged, onHelp, onC
       className="popover"
       id="settings"
       role="dialog"
-      aria-label="Settings"
+      aria-labelledby="settings-title"
       data-testid="settings"
       onKeyDown={(event) => event.key === 'Escape' && onClose()}
     >
+      <header className="popover-head">
+        <h2 id="settings-title">Settings</h2>
+        <button
+          type="button"
+          className="button icon-only quiet"
+          onClick={onClose}
+          aria-label="Close the settings"
+        >
+          <CloseIcon />
+        </button>
+      </header>
       <label className="field">
         <span>Microphone</span>
         <select
@@ -124,7 +135,7 @@ export function SettingsPanel({ call, snapshot, onMicrophoneChanged, onHelp, onC
       {call.canRecord && (
         <RecordButton call={call} isRecording={recording !== undefined} onProblem={setProblem} />
       )}
-      <button type="button" className="button quiet wide" onClick={onHelp} data-testid="open-help">
+      <button type="button" className="button quiet wide open-help" onClick={onHelp} data-testid="open-help">
         <KeyboardIcon />
         Keyboard shortcuts
       </button>

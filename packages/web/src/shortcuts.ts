@@ -8,6 +8,7 @@ export const SHORTCUTS = [
   { key: 'g', name: 'G', does: 'Grid, or one person large', action: 'view' },
   { key: 'f', name: 'F', does: 'Full screen, and back', action: 'full' },
   { key: 'c', name: 'C', does: 'Open or close the chat', action: 'chat' },
+  { key: 'p', name: 'P', does: 'Everybody by name', action: 'people' },
   { key: '?', name: '?', does: 'This list', action: 'help' },
 ] as const;
 

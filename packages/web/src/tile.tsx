@@ -60,6 +60,7 @@ export function Tile(props: Props) {
       })}
       data-role={place?.role ?? 'none'}
       data-kind={screen ? 'screen' : 'person'}
+      data-self={self && !screen}
       data-pictured={pictured}
       data-pinned={pinned}
       data-speaking={speaking && !screen}

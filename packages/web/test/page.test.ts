@@ -74,6 +74,19 @@ describe('joining', () => {
     await page.context().close();
   });
 
+  test('one who has given no name yet is no question mark; both devices blocked: said once', async () => {
+    const page = await harness.open('room=tea', { microphone: 'denied', name: '' });
+    expect(await page.getByTestId('preview').locator('.avatar').textContent()).toBe('');
+    await page.getByTestId('name').fill('Grace');
+    await page.getByTestId('preview').locator('.avatar').getByText('G').waitFor();
+    if (await page.getByTestId('join').isVisible()) await page.getByTestId('join').click();
+    await page.getByRole('alert').getByText('The microphone is blocked').waitFor();
+    await page.getByTestId('join-camera').click();
+    await page.getByRole('alert').getByText('The microphone and the camera are blocked').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(1);
+    await page.context().close();
+  });
+
   test('plain http: said before anything is tried, and listening is offered', async () => {
     const page = await harness.open('room=tea', { insecure: true });
     await page.getByRole('alert').getByText('This address gives no access to the microphone').waitFor();
@@ -187,10 +200,11 @@ describe('a call that is recorded', () => {
 });
 
 describe('in the call, by keyboard', () => {
-  test('reading begins with the room; Tab goes link, view, people, then the buttons', async () => {
+  test('reading begins with the room; Tab goes list, link, view, people, then the buttons', async () => {
     const page = await inCall();
     expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
-    expect(await tabStops(page, 10)).toEqual([
+    expect(await tabStops(page, 11)).toEqual([
+      'People',
       'Copy link',
       'Full screen',
       'Speaker view',
@@ -235,7 +249,7 @@ describe('in the call, by keyboard', () => {
 
   test('Escape closes a panel and returns to its button', async () => {
     const page = await inCall();
-    for (const which of ['open-chat', 'open-settings']) {
+    for (const which of ['open-chat', 'open-settings', 'open-people']) {
       const button = page.getByTestId(which);
       await button.press('Enter');
       expect(await button.getAttribute('aria-expanded')).toBe('true');
@@ -312,7 +326,7 @@ describe('for a screen reader', () => {
 
   test('every button and field has a name', async () => {
     const page = await inCall(4);
-    for (const open of ['open-chat', 'open-settings']) {
+    for (const open of ['open-chat', 'open-settings', 'open-people']) {
       await page.getByTestId(open).click();
       const nameless = await page.evaluate(() =>
         [...document.querySelectorAll<HTMLElement>('button, input, select')]
@@ -407,6 +421,7 @@ describe('sizes', () => {
         const high = document.documentElement.scrollHeight > document.documentElement.clientHeight;
         const small = [...document.querySelectorAll('button')]
           .map((button) => button.getBoundingClientRect())
+          .filter(({ width }) => width > 0)
           .filter(
             (box) =>
               box.height < 43.5 || box.width < 43.5 || box.right > innerWidth || box.bottom > innerHeight,

@@ -245,6 +245,21 @@ describe('views', () => {
   });
 });
 
+test('while the connection is being mended no circle shines through a face, and no old face stays', async () => {
+  const page = await inCall(3, { cameras: 2 });
+  await pictured(page, 2);
+  await page.evaluate(() => window.fake?.setState('reconnecting'));
+  const seen = (name: string, part: string): Promise<number> =>
+    tileOf(page, name)
+      .locator(part)
+      .evaluate((node) => Number(getComputedStyle(node).opacity));
+  await expect.poll(() => seen('Bruno Latour', '.avatar')).toBe(0);
+  expect(await tileOf(page, 'Ada Lovelace').locator('.avatar').isVisible()).toBe(true);
+  await page.evaluate(() => window.fake?.freeze('p_1'));
+  await expect.poll(() => seen('Bruno Latour', '.picture'), { timeout: 8_000 }).toBe(0);
+  await page.context().close();
+});
+
 describe('the own screen', () => {
   test('shared by a button, said above, stopped there', async () => {
     const page = await inCall(3);
