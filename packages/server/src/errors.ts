@@ -54,6 +54,7 @@ export const ERRORS = {
   TOKEN_EXPIRED: row(401, 'UNAUTHENTICATED', false, 'The token is no longer or not yet valid'),
   TOKEN_FORBIDDEN: row(403, 'PERMISSION_DENIED', false, 'The token does not allow this'),
   HOST_NOT_ALLOWED: row(403, 'PERMISSION_DENIED', false, 'The server does not answer to this name'),
+  ORIGIN_NOT_ALLOWED: row(403, 'PERMISSION_DENIED', false, 'The server does not serve pages of this origin'),
   NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is nothing here'),
   ROOM_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such room'),
   SESSION_NOT_FOUND: row(404, 'NOT_FOUND', false, 'There is no such session'),

@@ -13,7 +13,7 @@ import type { AppContext } from './context.js';
 import { corsHeaders, mediaAbilities, originRule, preflightHeaders, usesCors } from './cors.js';
 import { rawBadRequest, sendError } from './errorResponses.js';
 import { healthRoutes } from './health.js';
-import { hostRule } from './hostRule.js';
+import { hostRule, isForThisMachine } from './hostRule.js';
 import { meetRoutes } from './meet.js';
 import { pageRoutes } from './page.js';
 import { plainRtpRoutes } from './plainRtp.js';
@@ -105,11 +105,18 @@ function addHostRule(app: FastifyInstance, { config }: AppContext): void {
 
 function addCors(app: FastifyInstance, context: AppContext): void {
   const allow = originRule(context.config);
+  const guarded = isForThisMachine(context.config);
   app.addHook('onRequest', async (request, reply) => {
     if (!usesCors(request.url)) return;
     const { origin } = request.headers;
     const allowed = origin === undefined ? undefined : allow(origin);
     if (allowed !== undefined) reply.headers(corsHeaders(allowed));
+    // Any page may send a POST that looks like a form's without asking, and need not read the answer: what it begins has begun.
+    if (guarded && request.method === 'POST' && origin !== undefined && allowed === undefined)
+      throw new ServerError(
+        'ORIGIN_NOT_ALLOWED',
+        'Without keys the server serves only pages of this machine.',
+      );
     if (request.method !== 'OPTIONS') return;
     const privateNetwork = request.headers['access-control-request-private-network'] === 'true';
     if (allowed !== undefined) reply.headers(preflightHeaders(privateNetwork));

@@ -5,8 +5,12 @@
  */
 import { isLoopbackHost, isOpen, type Config } from '../config.js';
 
+/** Only this machine is meant. */
+export const isForThisMachine = (config: Config): boolean =>
+  isOpen(config) && !config.insecure && !config.trustProxy;
+
 /** @returns a function: Host header → whether the request may go on. */
 export function hostRule(config: Config): (host: string | undefined) => boolean {
-  if (!isOpen(config) || config.insecure || config.trustProxy) return () => true;
+  if (!isForThisMachine(config)) return () => true;
   return (host) => host === undefined || isLoopbackHost(host.replace(/:\d+$/, ''));
 }

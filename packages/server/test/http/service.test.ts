@@ -98,6 +98,20 @@ describe('CORS', () => {
       expect(await allowed(server, origin)).toBeUndefined();
   });
 
+  test('without keys a page of elsewhere begins nothing, not even by a request that browsers send without asking', async () => {
+    await server.enter('tea', 'Ada');
+    const post = async (test: TestServer, origin: string): Promise<unknown> =>
+      (await test.request('POST', '/v1/rooms/tea/recordings', { headers: { origin } })).body['code'];
+    for (const origin of ['https://evil.example', 'null'])
+      expect(await post(server, origin)).toBe('ORIGIN_NOT_ALLOWED');
+    expect(await post(server, 'http://localhost:3000')).toBe('RECORDING_OFF');
+    for (const settings of [{ insecure: true }, { corsOrigin: 'https://a.example' }]) {
+      const other = await TestServer.start(settings);
+      expect(await post(other, 'https://a.example')).toBe('ROOM_NOT_FOUND');
+      await other.close();
+    }
+  });
+
   test('with keys: all, since a page can do no more than its token; listed ones when there is a list', async () => {
     const guarded = await TestServer.start({}, KEYS);
     expect(await allowed(guarded, 'https://example.com')).toBe('*');
