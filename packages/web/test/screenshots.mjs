@@ -38,6 +38,7 @@ const LIGHT_ONLY = [
   'people-2',
   'people-12',
   'people-40',
+  'list',
   'refused',
   'reconnecting',
   'sharing',
@@ -93,7 +94,7 @@ async function shot(
 const talk = (who) => (page) => page.evaluate((ids) => window.fake.speak(ids, [0.25, 0.08, 0.001]), who);
 
 /** A phone on its side has few lines: what is large matters most there. */
-const SIDE_ONLY = ['speaker', 'screen'];
+const SIDE_ONLY = ['speaker', 'screen', 'join-camera', 'chat'];
 
 for (const size of ['phone', 'side', 'desktop']) {
   for (const scheme of ['light', 'dark']) {
@@ -157,6 +158,15 @@ for (const size of ['phone', 'side', 'desktop']) {
       },
     });
     await shot('people-40', { ...at, people: 40, cameras: 12, act: talk(['p_30', 'p_7', 'p_9']) });
+    await shot('list', {
+      ...at,
+      people: 20,
+      cameras: 9,
+      act: async (page) => {
+        await talk(['p_4', 'p_7', ''])(page);
+        await page.getByTestId('open-people').click();
+      },
+    });
     await shot('speaker', {
       ...at,
       people: 7,
