@@ -13,7 +13,8 @@ export const KEY_FRAME_TIMES = {
   windowMicros: 500_000,
   /** A request that is older was lost. Encoders answer within a frame or two and a round trip; for V4 again. */
   answerMicros: 500_000,
-  /** From the second request on that is not answered: maybe none ever is. */
+  /** From the third request on that is not answered: maybe none ever is. Where one packet of twenty is lost, two requests of
+   *  four hundred have no answer, and somebody sees nothing meanwhile. */
   laterAnswerMicros: 1_000_000,
   /** Repetitions when nobody has nothing to show: a picture that is merely broken repairs itself some day. */
   repetitions: 1,
@@ -64,7 +65,7 @@ export class KeyFrameRequests {
   nextDeadline(): number | undefined {
     if (this.#unanswered) {
       const { answerMicros, laterAnswerMicros } = KEY_FRAME_TIMES;
-      const micros = this.#repetitions === 0 ? answerMicros : laterAnswerMicros;
+      const micros = this.#repetitions <= 1 ? answerMicros : laterAnswerMicros;
       return this.#sentMicros + Math.max(micros, this.#windowMicros);
     }
     return this.#wanted ? this.#sentMicros + this.#windowMicros : undefined;
