@@ -1,6 +1,7 @@
 // How fast one peer's paced packets may leave, and which of them wait. Time comes in. Knows budgets and queues; does not
 // know how a packet is sent. Numbers: the burst of 5 ms and the 2 s bound are those of WebRTC's own pacer.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -24,6 +25,9 @@ class Pacer {
  public:
   static constexpr size_t QUEUE_BYTES_MAX = 1024 * 1024;
   static constexpr uint64_t QUEUE_MICROS_MAX = 2'000'000;
+  /// While packets wait, the budget of so long is kept for a loop that comes late; one that is later than that sends what it owes
+  /// no more, for it would arrive as one burst. libwebrtc makes good up to 500 ms of debt, but its packets wait on a thread of their own.
+  static constexpr double LATE_MICROS_MAX = 100'000;
   static constexpr size_t PACKET_OVERHEAD = sizeof(PendingPacket) + 32;  // so that small ones are bounded as well
 
   /// @param bitsPerSecond 0 = no limit
@@ -74,7 +78,8 @@ class Pacer {
   void refill(uint64_t nowMicros) {
     if (nowMicros > filledMicros_) {
       budget_ += static_cast<double>(nowMicros - filledMicros_) * bytesPerMicro_;
-      if (budget_ > burstBytes_) budget_ = burstBytes_;
+      const double most = queue_.empty() ? burstBytes_ : std::max(burstBytes_, bytesPerMicro_ * LATE_MICROS_MAX);
+      if (budget_ > most) budget_ = most;
       filledMicros_ = nowMicros;
     }
   }

@@ -81,6 +81,35 @@ describe('a paced stream', () => {
     }
   });
 
+  test('a process that wakes up late sends as much as one that does not', () => {
+    const paced = new Paced();
+    paced.engine.setPacing(paced.remote.peer, 4 * MEGABIT);
+    paced.frame(200);
+    let packets = paced.arrivals.length;
+    for (let i = 0; i < 18; i++) {
+      paced.engine.setNow((paced.nowMicros += 20_000));
+      paced.collect();
+      // 20 ms of 4 Mbit/s, and what passes the budget's end.
+      expect(paced.arrivals.length - packets).toBeLessThanOrEqual(11);
+      packets = paced.arrivals.length;
+    }
+    expect((paced.bytes() * 8) / 360 / 1000).toBeGreaterThan(3.9);
+  });
+
+  test('after a second of standing still no more than 100 ms come at once', () => {
+    const paced = new Paced();
+    paced.engine.setPacing(paced.remote.peer, 4 * MEGABIT);
+    paced.frame(400);
+    const before = paced.bytes();
+    paced.engine.setNow((paced.nowMicros += 1_000_000));
+    paced.collect();
+    expect(paced.bytes() - before).toBeLessThan(50_000 + 2 * 1100);
+    expect(paced.bytes() - before).toBeGreaterThan(48_000);
+    const later = paced.bytes();
+    paced.run(10);
+    expect(paced.bytes() - later).toBeLessThan(5_000 + 2 * 1100);
+  });
+
   test('time, number and history are those of leaving', () => {
     const paced = new Paced();
     paced.engine.setPacing(paced.remote.peer, 2 * MEGABIT);

@@ -24,6 +24,8 @@ export const OUTGOING_BANDWIDTH = {
   pacingStep: 0.05,
   /** Nothing is repeated while a packet waits longer for the pacer: three frames of 30 Hz, and what a key frame of a small layer needs. Ours. */
   repeatWaitMicros: 150_000,
+  /** No key frame of what was given waits so long for the pacer, which drops after two seconds. Ours. */
+  overfedWaitMicros: 800_000,
   /** How long one allocation holds without any news: layers of the sources come and go. */
   holdMicros: 1_000_000,
 } as const;
@@ -118,6 +120,11 @@ export class OutgoingBandwidth {
    */
   get behind(): boolean {
     return this.#heard && this.#port.pacerWaitMicros() > OUTGOING_BANDWIDTH.repeatWaitMicros;
+  }
+
+  /** The pacer has so much more that more was given than the way takes, whatever the estimate says. */
+  get #overfed(): boolean {
+    return this.#port.pacerWaitMicros() > OUTGOING_BANDWIDTH.overfedWaitMicros;
   }
 
   /** On the way to the receiver alone, 0…1; undefined: nobody tells. */
@@ -234,7 +241,7 @@ export class OutgoingBandwidth {
     const left = Math.max(0, available - fixed);
     const requests = layered.map(({ taker, request }) => ({ ...request, allowed: taker.allowedChoice }));
     const { choices, desiredBitrate } = this.#sharing.share(requests, left, nowMicros, {
-      strained: estimator.isStrained(nowMicros),
+      strained: estimator.isStrained(nowMicros) || this.#overfed,
       measured: estimator.measured,
     });
     const desired = desiredBitrate + fixed;
@@ -264,7 +271,11 @@ export class OutgoingBandwidth {
     const estimator = this.#estimator!;
     // Without feedback nobody knows the way: what comes goes out at once.
     if (this.#heard)
-      this.#pace(this.#layered ? estimator.layeredPacingBitrate(this.#usedBitrate) : estimator.pacingBitrate);
+      this.#pace(
+        this.#layered
+          ? estimator.layeredPacingBitrate(this.#usedBitrate, this.#port.pacerWaitMicros())
+          : estimator.pacingBitrate,
+      );
     const elapsed = nowMicros - this.#allocatedMicros;
     const fell = estimator.targetBitrate < this.#allocatedBitrate * OUTGOING_BANDWIDTH.fallen;
     if (fell || elapsed >= OUTGOING_BANDWIDTH.allocateMicros) this.allocate(nowMicros);

@@ -29,6 +29,17 @@ test.each([
   ).toBeLessThan(100);
 });
 
+test('layers that are a quarter larger than measured for two seconds: what waits for the pacer is gone 5 s later', () => {
+  const cameras = { count: 8, layers: [150_000, 700_000] };
+  const larger = (nowMicros: number): number =>
+    nowMicros > 20 * SECOND && nowMicros < 22 * SECOND ? 1.25 : 1;
+  const { samples } = run({ rate: () => 5_000_000, cameras, larger, keyFrameSeconds: 1, everyFrames: 3 });
+  const waits = (from: number, to: number): number[] =>
+    between(samples, from, to).map(({ waitMs }) => waitMs);
+  expect(Math.max(...waits(20, 23))).toBeGreaterThan(300);
+  expect(percentile(waits(27, 60), 0.95)).toBeLessThan(100);
+});
+
 test('a link with jitter and loss: few switches as well', () => {
   const { switches } = run({ rate: () => 2_500_000, jitterMicros: 10_000, loss: 0.02 });
   expect(after(switches, 10)).toBeLessThanOrEqual(8);

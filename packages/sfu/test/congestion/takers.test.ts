@@ -99,9 +99,11 @@ class Fixed implements BandwidthTaker {
 }
 
 class Way {
+  /** Of the oldest packet, for the pacer. */
+  waitMicros = 0;
   readonly bandwidth = new OutgoingBandwidth({
     setPacing: () => undefined,
-    pacerWaitMicros: () => 0,
+    pacerWaitMicros: () => this.waitMicros,
     probe: () => false,
   });
   nowMicros = SECOND;
@@ -221,4 +223,14 @@ describe('more', () => {
     way.bandwidth.allocate(way.nowMicros);
     expect(slots.map(({ allowedChoice }) => allowedChoice)).toEqual([0, 0, 0, -1]);
   });
+});
+
+test('while packets wait for the pacer for most of a second nothing more is given', () => {
+  const way = new Way(four());
+  way.holds(1_600_000, 3);
+  expect(way.holds(250_000)).toEqual({ a: 0, b: 0, c: -1, d: -1 });
+  way.waitMicros = 900_000;
+  expect(way.holds(1_600_000, 5)).toEqual({ a: 0, b: 0, c: -1, d: -1 });
+  way.waitMicros = 0;
+  expect(way.holds(1_600_000, 5)).toEqual({ a: 1, b: 1, c: 1, d: 1 });
 });

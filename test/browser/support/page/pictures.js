@@ -414,11 +414,12 @@ setInterval(async () => {
 }, STATISTICS_EVERY_MS);
 
 /** How late timers of this page ran: a page without processor time measures itself. */
+const STALL_MS = 40;
 const stalls = [];
 let expected = performance.now();
 setInterval(() => {
   const late = performance.now() - expected - 50;
-  if (late > 100) stalls.push({ at: performance.now(), late });
+  if (late > STALL_MS) stalls.push({ at: performance.now(), late });
   expected = performance.now();
 }, 50);
 export const pageStalls = () => stalls;

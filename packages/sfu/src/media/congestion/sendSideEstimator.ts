@@ -27,6 +27,10 @@ export const SEND_SIDE = {
   layeredPacingShare: 0.93,
   /** But so much more than they take, so that the pacer's queue drains. Ours. */
   layeredPacingFactor: 1.04,
+  /** Where packets have waited so long for the pacer, the layers are larger than measured: the queue drains at these. Ours. */
+  layeredWaitMicros: 200_000,
+  layeredWaitingShare: 0.97,
+  layeredWaitingFactor: 1.1,
   /** What arrived and was sent is averaged over. libwebrtc: 500 ms, first 150 ms. */
   rateMicros: 500_000,
   rateLeastMicros: 150_000,
@@ -142,12 +146,15 @@ export class SendSideEstimator {
    * The same for layers, which leave room below the target. Where probes have found the link's end, the key frame of a layer that
    * comes in addition leaves slower than that: its packets would wait there, and look like a link that has become narrower.
    * @param needed what the layers take, bit/s
+   * @param waitMicros how long the oldest packet has waited for the pacer
    */
-  layeredPacingBitrate(needed: number): number {
+  layeredPacingBitrate(needed: number, waitMicros: number): number {
     const limit = this.#probedLimit(this.#feedbackMicros ?? 0);
     if (limit === undefined) return this.pacingBitrate;
-    const { layeredPacingShare, layeredPacingFactor } = SEND_SIDE;
-    return Math.min(this.pacingBitrate, Math.max(needed * layeredPacingFactor, limit * layeredPacingShare));
+    const waiting = waitMicros > SEND_SIDE.layeredWaitMicros;
+    const share = waiting ? SEND_SIDE.layeredWaitingShare : SEND_SIDE.layeredPacingShare;
+    const factor = waiting ? SEND_SIDE.layeredWaitingFactor : SEND_SIDE.layeredPacingFactor;
+    return Math.min(this.pacingBitrate, Math.max(needed * factor, limit * share));
   }
 
   /** More was sent than the way holds: delay grows, or a queue stands. */

@@ -11,7 +11,7 @@ import type { Frame } from './frame.js';
 import { PacketHistory } from './packetHistory.js';
 import type { HistoryLimits } from './packetHistory.js';
 import type { PayloadReader } from './payloadReaders.js';
-import { LayerRates } from './layerRates.js';
+import { LAYER_RATES, LayerRates } from './layerRates.js';
 import { LAYERS_MAX } from './layers.js';
 import type { SpatialLayering } from './layers.js';
 import { ServerLine } from './serverLine.js';
@@ -62,7 +62,7 @@ export class SourceStream {
   keyFrames = 0;
   width = 0;
   height = 0;
-  /** By spatial layer × 4 + temporal layer. */
+  /** Whole packets, by spatial layer × 4 + temporal layer. */
   readonly layerOctets = new Float64Array(LAYERS_MAX.spatial * LAYERS_MAX.temporal);
   readonly rates = new LayerRates(this.layerOctets);
   readonly layerMicros = new Float64Array(LAYERS_MAX.spatial).fill(-Infinity);
@@ -351,7 +351,8 @@ export class SourceStream {
   #count(packet: ReceivedPacket, frame: Frame): void {
     const spatial = Math.min(frame.spatialLayer, LAYERS_MAX.spatial - 1);
     const temporal = Math.min(frame.temporalLayer, LAYERS_MAX.temporal - 1);
-    this.layerOctets[spatial * LAYERS_MAX.temporal + temporal]! += packet.payloadLength;
+    this.layerOctets[spatial * LAYERS_MAX.temporal + temporal]! +=
+      packet.payloadLength + LAYER_RATES.packetBytes;
     this.layerMicros[spatial] = packet.arrivalMicros;
     // Of a late packet nobody can tell whether it is the picture's first; of a key frame only that one says so.
     if (!frame.keyFrame || (this.newest && !frame.startOfPicture)) return;

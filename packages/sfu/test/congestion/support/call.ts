@@ -46,6 +46,8 @@ export interface Sample {
   sent: number;
   arrived: number;
   queueMs: number;
+  /** For the pacer. */
+  waitMs: number;
   lost: number;
 }
 
@@ -64,7 +66,7 @@ export class Call {
   readonly #returning: { at: number; bytes: Uint8Array }[] = [];
   #nextFrame: number;
   #nextKey: number;
-  #sample = { sent: 0, arrived: 0, queue: 0, lost: 0 };
+  #sample = { sent: 0, arrived: 0, queue: 0, wait: 0, lost: 0 };
 
   constructor(options: CallOptions, link: Bottleneck) {
     this.#options = options;
@@ -112,7 +114,11 @@ export class Call {
   #send(now: number): void {
     const { estimator } = this;
     const needed = this.#options.needed?.();
-    const pacing = needed === undefined ? estimator.pacingBitrate : estimator.layeredPacingBitrate(needed);
+    this.#sample.wait = Math.max(this.#sample.wait, this.#sender.waitMicros);
+    const pacing =
+      needed === undefined
+        ? estimator.pacingBitrate
+        : estimator.layeredPacingBitrate(needed, this.#sender.waitMicros);
     for (const { sequence, bytes, atMicros } of this.#sender.leave(now, pacing)) {
       const at = this.#link.send(bytes, atMicros);
       this.#sample.sent += bytes;
@@ -153,7 +159,7 @@ export class Call {
   }
 
   #note(now: number): void {
-    const { sent, arrived, queue, lost } = this.#sample;
+    const { sent, arrived, queue, wait, lost } = this.#sample;
     const bits = (8 * SECOND) / SAMPLE_MICROS;
     this.samples.push({
       seconds: now / SECOND,
@@ -161,9 +167,10 @@ export class Call {
       sent: sent * bits,
       arrived: arrived * bits,
       queueMs: queue / 1_000,
+      waitMs: wait / 1_000,
       lost,
     });
-    this.#sample = { sent: 0, arrived: 0, queue: 0, lost: 0 };
+    this.#sample = { sent: 0, arrived: 0, queue: 0, wait: 0, lost: 0 };
   }
 }
 

@@ -15,6 +15,8 @@ export interface CamerasOptions extends CallOptions {
   keyFrameSeconds?: number;
   /** Each camera's frame comes with every so many of the link's 30 a second, one camera after the other. Default 1. */
   everyFrames?: number;
+  /** How many times as large as measured the layers are at a time. Default 1. */
+  larger?: (nowMicros: number) => number;
 }
 
 export interface CamerasResult {
@@ -45,12 +47,13 @@ export function runCameras(options: CamerasOptions): CamerasResult {
     ...options,
     layered: true,
     needed: sum,
-    application: () => {
+    application: (now) => {
       const due = names.filter((_, i) => i % everyFrames === frame % everyFrames);
       frame++;
       let rate = 0;
+      const larger = options.larger?.(now) ?? 1;
       for (const name of due) {
-        rate += (layers[choices.get(name)!] ?? 0) * everyFrames;
+        rate += (layers[choices.get(name)!] ?? 0) * everyFrames * larger;
         rate += (keyFrameBits.get(name) ?? 0) / FRAME_SECONDS;
         keyFrameBits.delete(name);
       }

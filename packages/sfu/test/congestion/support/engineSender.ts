@@ -44,6 +44,10 @@ export class EngineSender implements Sender {
     });
   }
 
+  get waitMicros(): number {
+    return this.#video.engine.pacerQueue(this.#video.remote.peer).oldestMicros;
+  }
+
   read(packet: TransportWideFeedback, nowMicros: number): TransportFeedback | undefined {
     const { engine, remote } = this.#video;
     const bytes = writeRtcp([packet]).subarray(FCI_AT);

@@ -19,11 +19,14 @@ export interface Sender {
   /** What leaves in the tick that ends now. */
   leave(nowMicros: number, pacingBitrate: number): SentPacket[];
   read(packet: TransportWideFeedback, nowMicros: number): TransportFeedback | undefined;
+  /** How long the oldest packet has waited for the pacer. */
+  readonly waitMicros: number;
 }
 
 export class SimpleSender implements Sender {
   readonly #history: SendHistory;
-  readonly #queue: number[] = [];
+  readonly #queue: { bytes: number; atMicros: number }[] = [];
+  #nowMicros = 0;
   #padding: { nextAt: number; left: number; gap: number; clusterId: number }[] = [];
   #budget = 0;
 
@@ -31,8 +34,12 @@ export class SimpleSender implements Sender {
     this.#history = new SendHistory(firstSequence);
   }
 
-  queue(bytes: number): void {
-    this.#queue.push(bytes);
+  queue(bytes: number, nowMicros: number): void {
+    this.#queue.push({ bytes, atMicros: nowMicros });
+  }
+
+  get waitMicros(): number {
+    return this.#queue.length === 0 ? 0 : this.#nowMicros - this.#queue[0]!.atMicros;
   }
 
   probe({ clusterId, bitsPerSecond, bytes }: Probe, nowMicros: number): void {
@@ -41,6 +48,7 @@ export class SimpleSender implements Sender {
   }
 
   leave(nowMicros: number, pacingBitrate: number): SentPacket[] {
+    this.#nowMicros = nowMicros;
     const sent: SentPacket[] = [];
     const send = (bytes: number, clusterId: number, atMicros: number): void => {
       sent.push({ sequence: this.#history.send(atMicros, bytes, clusterId), bytes, atMicros });
@@ -49,7 +57,7 @@ export class SimpleSender implements Sender {
     const perTick = (pacingBitrate * TICK_MICROS) / 8_000_000;
     this.#budget = Math.min(this.#budget + perTick, 5 * perTick);
     while (this.#queue.length > 0 && this.#budget > 0) {
-      const bytes = this.#queue.shift()!;
+      const { bytes } = this.#queue.shift()!;
       this.#budget -= bytes;
       send(bytes, 0, nowMicros);
     }
