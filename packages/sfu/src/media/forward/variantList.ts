@@ -267,10 +267,10 @@ export class VariantList {
     }
     const marker = source.marker || this.#endsPicture(frame);
     const timestamp = this.#timestampOf(source.timestamp);
-    if (source.newest && this.isOnLine && source.timestamp !== this.#pictureTimestamp)
-      this.#stepOn(source.line.ticks, index, timestamp);
     // What comes late may still be the last one: all that came since was not wanted.
     if (source.newest || index > this.lastIndex) {
+      if (this.isOnLine && source.timestamp !== this.#pictureTimestamp)
+        this.#stepOn(source.lineTicks, this.#pictureIndex(index, picture), timestamp);
       this.lastIndex = index;
       this.lastTimestamp = timestamp;
       this.#pictureTimestamp = source.timestamp;
@@ -439,11 +439,23 @@ export class VariantList {
     return this.isOnLine ? this.source.line.at(timestamp) : timestamp;
   }
 
-  /** A new picture, as far along the line as `ticks`. */
-  #stepOn(ticks: number, index: number, timestamp: number): void {
+  /**
+   * The first number of the new picture at hand; undefined: another picture may be missing between it and the last one, and
+   * would need its place there. The picture's own first packets may come after this one.
+   */
+  #pictureIndex(index: number, picture: number): number | undefined {
+    const next = this.lastIndex + 1;
+    if (index === next) return next;
+    const last = this.#manners[(this.lastIndex >>> 0) & (this.#manners.length - 1)];
+    return last === SENT.withMarker && this.lastPicture !== undefined && picture === this.lastPicture + 1
+      ? next
+      : undefined;
+  }
+
+  /** A new picture, as far along the line as `ticks`. @param index its first one, if no other can come between */
+  #stepOn(ticks: number, index: number | undefined, timestamp: number): void {
     const step = this.#pictureTimestamp < 0 ? 0 : Math.max(0, ticks - this.lastLineTicks);
-    // A picture that comes late needs its place between two others.
-    if (index === this.lastIndex + 1)
+    if (index !== undefined)
       for (const member of this.#leading) {
         member.repay(step, index >>> 0, timestamp);
         // Its timestamps have another distance to the time of capture now.

@@ -222,7 +222,7 @@ export class VariantMember {
   repay(stepTicks: number, index: number, timestamp: number): void {
     const { variant } = this;
     // Its first picture here has the lead for a reason.
-    if (!variant || index === (this.#first + this.#deltaIndex) >>> 0) return;
+    if (!variant || ((index - this.#first - this.#deltaIndex) | 0) <= 0) return;
     const paid = Math.min(this.#lead, Math.floor(stepTicks * LINE_LIMITS.repaidShareOfStep));
     if (paid <= 0) return;
     this.#lead -= paid;
