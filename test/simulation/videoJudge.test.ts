@@ -94,6 +94,18 @@ describe('the judge of pictures', () => {
       change: (s) => ((s[5]!.stream.records[5]!.arrivedMicros = undefined), s.filter((_, i) => i !== 5)),
     },
     {
+      name: 'a key frame that begins once more, a picture later',
+      change: (s) => [
+        ...s.slice(0, 42),
+        ...s.slice(40).map((told) => ({
+          ...told,
+          out: told.out + 2,
+          timestamp: (told.timestamp + 90) >>> 0,
+          pictureId: (told.pictureId + 1) & 0x7fff,
+        })),
+      ],
+    },
+    {
       name: 'frames left out with their numbers closed, nothing of what stays refers to them',
       change: (s) =>
         s
