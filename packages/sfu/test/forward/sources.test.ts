@@ -414,6 +414,30 @@ describe('beside the switch', () => {
     expect(worst(video.lineErrors().slice(-20))).toBeLessThan(1000);
   });
 
+  test('what was lost before a source was muted is not where it begins afterwards', () => {
+    video = new SlotCall(22);
+    const a = video.addCamera({ packetsPerFrame: 4 });
+    const [encoder] = a.encoders;
+    const mute = (muted: boolean): void => {
+      const method = muted ? 'producer.pause' : 'producer.resume';
+      video.call.core.handleRequest(method, { producerId: a.id });
+    };
+    video.askForMissing();
+    video.slot.show(a);
+    video.film(40);
+    video.film(15, { lost: ({ facts }) => facts.p === 2, repairs: false });
+    mute(true);
+    mute(false);
+    const lost = encoder!.sent.filter(({ facts }) => facts.p === 2).slice(-15);
+    video.call.inject(encoder!.repeat(lost[0]!));
+    const before = video.media().length;
+    video.film(30);
+    const own = video.media().slice(before);
+    expect(own.length).toBeGreaterThan(50);
+    const errors = video.lineErrors().filter(({ atMicros }) => atMicros >= own[0]!.atMicros);
+    expect(worst(errors)).toBeLessThan(FRAME_MICROS + 1000);
+  });
+
   test('a source that has sent nothing yet is waited for', () => {
     video = new SlotCall(16);
     const a = video.addCamera();

@@ -183,6 +183,8 @@ export class SourceStream {
     const lastIndex = this.#lastIndex;
     let index = packet.extendedSequence + this.#indexShift;
     if (!anew && index < this.#firstIndex) return 'rtp-late';
+    // Nor does it begin there: after a pause the numbers are those of before, and repetitions of it may come first.
+    if (anew && this.#keepsClock && index <= lastIndex!) return 'rtp-late';
     const newest = lastIndex === undefined || anew || index > lastIndex;
     const isNewTime = (packet.timestamp + this.#timestampShift) >>> 0 !== this.#lastTimestamp;
     const newPicture = newest && (anew || lastIndex === undefined || isNewTime);
