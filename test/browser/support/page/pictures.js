@@ -287,7 +287,6 @@ const readPainter = reader.getContext('2d', { willReadFrequently: true });
 
 /** @returns the number in the picture, or -1 where none can be read, and the brightness of its lower half */
 function readPicture(video) {
-  const { videoWidth: width, videoHeight: height } = video;
   // The upper half becomes the first line, the lower half the second.
   readPainter.drawImage(video, 0, 0, BLOCKS, 2);
   const { data } = readPainter.getImageData(0, 0, BLOCKS, 2);
