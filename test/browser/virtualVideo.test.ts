@@ -26,6 +26,8 @@ const SWITCHING = ['one', 'two', 'three'] as const;
 const PAINTED_LIMIT_MS = 2_000;
 /** Speech must be seen to be speech and not a cough first. */
 const SPEAKER_LIMIT_MS = 4_000;
+/** A page whose timers ran so late had no processor time: a freeze then is its own. */
+const STALL_MS = 100;
 
 let pages: TestPages;
 let server: ServerProcess;
@@ -151,7 +153,7 @@ test('who begins to speak comes onto the first canvas', async () => {
 
 test('over all of it: every frame was of the camera that its CSRC names, no decoder began anew, nothing froze', async () => {
   const histories = await history(startAt);
-  const stalls = await pictures.call('pageStalls');
+  const stalls = (await pictures.call('pageStalls')).filter(({ late }) => late > STALL_MS);
   const byCsrc = await pictures.call('pictureCsrcs');
   const judged = judgeSwitches(histories, stalls);
   console.log(summarize(histories, judged, stalls));

@@ -286,9 +286,9 @@ Object.assign(reader, { width: BLOCKS, height: 2 });
 const readPainter = reader.getContext('2d', { willReadFrequently: true });
 
 /** @returns the number in the picture, or -1 where none can be read, and the brightness of its lower half */
-function readPicture(video) {
+function readPicture(image) {
   // The upper half becomes the first line, the lower half the second.
-  readPainter.drawImage(video, 0, 0, BLOCKS, 2);
+  readPainter.drawImage(image, 0, 0, BLOCKS, 2);
   const { data } = readPainter.getImageData(0, 0, BLOCKS, 2);
   const isLight = (block) => data[block * 4] > 128;
   let number = 0;
@@ -307,9 +307,13 @@ const csrcOf = (receiver, rtpTimestamp) =>
 
 function watch(slot) {
   const { video, receiver } = slot;
-  const painted = (at, { rtpTimestamp, expectedDisplayTime, presentationTime, width }) => {
+  const painted = (at, { rtpTimestamp: told, expectedDisplayTime, presentationTime, width }) => {
     video.requestVideoFrameCallback(painted);
-    const { number, light } = readPicture(video);
+    // On a page that is late the element shows the next frame already: what is read says itself which one it is (not in Firefox).
+    const frame = new VideoFrame(video);
+    const rtpTimestamp = frame.metadata?.().rtpTimestamp ?? told;
+    const { number, light } = readPicture(frame);
+    frame.close();
     const csrc = csrcOf(receiver, rtpTimestamp);
     slot.frames.push({ at, number, csrc, width, rtpTimestamp, light, expectedDisplayTime, presentationTime });
   };
@@ -412,7 +416,7 @@ setInterval(async () => {
   isReading = false;
 }, STATISTICS_EVERY_MS);
 
-/** How late timers of this page ran: a page without processor time measures itself. */
+/** How late timers of this page ran: a page without processor time measures itself. Less is what timers are. */
 const STALL_MS = 40;
 const stalls = [];
 let expected = performance.now();
