@@ -194,6 +194,31 @@ describe('probes', () => {
     expect(estimator.takeProbes()[0]?.bitsPerSecond).toBeGreaterThan(3_400_000);
   });
 
+  test('one that comes through lifts what loss has bounded, though the delay allowed more all the time', () => {
+    const estimator = new SendSideEstimator();
+    run(estimator, 1, 1.3);
+    estimator.takeProbes();
+    run(estimator, 1.3, 4, { receivedPackets: 3, lostPackets: 7, ackedBytes: 2_250 });
+    const { targetBitrate: bounded, delayBitrate } = estimator.state();
+    let now = 4 * SECOND;
+    let probe = estimator.takeProbes().at(-1);
+    for (; probe === undefined && now < 20 * SECOND; probe = estimator.takeProbes().at(-1)) {
+      estimator.poll((now += 100_000));
+    }
+    const { clusterId, bitsPerSecond, bytes } = probe!;
+    expect(bitsPerSecond).toBeLessThan(delayBitrate);
+    const probes = [
+      answer({
+        clusterId,
+        bytes,
+        lastArrival: 500_000 + (bytes * 8 * SECOND) / bitsPerSecond,
+        lastSend: (bytes * 8 * SECOND) / bitsPerSecond,
+      }),
+    ];
+    estimator.handleFeedback(feedbackAt(now, { probes }), now);
+    expect(estimator.targetBitrate).toBeGreaterThan(bounded * 1.5);
+  });
+
   test('one that arrives over two feedbacks is put together', () => {
     const estimator = started();
     const halves = [

@@ -348,9 +348,11 @@ export class SendSideEstimator {
     this.#noteLimit(bitrate, full, nowMicros);
     // The queue that the probe itself has made is no overuse by the media. A queue of before would have kept it from being sent.
     this.#detector.reset();
-    if (bitrate <= this.#rate.bitrate) return;
     if (full && nowMicros < this.#distrustMicros) return;
     const step = full ? SEND_SIDE.fullStep : 1;
+    // A bound by loss gives way, also where the delay has allowed more all the time: a queue that overflowed at once showed no slope.
+    if (bitrate > this.#target) this.#loss.raise(this.#target + step * (bitrate - this.#target));
+    if (bitrate <= this.#rate.bitrate) return;
     const raised = this.#rate.bitrate + step * (bitrate - this.#rate.bitrate);
     this.#rate.setBitrate(raised, nowMicros);
     this.#loss.raise(raised);
