@@ -392,16 +392,12 @@ describe('beside the switch', () => {
     video = new SlotCall(19);
     const a = video.addCamera({ packetsPerFrame: 4 });
     const [encoder] = a.encoders;
-    const mute = (muted: boolean): void => {
-      const method = muted ? 'producer.pause' : 'producer.resume';
-      video.call.core.handleRequest(method, { producerId: a.id });
-    };
     video.askForMissing();
     video.slot.show(a);
     video.film(40);
-    mute(true);
+    video.mute(a, true);
     video.film(10, { lost: ({ facts }) => facts.p === 2, repairs: false });
-    mute(false);
+    video.mute(a, false);
     // Repetitions of before come first, and once more in between.
     const lost = encoder!.sent.filter(({ facts }) => facts.p === 2).slice(-10);
     video.call.inject(...lost.slice(0, 5).map((packet) => encoder!.repeat(packet)));
@@ -418,16 +414,12 @@ describe('beside the switch', () => {
     video = new SlotCall(22);
     const a = video.addCamera({ packetsPerFrame: 4 });
     const [encoder] = a.encoders;
-    const mute = (muted: boolean): void => {
-      const method = muted ? 'producer.pause' : 'producer.resume';
-      video.call.core.handleRequest(method, { producerId: a.id });
-    };
     video.askForMissing();
     video.slot.show(a);
     video.film(40);
     video.film(15, { lost: ({ facts }) => facts.p === 2, repairs: false });
-    mute(true);
-    mute(false);
+    video.mute(a, true);
+    video.mute(a, false);
     const lost = encoder!.sent.filter(({ facts }) => facts.p === 2).slice(-15);
     video.call.inject(encoder!.repeat(lost[0]!));
     const before = video.media().length;

@@ -222,6 +222,11 @@ export class SlotCall {
     return new TestSlot(this.call, peer, slotParameters(this.#slotOptions), base);
   }
 
+  /** The person turns the camera off or on again. */
+  mute({ id }: Camera, muted: boolean): void {
+    this.call.core.handleRequest(muted ? 'producer.pause' : 'producer.resume', { producerId: id });
+  }
+
   addCamera(options: CameraOptions = {}): Camera {
     const { codec = 'VP8', rids, temporalLayers = 1, spatialLayers = 1 } = options;
     const number = this.cameras.length + 1;
