@@ -18,6 +18,7 @@
         "native/engine_object.cc",
         "native/forwarder.cc",
         "native/gcm.cc",
+        "native/older_systems.cc",
         "native/peer.cc",
         "native/poller.cc",
         "native/send_history.cc",

@@ -2,8 +2,9 @@
  * The add-on as TypeScript sees it, and loading it. Nothing outside this package imports it.
  * Every id and length crosses as a number; what happens per packet goes through the shared arrays instead.
  */
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EngineError } from './errors.js';
 
@@ -174,9 +175,13 @@ export function loadNative(): NativeModule {
     loaded = nodeGypBuild(root);
     return loaded;
   } catch (error) {
+    // Only a checkout has the scripts; a package has binaries of some platforms, and the sources for the others.
+    const isCheckout = existsSync(join(root, 'scripts'));
+    const command = isCheckout ? 'npm run build' : `npx node-gyp rebuild --directory "${root}"`;
     throw new EngineError(
       'NOT_BUILT',
-      `the native add-on in ${root} cannot be loaded; run "npm run build" (needs a C++ compiler, make and python3)`,
+      `${root} has no native add-on that ${process.platform}-${process.arch} can load; build it with ${command} ` +
+        '(needs a C++ compiler, make and Python 3)',
       { cause: error },
     );
   }
