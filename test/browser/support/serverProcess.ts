@@ -49,13 +49,13 @@ async function isFree(port: number): Promise<boolean> {
 
 export async function startServer(
   flags: string[] = [],
-  options: { port?: number; mediaPort?: number } = {},
+  options: { port?: number; mediaPort?: number; command?: string } = {},
 ): Promise<ServerProcess> {
   const port = options.port ?? (await freePort());
   const mediaPort = options.mediaPort ?? (await freePort());
   const child = spawn(
     process.execPath,
-    [CLI, 'serve', '--port', String(port), '--media-port', String(mediaPort), ...flags],
+    [options.command ?? CLI, 'serve', '--port', String(port), '--media-port', String(mediaPort), ...flags],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let text = '';
