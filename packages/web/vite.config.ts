@@ -13,5 +13,6 @@ export default defineConfig({
     target: ['chrome111', 'firefox113', 'safari16.4'], // the oldest with oklch() and color-mix(), which the styles use
     assetsInlineLimit: 0, // the page is served with a strict content security policy: no data: URLs
     modulePreload: { polyfill: false },
+    license: { fileName: 'licenses.md' }, // those of what is bundled ask to be handed on with it
   },
 });

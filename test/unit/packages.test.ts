@@ -123,6 +123,10 @@ test('the packages need one another in the version that is packed', () => {
         expect(version).toBe(manifestOf(dependency.slice('@tertulia/'.length)).version);
 });
 
+test('the page brings the licences of what is bundled in it', () => {
+  expect(readFileSync(join(place('web'), 'dist/licenses.md'), 'utf8')).toMatch(/react-dom[^]*scheduler/);
+});
+
 test('the engine has a binary of this platform, and packing says so', () => {
   const binary = filesOf('engine').find((file) =>
     file.startsWith(`prebuilds/${process.platform}-${process.arch}/@tertulia+engine`),
