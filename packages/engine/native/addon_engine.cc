@@ -192,6 +192,8 @@ napi_value stats(EngineObject& engine, const Call& call) {
   return nothing(call);
 }
 
+napi_value read(EngineObject& engine, const Call&) { return engine.read(); }
+
 napi_value inject(EngineObject& engine, const Call& call) {
   if (!engine.memory()) return throwCode(call.env(), "NOT_MEMORY_MODE", "this engine has sockets");
   return engine.inject(call.bytes(0), call.u32(1), static_cast<uint64_t>(call.number(2)));
@@ -261,6 +263,7 @@ void defineEngine(napi_env env, napi_value exports) {
                                    {"listRemove", bound<listRemove>},
                                    {"listSize", bound<listSize>},
                                    {"stats", bound<stats>},
+                                   {"read", bound<read>},
                                    {"inject", bound<inject>},
                                    {"setNow", bound<setNow>},
                                    {"takeSent", bound<takeSent>},

@@ -5,6 +5,8 @@ namespace {
 
 /// Batches per wake-up: 1,024 datagrams, then timers and other sockets of the process have their turn.
 constexpr int BATCHES_PER_WAKEUP = 4;
+/// The same when the caller asks for all that is there: as much as a kernel's buffer of 16 MiB holds.
+constexpr int BATCHES_PER_READ = 64;
 
 }  // namespace
 
@@ -182,23 +184,39 @@ bool EngineObject::runBatch(uint64_t nowMicros, bool called) {
   return status == napi_ok;
 }
 
-size_t EngineObject::onReadable() {
+size_t EngineObject::onReadable(bool told) {
   size_t total = 0;
   for (int batch = 0; batch < BATCHES_PER_WAKEUP; batch++) {
-    const uint64_t nowMicros = monotonicMicros(), before = core_->counters().received;
-    bool more = false;
-    for (uint32_t i = 0; i < core_->transmitter().socketCount(); i++) {
-      while (core_->receive(i, nowMicros)) more = true;
-    }
-    total += core_->counters().received - before;
-    if (core_->rowCount() == 0) {
-      sendNow();  // what was answered without a row
-    } else if (!runBatch(nowMicros, false)) {
-      reportException();
-    }
-    if (!core_ || !more) break;
+    if (!readBatch(told && batch == 0, false, total)) break;
   }
   return total;
+}
+
+napi_value EngineObject::read() {
+  if (inBatch_) return throwCode(env_, "IN_BATCH", "read inside onBatch");
+  size_t total = 0;
+  for (int batch = 0; onBatch_ && batch < BATCHES_PER_READ; batch++) {
+    const bool more = readBatch(false, true, total);
+    bool failed = false;
+    if (napi_is_exception_pending(env_, &failed) == napi_ok && failed) return nullptr;  // the caller's
+    if (!more) break;
+  }
+  return toValue(env_, static_cast<double>(total));
+}
+
+bool EngineObject::readBatch(bool told, bool called, size_t& total) {
+  const uint64_t nowMicros = monotonicMicros(), before = core_->counters().received;
+  bool more = false;
+  for (uint32_t i = 0; i < core_->transmitter().socketCount(); i++) {
+    while (core_->receive(i, nowMicros)) more = true;
+  }
+  total += core_->counters().received - before;
+  if (core_->rowCount() == 0 && !told) {
+    sendNow();  // what was answered without a row
+  } else if (!runBatch(nowMicros, called) && !called) {
+    reportException();
+  }
+  return core_ && more;
 }
 
 bool EngineObject::holdsDatagrams() const {

@@ -34,9 +34,11 @@ class EngineObject : public PollerOwner {
   /// RTP that a peer without an address sends. @return whether it became a row
   napi_value deliver(uint32_t peer, const Call::Bytes& bytes);
   napi_value inject(const Call::Bytes& packed, uint32_t count, uint64_t nowMicros);
+  /// All that the sockets hold, now. @return datagrams
+  napi_value read();
   void close();
 
-  size_t onReadable() override;
+  size_t onReadable(bool told) override;
   void onWritable(uint32_t socket) override;
   bool wantsWrite(uint32_t socket) override { return core_ && core_->transmitter().waiting(socket); }
   void onWakeup() override { core_->counters().wakeups++; }
@@ -56,6 +58,8 @@ class EngineObject : public PollerOwner {
   /// Rows → onBatch → commands → out. @return false when onBatch threw; the exception is pending then
   /// `called`: from within a call of JavaScript, not from the event loop.
   bool runBatch(uint64_t nowMicros, bool called);
+  /// As many datagrams as fit a batch. `told`: onBatch is called even if there are none. @return whether there may be more
+  bool readBatch(bool told, bool called, size_t& total);
   void reportException();
 
   napi_env env_;

@@ -82,7 +82,7 @@ void Poller::onPoll(uv_poll_t* poll, int, int events) {
   const uint64_t now = uv_hrtime();
   const bool busy = now - self.lastWakeupNanos_ < BUSY_GAP_NANOS;
   self.lastWakeupNanos_ = now;
-  const size_t read = self.owner_->onReadable();
+  const size_t read = self.owner_->onReadable(false);
   if (self.closing_) return;
   if ((busy && read > 0) || self.owner_->holdsDatagrams()) self.readFromTimer();
 }
@@ -98,12 +98,13 @@ void Poller::readFromTimer() {
 void Poller::onTimer(uv_timer_t* timer) {
   Poller& self = *static_cast<Poller*>(timer->data);
   if (self.closing_) return;
-  const size_t read = self.owner_->onReadable();
+  const uint64_t every = self.readEveryMs_;
+  const size_t read = self.owner_->onReadable(every > 0);
   if (self.closing_) return;
-  const bool quiet = self.readEveryMs_ > 0 ? read == 0 : read <= 1;
+  const bool quiet = every > 0 ? read == 0 : read <= 1;
   self.quietRounds_ = quiet ? self.quietRounds_ + 1 : 0;
-  if (self.readEveryMs_ > 0 && read >= MUCH) uv_timer_start(timer, onTimer, 0, self.readEveryMs_);
-  if (self.quietRounds_ < QUIET_ROUNDS) return;
+  if (every > 0 && read >= MUCH) uv_timer_start(timer, onTimer, 0, every);
+  if (every > 0 ? self.quietRounds_ * every < QUIET_MS : self.quietRounds_ < QUIET_ROUNDS) return;
   self.fromTimer_ = false;
   uv_timer_stop(timer);
   self.watchAll();

@@ -1,6 +1,7 @@
 // Waits for an engine's sockets on Node's event loop and says when to read or write.
 // A quiet socket wakes the loop; a busy one is read from a 2 ms timer instead, because one wake-up per datagram costs more
-// than the datagram. Who has time gives a longer interval: a datagram then only starts the timer. Knows libuv and the cleanup of a Node environment; does not know packets.
+// than the datagram. Who has time gives a longer interval: a datagram then only starts the timer. Knows libuv and the cleanup
+// of a Node environment; does not know packets.
 // It outlives its owner until libuv has closed its handles, and then deletes itself.
 #pragma once
 #include <node_api.h>
@@ -14,8 +15,8 @@ namespace tertulia {
 class PollerOwner {
  public:
   virtual ~PollerOwner() = default;
-  /// Read all sockets. @return datagrams read
-  virtual size_t onReadable() = 0;
+  /// Read all sockets. @param told onBatch is called even if there is nothing @return datagrams read
+  virtual size_t onReadable(bool told) = 0;
   virtual void onWritable(uint32_t socket) = 0;
   virtual bool wantsWrite(uint32_t socket) = 0;
   virtual void onWakeup() = 0;
@@ -27,7 +28,7 @@ class PollerOwner {
 
 class Poller {
  public:
-  /// `readEveryMs`: sockets are read so often while anything comes; 0 = at once, and each 2 ms when there is much.
+  /// `readEveryMs`: sockets are read so often until a second has brought nothing; 0 = at once, and each 2 ms when there is much.
   Poller(napi_env env, uv_loop_t* loop, PollerOwner* owner, uint32_t readEveryMs);
 
   /// @return false when libuv refuses the handle
@@ -48,6 +49,8 @@ class Poller {
   static constexpr uint64_t TIMER_MS = 2;
   /// So many timer rounds with at most one datagram each: the sockets wake the loop again.
   static constexpr unsigned QUIET_ROUNDS = 4;
+  /// The same where the interval is the caller's, who does other things at each reading and may have to finish some.
+  static constexpr uint64_t QUIET_MS = 1000;
   /// More than that in one go: the rest of it is read at once, not after an interval.
   static constexpr size_t MUCH = 512;
   static constexpr uint64_t PACE_MS = 1;  // libuv's finest; a fifth of the pacers' burst

@@ -136,6 +136,16 @@ export class Engine {
   }
 
   /**
+   * Reads what the sockets hold, now: for who reads seldom and ends something. `onBatch` is called before it returns, and
+   * an exception of it comes out here.
+   * @returns datagrams, those without a row as well
+   * @throws EngineError `IN_BATCH`
+   */
+  read(): number {
+    return this.#use((native) => native.read()) ?? 0;
+  }
+
+  /**
    * Executes commands that were filled in outside a batch (timers).
    * @returns packets that were not sent; the reasons are in `stats().drops`
    */

@@ -51,6 +51,7 @@ export interface NativeEngine {
   ): NativeBound;
   unbind(socket: number): void;
   start(onBatch: (rowCount: number, nowMicros: number) => number, readEveryMs: number): void;
+  read(): number | undefined;
   flush(commandCount: number): number | undefined;
   now(): number | undefined;
   sendTo(socket: number, address: Uint8Array, bytes: Uint8Array): boolean | undefined;

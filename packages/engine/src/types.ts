@@ -80,8 +80,10 @@ export type OnBatch = (rowCount: number, nowMicros: number) => number;
 
 export interface StartOptions {
   /**
-   * Sockets are read so often while anything comes, in ms, for who forwards nothing and has time: fewer wake-ups, larger
-   * batches. The kernel's buffer has to hold what comes meanwhile. 0, the default: at once, each 2 ms when there is much.
+   * Sockets are read so often, in ms, for who forwards nothing and has time: fewer wake-ups, larger batches. The kernel's
+   * buffer has to hold what comes meanwhile. `onBatch` is called at each reading, with 0 rows when nothing came, so that
+   * what is due can be done in the same wake-up. After a second without any datagram the readings end until the next one.
+   * 0, the default: at once, each 2 ms when there is much.
    */
   readEveryMs?: number;
 }
