@@ -6,6 +6,7 @@ export {
   type FrameToWrite,
   type MatroskaWriterOptions,
 } from './matroskaWriter.js';
+export type { ClusterMemory } from './openCluster.js';
 export { CONTAINER_ERRORS, ContainerError, type ContainerErrorCode } from './errors.js';
 export { finishFile, type FinishedFile, type FinishOptions } from './finishFile.js';
 export { finishInWorker } from './finishInWorker.js';

@@ -4,19 +4,8 @@
  * Pure: no files, no clock; what to write comes in, bytes go out. Not here: duration and cues → finishFile.ts
  * Spec: RFC 9559 (Matroska) §5.1, §10 (blocks), §25.3.3 (live files); WebM container guidelines.
  */
-import { OpenCluster } from './openCluster.js';
-import {
-  date,
-  element,
-  float,
-  sizeLength,
-  text,
-  unsigned,
-  unsignedLength,
-  writeId,
-  writeSize,
-  writeUnsigned,
-} from './ebml.js';
+import { OpenCluster, type ClusterMemory } from './openCluster.js';
+import { date, element, float, text, unsigned } from './ebml.js';
 import {
   CODEC_ID,
   containerFor,
@@ -67,14 +56,14 @@ export interface MatroskaWriterOptions {
   /** Wall clock at the file's start, ms since 1970. */
   readonly startedAt: number;
   readonly title?: string;
-  /** Memory for a cluster, whose every byte is written; default: new memory each time. */
-  readonly allocate?: (bytes: number) => Uint8Array;
+  /** Where clusters grow. Those that `cut` returned are given back by who wrote them. Default: new memory each time. */
+  readonly memory?: ClusterMemory;
 }
 
 export class MatroskaWriter {
   readonly #options: MatroskaWriterOptions;
   readonly #tracks: (TrackState | undefined)[] = [];
-  readonly #open = new OpenCluster();
+  readonly #open: OpenCluster;
   /** Start of the last closed cluster: clusters never go back in time. */
   #clusterStartMs = 0;
   #closedUntilMs = 0;
@@ -99,6 +88,7 @@ export class MatroskaWriter {
       this.#tracks[number] = { audio: isAudio(codec), writtenMs: -1, takenMs: -1 };
     }
     this.#options = options;
+    this.#open = new OpenCluster(options.memory);
   }
 
   /** EBML header, the start of a segment whose size is not known yet, Info and Tracks. */
@@ -148,25 +138,16 @@ export class MatroskaWriter {
     return this.cut(Infinity);
   }
 
-  /** One buffer per cluster, written once: the size is known before the first byte. */
   #closeCluster(): Uint8Array {
-    const open = this.#open;
-    const startMs = open.firstMs;
-    const blocksBytes = open.measure(startMs + WRITER_LIMITS.clusterMs);
-    const contentBytes = 2 + unsignedLength(startMs) + blocksBytes;
-    const length = 4 + sizeLength(contentBytes) + contentBytes;
-    const bytes = this.#options.allocate?.(length) ?? Buffer.allocUnsafeSlow(length);
-    let at = writeSize(bytes, writeId(bytes, 0, ID.cluster), contentBytes);
-    bytes[at] = ID.timestamp;
-    at = writeSize(bytes, at + 1, unsignedLength(startMs));
-    at = writeUnsigned(bytes, at, startMs);
-    open.take(bytes, at, startMs, (track, timeMs) => {
-      this.#tracks[track]!.writtenMs = timeMs;
-      this.#closedUntilMs = Math.max(this.#closedUntilMs, timeMs);
-    });
+    const startMs = this.#open.firstMs;
     this.#clusterStartMs = startMs;
-    return bytes;
+    return this.#open.close(startMs + WRITER_LIMITS.clusterMs, this.#noteWritten);
   }
+
+  readonly #noteWritten = (track: number, timeMs: number): void => {
+    this.#tracks[track]!.writtenMs = timeMs;
+    if (timeMs > this.#closedUntilMs) this.#closedUntilMs = timeMs;
+  };
 }
 
 /** RFC 8794 §11.2, RFC 9559 §4; version 4 has CodecDelay, version 2 is all that a reader needs for simple blocks. */

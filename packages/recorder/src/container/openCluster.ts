@@ -1,166 +1,187 @@
 /**
- * The cluster that is still open: blocks as they will stand in the file, one behind the other in the order in which they came,
- * and the order of their times beside them. The memory is used again for the next cluster, and there is no object per block:
- * what lives half a second is copied twice by V8's collector, which took a fifth of the recorder's time.
- * Pure. Spec: RFC 9559 §10.2 (simple block). Elsewhere: when a cluster is closed → matroskaWriter.ts
+ * The cluster that is still open: blocks as they will stand in the file, in the order of their times, behind room for the
+ * cluster's own head. What is closed goes to the disk in the memory in which it grew, so each byte is copied into it once;
+ * blocks that stay begin the next memory. There is no object per block: what lives half a second is copied twice by V8's
+ * collector, which took a fifth of the recorder's time.
+ * Pure. Spec: RFC 9559 §5.1.3 (cluster), §10.2 (simple block). Elsewhere: when a cluster is closed → matroskaWriter.ts
  */
-import { sizeLength, writeSize } from './ebml.js';
+import { sizeLength, unsignedLength, writeId, writeSize, writeUnsigned } from './ebml.js';
 import { ID } from './elements.js';
 
+/** Where clusters grow. */
+export interface ClusterMemory {
+  /** At least so many bytes, not cleared. */
+  take(bytes: number): Uint8Array;
+  /** Nobody reads or writes it any more. A part of what was taken stands for the whole. */
+  give(memory: Uint8Array): void;
+}
+
+/** Identifiers and sizes of cluster (4 + 8) and timestamp (1 + 1), and its value (8). */
+const HEAD_BYTES = 22;
 /** Track number (1), time relative to the cluster (2), flags (1). */
 const BLOCK_HEADER_BYTES = 4;
 const FLAG_KEY_FRAME = 0x80;
 /** At first: half a second of a voice. Both grow to what the file needs. */
 const MEMORY_BYTES = 16 * 1024;
 const BLOCKS = 64;
-/** Longer memory is given back when it is hardly used: a burst must not keep it. */
-const KEPT_BYTES = 1024 * 1024;
+/** Of the next cluster's memory over what this one needed: a picture's bit rate sways. */
+const HEADROOM = 1.25;
+const NONE = new Uint8Array(0);
+
+const newMemory: ClusterMemory = {
+  take: (bytes) => Buffer.allocUnsafeSlow(bytes),
+  give: () => undefined,
+};
 
 export class OpenCluster {
-  #memory = new Uint8Array(MEMORY_BYTES);
-  #used = 0;
+  readonly #source: ClusterMemory;
+  /** Empty while no block is open. */
+  #memory: Uint8Array = NONE;
+  /** How much the cluster will need. */
+  #expected = MEMORY_BYTES;
+  #used = HEAD_BYTES;
   #count = 0;
-  // Of each block, in the order of coming.
+  // Of each block, in the order of time; those of one time in the order of coming.
   #times = new Float64Array(BLOCKS);
   #tracks = new Uint8Array(BLOCKS);
   /** Where it begins in the memory. It ends where the next one begins. */
   #begins = new Uint32Array(BLOCKS);
-  /** Where its own header is, behind identifier and size. */
-  #headers = new Uint32Array(BLOCKS);
-  /** Blocks in the order of time. */
-  #order = new Uint32Array(BLOCKS);
-  /** What `measure` found: blocks before this time belong to the cluster, so many. */
-  #endMs = 0;
-  #due = 0;
+
+  /** @param source default: new memory for each cluster */
+  constructor(source: ClusterMemory = newMemory) {
+    this.#source = source;
+  }
 
   get blocks(): number {
     return this.#count;
   }
 
   get bytes(): number {
-    return this.#used;
+    return this.#used - HEAD_BYTES;
   }
 
   /** Of the earliest block. */
   get firstMs(): number {
-    return this.#times[this.#order[0]!]!;
+    return this.#times[0]!;
   }
 
   /** @param timeMs whole milliseconds since the file's start; blocks of one time keep their order */
   add(track: number, timeMs: number, keyFrame: boolean, data: Uint8Array): void {
     const size = BLOCK_HEADER_BYTES + data.length;
-    const header = this.#used + 1 + sizeLength(size);
-    this.#reserve(header + size);
+    const length = 1 + sizeLength(size) + size;
+    this.#reserve(this.#used + length);
+    const times = this.#times;
+    let block = this.#count;
+    let at = this.#used;
+    if (block > 0 && times[block - 1]! > timeMs) {
+      block = this.#makeRoom(timeMs, length);
+      at = this.#begins[block]!;
+    }
+    times[block] = timeMs;
+    this.#tracks[block] = track;
+    this.#begins[block] = at;
+    this.#count++;
+    this.#used += length;
+
     const memory = this.#memory;
-    memory[this.#used] = ID.simpleBlock;
-    writeSize(memory, this.#used + 1, size);
+    memory[at] = ID.simpleBlock;
+    const header = writeSize(memory, at + 1, size);
     memory[header] = 0x80 | track;
     memory[header + 3] = keyFrame ? FLAG_KEY_FRAME : 0;
     memory.set(data, header + BLOCK_HEADER_BYTES);
+  }
 
-    const block = this.#count++;
+  /**
+   * The last blocks, mostly one or two, move on by as much. At worst all of half a second: less than what the cluster's own
+   * limit lets in, and only for blocks that came late.
+   * @returns the place before them
+   */
+  #makeRoom(timeMs: number, length: number): number {
     const times = this.#times;
-    times[block] = timeMs;
-    this.#tracks[block] = track;
-    this.#begins[block] = this.#used;
-    this.#headers[block] = header;
-    this.#used = header + size;
-    const order = this.#order;
-    let at = block;
-    for (; at > 0 && times[order[at - 1]!]! > timeMs; at--) order[at] = order[at - 1]!;
-    order[at] = block;
-  }
-
-  /** @returns bytes of all blocks before `endMs`, which the next `take` takes */
-  measure(endMs: number): number {
-    let bytes = 0;
-    let due = 0;
-    for (; due < this.#count; due++) {
-      const block = this.#order[due]!;
-      if (this.#times[block]! >= endMs) break;
-      bytes += this.#endOf(block) - this.#begins[block]!;
+    const begins = this.#begins;
+    let block = this.#count;
+    for (; block > 0 && times[block - 1]! > timeMs; block--) {
+      times[block] = times[block - 1]!;
+      this.#tracks[block] = this.#tracks[block - 1]!;
+      begins[block] = begins[block - 1]! + length;
     }
-    this.#due = due;
-    this.#endMs = endMs;
-    return bytes;
+    const at = begins[block + 1]! - length;
+    this.#memory.copyWithin(at + length, at, this.#used);
+    begins[block] = at;
+    return block;
   }
 
-  /** Moves what was measured into the cluster that begins at `startMs`. @param taken told of each block, in order of time */
-  take(into: Uint8Array, at: number, startMs: number, taken: (track: number, timeMs: number) => void): void {
-    const order = this.#order;
+  /**
+   * The blocks before `endMs` as a cluster that begins with the first of them; the others stay.
+   * @param taken told of each block, in the order of time
+   * @returns memory of the source; the caller gives it back
+   */
+  close(endMs: number, taken: (track: number, timeMs: number) => void): Uint8Array {
     const memory = this.#memory;
-    for (let i = 0; i < this.#due;) {
-      // Mostly blocks came in the order of their times: a run of them is copied at once.
-      const first = order[i]!;
-      let last = first;
-      for (; i < this.#due && order[i] === last; i++, last++) {
-        const timeMs = this.#times[last]!;
-        const header = this.#headers[last]!;
-        memory[header + 1] = (timeMs - startMs) >> 8;
-        memory[header + 2] = timeMs - startMs;
-        taken(this.#tracks[last]!, timeMs);
-      }
-      const run = memory.subarray(this.#begins[first]!, this.#endOf(last - 1));
-      into.set(run, at);
-      at += run.length;
+    const startMs = this.firstMs;
+    let due = 0;
+    for (; due < this.#count && this.#times[due]! < endMs; due++) {
+      const timeMs = this.#times[due]!;
+      // Behind the identifier, the size, whose first byte says how long it is, and the track number.
+      const begin = this.#begins[due]!;
+      const at = begin + Math.clz32(memory[begin + 1]!) - 23 + 2;
+      memory[at] = (timeMs - startMs) >> 8;
+      memory[at + 1] = timeMs - startMs;
+      taken(this.#tracks[due]!, timeMs);
     }
-    this.#closeUp();
+    const end = due < this.#count ? this.#begins[due]! : this.#used;
+    const begin = this.#writeHead(startMs, end - HEAD_BYTES);
+    this.#keep(due, end);
+    return memory.subarray(begin, end);
   }
 
-  #endOf(block: number): number {
-    return block + 1 < this.#count ? this.#begins[block + 1]! : this.#used;
+  /** @returns where the cluster begins */
+  #writeHead(startMs: number, blocksBytes: number): number {
+    const timeLength = unsignedLength(startMs);
+    const contentBytes = 2 + timeLength + blocksBytes;
+    const begin = HEAD_BYTES - (4 + sizeLength(contentBytes) + 2 + timeLength);
+    const memory = this.#memory;
+    const at = writeSize(memory, writeId(memory, begin, ID.cluster), contentBytes);
+    memory[at] = ID.timestamp;
+    writeUnsigned(memory, writeSize(memory, at + 1, timeLength), startMs);
+    return begin;
   }
 
-  /** Blocks that stay move to the front, in the order of their coming. */
-  #closeUp(): void {
-    const count = this.#count;
-    const stay = count - this.#due;
-    const order = this.#order;
-    if (stay > 0) {
-      const places = new Uint32Array(count);
-      let kept = 0;
-      let used = 0;
-      let end = 0;
-      for (let block = 0, begin = 0; block < count; block++, begin = end) {
-        end = this.#endOf(block);
-        const timeMs = this.#times[block]!;
-        if (timeMs < this.#endMs) continue;
-        this.#memory.copyWithin(used, begin, end);
-        places[block] = kept;
-        this.#times[kept] = timeMs;
-        this.#tracks[kept] = this.#tracks[block]!;
-        this.#headers[kept] = used + this.#headers[block]! - begin;
-        this.#begins[kept] = used;
-        used += end - begin;
-        kept++;
-      }
-      for (let i = 0; i < stay; i++) order[i] = places[order[this.#due + i]!]!;
-      this.#used = used;
-    } else {
-      this.#used = 0;
+  /** What was not closed begins the next memory, which will be needed as long as this one, or somewhat longer. */
+  #keep(due: number, end: number): void {
+    const kept = this.#memory.subarray(end, this.#used);
+    const moved = end - HEAD_BYTES;
+    this.#expected = Math.max(MEMORY_BYTES, Math.ceil(this.#used * HEADROOM));
+    this.#memory = NONE;
+    this.#used = HEAD_BYTES;
+    if (kept.length > 0) {
+      this.#memory = this.#source.take(this.#expected);
+      this.#memory.set(kept, HEAD_BYTES);
+      this.#used += kept.length;
     }
-    this.#count = stay;
-    if (this.#memory.length > KEPT_BYTES && this.#used < this.#memory.length / 8)
-      this.#memory = withRoom(this.#memory, this.#used, this.#memory.length / 2);
+    this.#times.copyWithin(0, due, this.#count);
+    this.#tracks.copyWithin(0, due, this.#count);
+    this.#count -= due;
+    for (let block = 0; block < this.#count; block++)
+      this.#begins[block] = this.#begins[block + due]! - moved;
   }
 
   #reserve(bytes: number): void {
-    if (bytes > this.#memory.length)
-      this.#memory = withRoom(this.#memory, this.#used, Math.max(bytes, 2 * this.#memory.length));
+    if (bytes > this.#memory.length) this.#grow(bytes);
     const count = this.#count;
     if (count < this.#times.length) return;
     this.#times = doubled(this.#times, new Float64Array(2 * count));
     this.#tracks = doubled(this.#tracks, new Uint8Array(2 * count));
     this.#begins = doubled(this.#begins, new Uint32Array(2 * count));
-    this.#headers = doubled(this.#headers, new Uint32Array(2 * count));
-    this.#order = doubled(this.#order, new Uint32Array(2 * count));
   }
-}
 
-function withRoom(bytes: Uint8Array, used: number, length: number): Uint8Array<ArrayBuffer> {
-  const other = new Uint8Array(length);
-  other.set(bytes.subarray(0, used));
-  return other;
+  #grow(bytes: number): void {
+    const before = this.#memory;
+    this.#memory = this.#source.take(Math.max(bytes, 2 * before.length, this.#expected));
+    if (before.length === 0) return;
+    this.#memory.set(before.subarray(0, this.#used));
+    this.#source.give(before);
+  }
 }
 
 function doubled<T extends Float64Array | Uint32Array | Uint8Array>(from: T, to: T): T {

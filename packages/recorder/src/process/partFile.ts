@@ -71,7 +71,7 @@ export class PartFile implements PartSink {
     this.#writer = new MatroskaWriter({
       tracks: tracks.map(headerOf),
       startedAt: Math.round(startMs),
-      allocate: (bytes) => clusters.take(bytes),
+      memory: clusters,
     });
     this.#file = new AppendFile(
       join(around.folder, `${this.name}.part`),
