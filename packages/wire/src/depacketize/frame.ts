@@ -129,7 +129,8 @@ export function clearFrameFacts(facts: FrameFacts): void {
   facts.switchingUp = false;
   facts.pictureId = -1;
   facts.pictureIdBits = 0;
-  facts.references.fill(0);
+  // Only VP9's flexible mode writes them, and to clear them costs more than the rest.
+  if (facts.exactReferences) facts.references.fill(0);
   facts.exactReferences = false;
 }
 
