@@ -9,10 +9,9 @@ export const MISSING_LIMITS = {
   entries: 1_000,
   /** Requests for one packet: the media process may itself be waiting for it, over a path that loses packets too. */
   tries: 10,
-  /** A packet that was only overtaken on loopback comes with the next reading. */
-  firstDelayMicros: 10_000,
   /** Between two requests for one packet. The round trip is that of loopback, but what is missing there has to come from the
-   *  sender first: 20 ms, longer with each try, so that ten tries fill a second. */
+   *  sender first: 20 ms, longer with each try, so that ten tries fill a second. The first is made at once: the socket is read
+   *  ten times a second, and a packet that was only overtaken on loopback comes with the same reading. */
   intervalMicros: 20_000,
 } as const;
 
@@ -44,10 +43,9 @@ export class MissingPackets {
   /** From the first number to before the end. @returns false when they are too many: none is remembered then */
   add(first: number, end: number, nowMicros: number): boolean {
     if (this.#missing.size + end - first > MISSING_LIMITS.entries) return false;
-    const dueMicros = nowMicros + MISSING_LIMITS.firstDelayMicros;
     for (let number = first; number < end; number++)
-      this.#missing.set(number, { sinceMicros: nowMicros, dueMicros, tries: 0 });
-    this.#deadline = Math.min(this.#deadline ?? Infinity, dueMicros);
+      this.#missing.set(number, { sinceMicros: nowMicros, dueMicros: nowMicros, tries: 0 });
+    this.#deadline = Math.min(this.#deadline ?? Infinity, nowMicros);
     return true;
   }
 

@@ -9,10 +9,11 @@ import type { FileAbout, FileProgress, FileResult, PartResult, TrackAbout } from
 import { PartFile, type PartOptions, type PartSurroundings } from './partFile.js';
 
 /**
- * What is written is so far behind the clock, and behind what came latest: frames of two tracks that belong together come at
- * different times. Blocks that are later still are not lost, they only lie further behind in the file.
+ * What is written is so far behind the clock, and behind what came latest, the wait for a reading included: frames of two
+ * tracks that belong together come at different times. Blocks that are later still are not lost, they only lie further
+ * behind in the file.
  */
-const BEHIND_MS = 100;
+const BEHIND_MS = 50;
 
 const NOWHERE: PartSink = { write: () => undefined, replace: () => undefined, close: () => undefined };
 

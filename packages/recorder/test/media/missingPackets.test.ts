@@ -3,7 +3,7 @@ import { MISSING_LIMITS, MissingPackets } from '../../src/media/missingPackets.j
 
 const ms = (value: number): number => value * 1_000;
 
-test('asked for after 10 ms, then at growing distances, ten times', () => {
+test('asked for at once, then at growing distances, ten times', () => {
   const missing = new MissingPackets();
   expect(missing.add(65_536, 65_538, 0)).toBe(true);
   const asked: { at: number; numbers: number[] }[] = [];
@@ -11,7 +11,7 @@ test('asked for after 10 ms, then at growing distances, ten times', () => {
     const numbers = missing.poll(ms(at));
     if (numbers.length > 0) asked.push({ at, numbers });
   }
-  expect(asked.map(({ at }) => at)).toEqual([10, 30, 70, 130, 210, 310, 430, 570, 730, 910]);
+  expect(asked.map(({ at }) => at)).toEqual([0, 20, 60, 120, 200, 300, 420, 560, 720, 900]);
   expect(asked[0]!.numbers).toEqual([0, 1]);
   expect(missing.requested).toBe(20);
   expect(missing.nextDeadline()).toBeUndefined();
