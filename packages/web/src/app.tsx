@@ -5,12 +5,14 @@ import { CallScreen } from './callScreen.js';
 import type { CallHandle, JoinFunction } from './calls.js';
 import { EndedScreen } from './endedScreen.js';
 import { HomeScreen } from './homeScreen.js';
-import { isRoomName, readPlace } from './invitation.js';
+import { readPlace, type Place, type WrongLink } from './invitation.js';
 import { JoinScreen, type JoinChoice } from './joinScreen.js';
+import { WrongLinkScreen } from './wrongLinkScreen.js';
 
 type Screen =
   | { t: 'home' }
-  | { t: 'join'; problem: string | undefined }
+  | { t: 'wrong'; wrong: WrongLink }
+  | { t: 'join' }
   | { t: 'call'; call: CallHandle }
   | { t: 'ended'; reason: EndReason };
 
@@ -23,7 +25,7 @@ declare global {
 
 export function App({ join }: { join: JoinFunction }) {
   const [place, setPlace] = useState(() => readPlace(location));
-  const [screen, setScreen] = useState<Screen>(() => startOf(place.room));
+  const [screen, setScreen] = useState<Screen>(() => startOf(place));
   /** Opened on the join screen and lent to the call, which does not stop what it did not open. */
   const lent = useRef<{ audio?: MediaStreamTrack | undefined; video?: MediaStreamTrack | undefined }>({});
   const takeBack = useCallback((kind: 'audio' | 'video') => {
@@ -36,15 +38,16 @@ export function App({ join }: { join: JoinFunction }) {
       const next = readPlace(location);
       setPlace(next);
       // In a call the address is not the way out.
-      setScreen((now) => (now.t === 'call' ? now : startOf(next.room)));
+      setScreen((now) => (now.t === 'call' ? now : startOf(next)));
     };
     window.addEventListener('popstate', moved);
     return () => window.removeEventListener('popstate', moved);
   }, []);
 
   useEffect(() => {
-    document.title = place.room === undefined ? 'Tertulia' : `${place.room} · Tertulia`;
-  }, [place.room]);
+    const title = place.wrong === undefined ? place.room : 'Wrong link';
+    document.title = title === undefined ? 'Tertulia' : `${title} · Tertulia`;
+  }, [place]);
 
   const go = (room: string | undefined): void => {
     history.pushState(
@@ -52,8 +55,9 @@ export function App({ join }: { join: JoinFunction }) {
       '',
       (room === undefined ? '/' : `/r/${encodeURIComponent(room)}`) + location.search,
     );
-    setPlace(readPlace(location));
-    setScreen(startOf(room));
+    const next = readPlace(location);
+    setPlace(next);
+    setScreen(startOf(next));
   };
 
   const enter = async (room: string, choice: JoinChoice): Promise<string | undefined> => {
@@ -78,11 +82,12 @@ export function App({ join }: { join: JoinFunction }) {
     }
   };
 
+  if (screen.t === 'wrong') return <WrongLinkScreen wrong={screen.wrong} onHome={() => go(undefined)} />;
   const { room } = place;
   if (screen.t === 'home' || room === undefined) return <HomeScreen onRoom={go} />;
   switch (screen.t) {
     case 'join':
-      return <JoinScreen room={room} problem={screen.problem} onJoin={(choice) => enter(room, choice)} />;
+      return <JoinScreen room={room} onJoin={(choice) => enter(room, choice)} />;
     case 'call':
       return (
         <CallScreen
@@ -96,7 +101,7 @@ export function App({ join }: { join: JoinFunction }) {
         <EndedScreen
           room={room}
           reason={screen.reason}
-          onRejoin={() => setScreen({ t: 'join', problem: undefined })}
+          onRejoin={() => setScreen({ t: 'join' })}
           onHome={() => go(undefined)}
         />
       );
@@ -106,7 +111,7 @@ export function App({ join }: { join: JoinFunction }) {
 const trackOf = (option: unknown): MediaStreamTrack | undefined =>
   option instanceof MediaStreamTrack ? option : undefined;
 
-function startOf(room: string | undefined): Screen {
-  if (room === undefined) return { t: 'home' };
-  return { t: 'join', problem: isRoomName(room) ? undefined : 'ROOM_NAME_INVALID' };
+function startOf({ room, wrong }: Place): Screen {
+  if (wrong !== undefined) return { t: 'wrong', wrong };
+  return room === undefined ? { t: 'home' } : { t: 'join' };
 }

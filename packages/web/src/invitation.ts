@@ -3,10 +3,16 @@
  * sent to a server; it is personal, so an invitation link does not carry it.
  */
 export interface Place {
+  /** undefined at the start, and where there is no room. */
   room: string | undefined;
+  /** undefined when the address is of the start or of a room. */
+  wrong: WrongLink | undefined;
   token: string | undefined;
   debug: boolean;
 }
+
+/** What an address is wrong by: the name in it can be no room's, or it is of nothing that this page has. */
+export type WrongLink = 'room-name' | 'address';
 
 const ROOM_NAME = /^[A-Za-z0-9._~-]{1,64}$/;
 export const isRoomName = (name: string): boolean => ROOM_NAME.test(name) && name !== '.' && name !== '..';
@@ -33,19 +39,27 @@ function decoded(part: string): string {
 }
 
 export function readPlace({ pathname, search, hash }: Pick<Location, 'pathname' | 'search' | 'hash'>): Place {
-  const match = /^\/r\/([^/]+)\/?$/.exec(pathname);
-  const room = match?.[1] === undefined ? undefined : decoded(match[1]);
-  return { room, token: tokenOf(hash), debug: new URLSearchParams(search).has('debug') };
+  const rest = { token: tokenOf(hash), debug: new URLSearchParams(search).has('debug') };
+  if (START.test(pathname)) return { room: undefined, wrong: undefined, ...rest };
+  // A room's figures are another screen, but not when there can be no such room.
+  const name = /^\/r\/([^/]+)(?:\/stats)?\/?$/.exec(pathname)?.[1];
+  if (name === undefined) return { room: undefined, wrong: 'address', ...rest };
+  const room = decoded(name);
+  return isRoomName(room)
+    ? { room, wrong: undefined, ...rest }
+    : { room: undefined, wrong: 'room-name', ...rest };
 }
 
-/** `/r/{room}/stats`: the room's figures in place of its call. undefined anywhere else. */
+const START = /^\/(index\.html)?$/;
+
+/** `/r/{room}/stats`: the room's figures in place of its call. undefined anywhere else, also when no room can have this name. */
 export function readStatsPlace({
   pathname,
   hash,
 }: Pick<Location, 'pathname' | 'hash'>): { room: string; token: string | undefined } | undefined {
   const match = /^\/r\/([^/]+)\/stats\/?$/.exec(pathname);
-  if (match?.[1] === undefined) return undefined;
-  return { room: decoded(match[1]), token: tokenOf(hash) };
+  const room = match?.[1] === undefined ? '' : decoded(match[1]);
+  return isRoomName(room) ? { room, token: tokenOf(hash) } : undefined;
 }
 
 const tokenOf = (hash: string): string | undefined =>

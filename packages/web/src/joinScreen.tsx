@@ -19,17 +19,15 @@ export interface JoinChoice {
 
 interface Props {
   room: string;
-  /** A code of CallError: what is wrong before anything was tried. */
-  problem: string | undefined;
   /** @returns the code of what went wrong; undefined when the call is there and this screen goes away */
   onJoin: (choice: JoinChoice) => Promise<string | undefined>;
 }
 
-export function JoinScreen({ room, problem, onJoin }: Props) {
+export function JoinScreen({ room, onJoin }: Props) {
   const [name, setName] = useState(memory.name);
   const [muted, setMuted] = useState(false);
   const [joining, setJoining] = useState(false);
-  const [refusal, setRefusal] = useState(problem);
+  const [refusal, setRefusal] = useState<string>();
   const microphone = useMicrophonePreview();
   const camera = useCameraPreview();
   const amplitude = useMeter(microphone.track);

@@ -105,9 +105,23 @@ describe('joining', () => {
     await page.context().close();
   });
 
-  test('a name of a room that cannot be is said before anything is tried', async () => {
-    const page = await harness.open('room=not%20a%20room');
-    await page.getByRole('alert').getByText('That is not a room name').waitFor();
+  test.each([
+    ['with spaces', 'not a room'],
+    ['with markup', '<img src=x onerror=alert(1)>'],
+    ['of 500 characters', 'x'.repeat(500)],
+  ])('a link to a name %s: said before anything is tried, and the way to the start', async (_name, room) => {
+    const title = 'That is not a room name';
+    const page = await harness.open(`room=${encodeURIComponent(room)}`);
+    await page.getByRole('heading', { name: title }).waitFor();
+    expect(await page.getByTestId('join').count()).toBe(0);
+    expect(await page.locator('img').count()).toBe(0);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Start a call' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/');
+    expect(await page.title()).toBe('Tertulia');
+    await page.goBack();
+    await page.getByRole('heading', { name: title }).waitFor();
     await page.context().close();
   });
 

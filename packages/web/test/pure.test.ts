@@ -41,20 +41,34 @@ test('a colour is stable, and twelve people do not share one', () => {
 describe('the place', () => {
   test.each([
     ['/r/tea/stats', '#token=a.b', { room: 'tea', token: 'a.b' }],
-    ['/r/caf%C3%A9/stats/', '', { room: 'café', token: undefined }],
+    ['/r/te%61/stats/', '', { room: 'tea', token: undefined }],
+    ['/r/caf%C3%A9/stats/', '', undefined],
     ['/r/stats', '', undefined],
     ['/r/tea', '#token=a', undefined],
     ['/r/tea/stats/x', '', undefined],
   ])('of figures: %s%s', (pathname, hash, want) => expect(readStatsPlace({ pathname, hash })).toEqual(want));
 
   test.each([
-    ['/', '', '', { room: undefined, token: undefined, debug: false }],
-    ['/r/tea', '', '', { room: 'tea', token: undefined, debug: false }],
+    ['/', '', '', {}],
+    ['/index.html', '', '', {}],
+    ['/r/tea', '', '', { room: 'tea' }],
+    ['/r/te%61', '', '', { room: 'tea' }],
     ['/r/tea/', '?debug', '#token=a.b-c_d', { room: 'tea', token: 'a.b-c_d', debug: true }],
-    ['/r/caf%C3%A9', '', '', { room: 'café', token: undefined, debug: false }],
-    ['/r/%E0%A4%A', '', '#token=', { room: '%E0%A4%A', token: undefined, debug: false }],
+    ['/r/caf%C3%A9', '', '', { wrong: 'room-name' }],
+    ['/r/%E0%A4%A', '', '#token=', { wrong: 'room-name' }],
+    [`/r/${'x'.repeat(65)}`, '', '', { wrong: 'room-name' }],
+    ['/r/not%20a%20room/stats', '', '', { wrong: 'room-name' }],
+    ['/r/', '', '', { wrong: 'address' }],
+    ['/r/tea/biscuits', '', '', { wrong: 'address' }],
+    ['/tea', '', '', { wrong: 'address' }],
   ])('%s %s %s', (pathname, search, hash, want) =>
-    expect(readPlace({ pathname, search, hash })).toEqual(want),
+    expect(readPlace({ pathname, search, hash })).toEqual({
+      room: undefined,
+      wrong: undefined,
+      token: undefined,
+      debug: false,
+      ...want,
+    }),
   );
 
   test('the invitation carries no token', () =>

@@ -34,6 +34,7 @@ const denying = await launch(['--deny-permission-prompts']);
 /** The two schemes differ in colours only; for these one is enough. */
 const LIGHT_ONLY = [
   'start',
+  'wrong-link',
   'voices-4',
   'people-2',
   'people-12',
@@ -100,6 +101,7 @@ for (const size of ['phone', 'side', 'desktop']) {
   for (const scheme of ['light', 'dark']) {
     const at = { size, scheme };
     await shot('start', { ...at, room: '', join: false });
+    await shot('wrong-link', { ...at, room: 'not%20a%20room', join: false });
     await shot('join', {
       ...at,
       join: false,

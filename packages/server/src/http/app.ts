@@ -4,18 +4,23 @@
  */
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import fastify, { LogController, type FastifyInstance } from 'fastify';
+import fastify, {
+  LogController,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
 import { ServerError } from '../errors.js';
 import { LIMITS } from '../limits.js';
 import { adminRoutes } from './admin.js';
 import { captureRoutes } from './capture.js';
 import type { AppContext } from './context.js';
 import { corsHeaders, mediaAbilities, originRule, preflightHeaders, usesCors } from './cors.js';
-import { rawBadRequest, sendError } from './errorResponses.js';
+import { rawBadRequest, sendError, toKnown } from './errorResponses.js';
 import { healthRoutes } from './health.js';
 import { hostRule, isForThisMachine } from './hostRule.js';
 import { meetRoutes } from './meet.js';
-import { pageRoutes } from './page.js';
+import { findWebRoot, pageForWrongLink, pageRoutes } from './page.js';
 import { plainRtpRoutes } from './plainRtp.js';
 import { recordingRoutes } from './recordings.js';
 import { defineRefusals } from './routes.js';
@@ -32,6 +37,11 @@ const REQUEST_TIMEOUT_MS = 15_000;
 const KEEP_ALIVE_MS = 30_000;
 
 export async function createApp(context: AppContext, tls?: TlsMaterial): Promise<FastifyInstance> {
+  const webRoot = findWebRoot(context.config.webRoot);
+  const refuse = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply => {
+    const error = toKnown(thrown, request.url);
+    return pageForWrongLink(webRoot, request, reply, error) ?? sendError(request, reply, error);
+  };
   const app = fastify({
     loggerInstance: context.log.child({ mod: 'http' }),
     logController: new LogController({ disableRequestLogging: true }),
@@ -39,7 +49,7 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
     bodyLimit: LIMITS.bodyBytes,
     forceCloseConnections: true,
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 512 },
-    frameworkErrors: (error, request, reply) => void sendError(request, reply, error),
+    frameworkErrors: (error, request, reply) => void refuse(request, reply, error),
     clientErrorHandler: (_error, socket) => {
       if (socket.writable) socket.end(rawBadRequest());
       else socket.destroy();
@@ -49,9 +59,9 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  app.setErrorHandler((error, request, reply) => sendError(request, reply, error));
+  app.setErrorHandler((error, request, reply) => refuse(request, reply, error));
   app.setNotFoundHandler((request, reply) =>
-    sendError(request, reply, new ServerError('NOT_FOUND', 'There is nothing at this path.')),
+    refuse(request, reply, new ServerError('NOT_FOUND', 'There is nothing at this path.')),
   );
   addHostRule(app, context);
   addCors(app, context);
@@ -78,7 +88,7 @@ export async function createApp(context: AppContext, tls?: TlsMaterial): Promise
   plainRtpRoutes(app, context);
   healthRoutes(app, context);
   defineRefusals(app);
-  await pageRoutes(app, context.config.webRoot);
+  await pageRoutes(app, webRoot);
   return app;
 }
 

@@ -1,15 +1,18 @@
 /**
  * The call page: `/`, `/r/{room}` and `/r/{room}/stats` are its one HTML file, everything else of it has a hash in its name and never
- * changes. Served with a policy that lets it talk to this server only.
+ * changes. Served with a policy that lets it talk to this server only. A wrong link gets the same file with the status of its error:
+ * the page says what is wrong, by the address alone.
  */
-import { existsSync } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { ServerError } from '../errors.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ERRORS, ServerError, type ErrorCode } from '../errors.js';
 import { roomName } from './context.js';
+import { usesCors } from './cors.js';
+import { accepts } from './mediaTypes.js';
 
 const POLICY = [
   "default-src 'none'",
@@ -25,6 +28,13 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
+
+const HEADERS = {
+  'cache-control': 'no-cache',
+  'content-security-policy': POLICY,
+  'permissions-policy': 'microphone=(self), camera=(self), display-capture=(self)',
+  'referrer-policy': 'no-referrer',
+};
 
 const ASSET_AGE_MS = 365 * 24 * 3_600_000;
 
@@ -44,8 +54,32 @@ function webPackage(): string | undefined {
 
 const workspace = (): string => fileURLToPath(new URL('../../../web/dist', import.meta.url));
 
-export async function pageRoutes(app: FastifyInstance, configured: string | undefined): Promise<void> {
-  const root = findWebRoot(configured);
+/** What an address can be wrong by. */
+const WRONG_LINK: readonly ErrorCode[] = ['NOT_FOUND', 'ROOM_NAME_INVALID', 'REQUEST_MALFORMED'];
+
+/**
+ * The page in place of an error, for a person who followed a wrong link. A browser that opens an address names HTML in its Accept;
+ * programs and scripts of a page do not and get the JSON, as does everybody on the paths of the API.
+ * @returns undefined when the error is to be sent as such
+ */
+export function pageForWrongLink(
+  root: string | undefined,
+  { method, url, headers: { accept = '' } }: FastifyRequest,
+  reply: FastifyReply,
+  error: Error,
+): FastifyReply | undefined {
+  if (root === undefined || !['GET', 'HEAD'].includes(method) || usesCors(url)) return undefined;
+  if (!/text\/html/i.test(accept) || !accepts(accept, 'text/html')) return undefined;
+  if (!(error instanceof ServerError) || !WRONG_LINK.includes(error.code)) return undefined;
+  // Not `sendFile`: it would answer "not modified" to who has seen the page, and malformed addresses get a reply that lacks it.
+  return reply
+    .code(ERRORS[error.code].http)
+    .headers({ ...HEADERS, vary: 'Accept', 'x-content-type-options': 'nosniff' })
+    .type('text/html; charset=utf-8')
+    .send(createReadStream(join(root, 'index.html')));
+}
+
+export async function pageRoutes(app: FastifyInstance, root: string | undefined): Promise<void> {
   if (root !== undefined) await app.register(fastifyStatic, { root, serve: false });
 
   const page = (reply: FastifyReply): FastifyReply => {
@@ -54,22 +88,14 @@ export async function pageRoutes(app: FastifyInstance, configured: string | unde
         'NOT_FOUND',
         'The call page has not been built; "npm start" builds it, the API works without it.',
       );
-    reply.headers({
-      'content-security-policy': POLICY,
-      'permissions-policy': 'microphone=(self), camera=(self), display-capture=(self)',
-      'referrer-policy': 'no-referrer',
-    });
-    return reply.sendFile('index.html', { cacheControl: false });
+    return reply.headers(HEADERS).sendFile('index.html', { cacheControl: false });
   };
-  app.get('/', (_request, reply) => page(reply.header('cache-control', 'no-cache')));
-  app.get('/r/:room', (request, reply) => {
-    roomName(request);
-    return page(reply.header('cache-control', 'no-cache'));
-  });
-  app.get('/r/:room/stats', (request, reply) => {
-    roomName(request);
-    return page(reply.header('cache-control', 'no-cache'));
-  });
+  app.get('/', (_request, reply) => page(reply));
+  for (const path of ['/r/:room', '/r/:room/stats'])
+    app.get(path, (request, reply) => {
+      roomName(request);
+      return page(reply);
+    });
   if (root === undefined) return;
   app.get('/assets/*', (request, reply) =>
     reply.sendFile(`assets/${(request.params as { '*': string })['*']}`, {

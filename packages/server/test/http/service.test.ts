@@ -184,4 +184,75 @@ describe('the call page', () => {
     expect(status).toBeLessThan(500);
     expect(body['code']).toMatch(/./);
   });
+
+  describe('a wrong link', () => {
+    const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
+    const script = '%3Cscript%3Ealert(1)%3C%2Fscript%3E';
+
+    test.each<[string, string, number, string]>([
+      ['spaces', '/r/not%20a%20room', 400, 'ROOM_NAME_INVALID'],
+      ['dots and slashes', '/r/..%2fetc', 400, 'ROOM_NAME_INVALID'],
+      ['markup', `/r/${script}`, 400, 'ROOM_NAME_INVALID'],
+      ['500 characters', `/r/${'x'.repeat(500)}`, 400, 'ROOM_NAME_INVALID'],
+      ['5,000 characters', `/r/${'x'.repeat(5_000)}`, 404, 'NOT_FOUND'],
+      ['half an escape', '/r/%E0%A4%A', 400, 'REQUEST_MALFORMED'],
+      ['its figures', '/r/not%20a%20room/stats', 400, 'ROOM_NAME_INVALID'],
+      ['no room', '/r/', 400, 'ROOM_NAME_INVALID'],
+      ['too deep', '/r/tea/biscuits', 404, 'NOT_FOUND'],
+      ['somewhere else', '/tea', 404, 'NOT_FOUND'],
+    ])('%s: the page for people, a problem for programs', async (_name, url, status, code) => {
+      const shown = await withPage.request('GET', url, { headers: BROWSER });
+      expect([shown.status, shown.text]).toEqual([status, '<!doctype html><title>call</title>']);
+      expect(shown.headers).toMatchObject({
+        'content-type': 'text/html; charset=utf-8',
+        'cache-control': 'no-cache',
+        vary: 'Accept',
+        'x-content-type-options': 'nosniff',
+      });
+      expect(shown.headers['content-security-policy']).toContain("script-src 'self'");
+      for (const accept of ['*/*', 'application/json', 'text/html;q=0, */*', '']) {
+        const told = await withPage.request('GET', url, { headers: { accept } });
+        expect([told.status, told.body['code']], accept).toEqual([status, code]);
+        expect(told.headers['content-type']).toMatch(/^application\/problem\+json/);
+      }
+    });
+
+    test('HEAD has the status and the type, no body', async () => {
+      const { status, headers, text } = await withPage.request('HEAD', '/r/not%20a%20room', {
+        headers: BROWSER,
+      });
+      expect([status, headers['content-type'], text]).toEqual([400, 'text/html; charset=utf-8', '']);
+    });
+
+    test('who has seen the page is not told that nothing has changed', async () => {
+      const { headers } = await withPage.request('GET', '/r/tea', { headers: BROWSER });
+      const again = await withPage.request('GET', '/r/a%20b', {
+        headers: { ...BROWSER, 'if-none-match': String(headers['etag']) },
+      });
+      expect(again.status).toBe(400);
+    });
+
+    test.each([
+      ['GET', '/v1/rooms/a%20b'],
+      ['GET', '/whep/a%20b'],
+      ['GET', '/v2beta/nothing'],
+      ['POST', '/r/a%20b'],
+    ])('%s %s stays a problem in JSON, also in a browser', async (method, url) => {
+      const { status, headers } = await withPage.request(method, url, { headers: BROWSER });
+      expect(status).toBeGreaterThanOrEqual(400);
+      expect(headers['content-type']).toMatch(/json/);
+    });
+
+    test('another name of the host is refused as before', async () => {
+      const { body } = await withPage.request('GET', '/r/a%20b', {
+        headers: { ...BROWSER, host: 'evil.example' },
+      });
+      expect(body['code']).toBe('HOST_NOT_ALLOWED');
+    });
+
+    test('without a page: a problem', async () => {
+      const { status, body } = await server.request('GET', '/r/a%20b', { headers: BROWSER });
+      expect([status, body['code']]).toEqual([400, 'ROOM_NAME_INVALID']);
+    });
+  });
 });
