@@ -33,16 +33,18 @@ export function App({ join }: { join: JoinFunction }) {
     lent.current[kind] = undefined;
   }, []);
 
+  const inCall = screen.t === 'call';
   useEffect(() => {
+    // In a call the address is not the way out: people would be heard and see nothing of it.
+    if (inCall) return;
     const moved = (): void => {
       const next = readPlace(location);
       setPlace(next);
-      // In a call the address is not the way out.
-      setScreen((now) => (now.t === 'call' ? now : startOf(next)));
+      setScreen(startOf(next));
     };
     window.addEventListener('popstate', moved);
     return () => window.removeEventListener('popstate', moved);
-  }, []);
+  }, [inCall]);
 
   useEffect(() => {
     const title = place.wrong === undefined ? place.room : 'Wrong link';

@@ -135,6 +135,24 @@ describe('joining', () => {
     await page.getByRole('heading', { name: 'Start a call' }).waitFor();
     await page.context().close();
   });
+
+  test('the way back in the browser is not the way out of a call', async () => {
+    const page = await harness.open('');
+    await page.getByRole('textbox', { name: 'Room name' }).fill('tea');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByTestId('join').click();
+    await page.getByTestId('call').waitFor();
+    await page.goBack();
+    await page.waitForFunction(() => location.pathname === '/');
+    // Two turns of the page: what the address would change has changed.
+    await page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+    );
+    expect(await page.getByTestId('call').isVisible()).toBe(true);
+    await page.evaluate(() => window.fake?.end('left'));
+    await page.getByTestId('ended').getByText('tea', { exact: true }).waitFor();
+    await page.context().close();
+  });
 });
 
 async function expectFocus(page: Page, testId: string): Promise<void> {
