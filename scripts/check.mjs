@@ -1,4 +1,4 @@
-/** `npm run check`: format, lint, types, import borders. Everything is run, then the exit code tells. */
+/** `npm run check`: format, lint, types, import borders, names of files in comments. Everything is run, then the exit code tells. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from './build.mjs';
@@ -18,5 +18,8 @@ for (const [name, tool, args] of steps) {
   console.log(`${status === 0 ? 'ok    ' : 'FAILED'} ${name}`);
   failed ||= status !== 0;
 }
-const { status } = spawnSync(process.execPath, [join(root, 'scripts/borders.mjs')], { stdio: 'inherit' });
-process.exit(failed || status !== 0 ? 1 : 0);
+for (const script of ['scripts/borders.mjs', 'scripts/names.mjs']) {
+  const { status } = spawnSync(process.execPath, [join(root, script)], { stdio: 'inherit' });
+  failed ||= status !== 0;
+}
+process.exit(failed ? 1 : 0);

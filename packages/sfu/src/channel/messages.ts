@@ -2,7 +2,7 @@
  * Everything that crosses between the API process and a media process, as types: requests with their answers, notices
  * without one, and events. Plain data only (structured clone): no functions, no class instances.
  * Ids are made by the API process. A method's name is `entity.verb`; the entity's id is in the data.
- * Elsewhere: sending and matching → channel.ts · what a method does → media/requests.ts
+ * Elsewhere: sending and matching → channel.ts · what a method does → media/requests/
  */
 import type { RtpParameters } from '@tertulia/wire';
 import type {

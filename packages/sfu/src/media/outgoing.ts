@@ -2,7 +2,7 @@
  * What a transport keeps about each stream that it sends, whoever fills it (a consumer or a slot): who is told of NACKs,
  * what the receiver reported, whether it still needs the MID in every packet.
  * Spec: RFC 3550 §6.4.1 (round trip time), virtual streams R6 (MID until the first report).
- * Elsewhere: parsing of RTCP → rtcpInput.ts
+ * Elsewhere: RTCP that comes in → reportReader.ts, rtpSession.ts
  */
 import type { ReportBlock } from '@tertulia/wire';
 import { StreamScore } from './receive/streamScore.js';
