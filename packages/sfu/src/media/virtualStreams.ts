@@ -167,9 +167,14 @@ export class VirtualStreams {
       nowMicros,
     );
     this.#receivers.set(id, receiver);
-    if (video.length > 0) {
+    try {
       const parameters = video.map(({ rtpParameters }) => rtpParameters);
-      receiver.video = this.video.addReceiver(id, transport, participantId, parameters);
+      if (video.length > 0) receiver.video = this.video.addReceiver(id, transport, participantId, parameters);
+    } catch (error) {
+      // Its voices are in the room already.
+      this.#receivers.delete(id);
+      this.room.removeReceiver(id, nowMicros);
+      throw error;
     }
     receiver.attach(nowMicros);
     this.settle(nowMicros);

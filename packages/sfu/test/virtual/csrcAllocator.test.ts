@@ -57,3 +57,15 @@ test('a given one is taken once, also soon after it was freed, and not when it i
   expect(() => csrcs.take(6)).toThrow(/in use/);
   expect(() => csrcs.reserveSsrc(5)).toThrow(TypeError);
 });
+
+test('an SSRC that two receivers have is free when both have given it back', () => {
+  const csrcs = new CsrcAllocator(() => 0.5);
+  csrcs.reserveSsrc(9);
+  csrcs.reserveSsrc(9);
+  csrcs.releaseSsrc(9);
+  expect(() => csrcs.take(9)).toThrow(TypeError);
+  csrcs.releaseSsrc(9);
+  csrcs.take(9);
+  csrcs.releaseSsrc(9);
+  expect(csrcs.has(9)).toBe(true);
+});

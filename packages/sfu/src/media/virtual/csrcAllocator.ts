@@ -17,7 +17,8 @@ export const CSRC_LIMITS = {
 
 export class CsrcAllocator {
   readonly #csrcs = new Set<number>();
-  readonly #ssrcs = new Set<number>();
+  /** → how many receivers have it: two transports may well use the same. */
+  readonly #ssrcs = new Map<number, number>();
   readonly #freed = new Map<number, number>();
 
   constructor(private readonly rng: () => number) {}
@@ -52,10 +53,12 @@ export class CsrcAllocator {
   /** @throws TypeError when a source has it as its CSRC. */
   reserveSsrc(ssrc: number): void {
     if (this.#csrcs.has(ssrc)) throw new TypeError(`ssrc ${ssrc} is the CSRC of a source`);
-    this.#ssrcs.add(ssrc);
+    this.#ssrcs.set(ssrc, (this.#ssrcs.get(ssrc) ?? 0) + 1);
   }
   releaseSsrc(ssrc: number): void {
-    this.#ssrcs.delete(ssrc);
+    const left = (this.#ssrcs.get(ssrc) ?? 0) - 1;
+    if (left > 0) this.#ssrcs.set(ssrc, left);
+    else this.#ssrcs.delete(ssrc);
   }
 
   has(csrc: number): boolean {

@@ -1,5 +1,6 @@
 /** Pictures through virtual slots: the whole media core, without sockets. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { videoParameters } from '../../forward/support/video.js';
 import { VideoRoomCall } from './support/videoRoomCall.js';
 
 let call: VideoRoomCall;
@@ -75,4 +76,26 @@ test('numbers go on over switches, timestamps go forward, and a switch begins wi
     expect(packet.csrcs).toEqual([now.e === 'ada' ? ada.csrc : cleo.csrc]);
   });
   expect(new Set(facts.map(({ e }) => e))).toEqual(new Set(['ada', 'cleo']));
+});
+
+test('a receiver that is refused leaves nothing: not its SSRCs, not its voices, not its id', () => {
+  const ada = call.addCamera('ada');
+  call.call.produce(ada.peer, 'voice', { mid: 'v', ssrc: 77 });
+  const ben = call.peer('ben');
+  const voice = { mid: 'a', ssrc: 0x5000_0001 };
+  const pictures = (...ssrcs: number[]) =>
+    ssrcs.map((ssrc, slot) => videoParameters({ mid: `s${slot}`, payloadType: 100, encodings: [{ ssrc }] }));
+  const create = (...ssrcs: number[]): void =>
+    call.call.createReceiver(ben, 'receiver', [voice], 'ben', pictures(...ssrcs));
+  expect(() => create(0x6000_0001, ada.csrc)).toThrow(`ssrc ${ada.csrc} is the CSRC of a source`);
+  create(0x6000_0003, 0x6000_0005);
+  // What was refused is free: a source may have it as its CSRC.
+  const added = call.call.core.handleRequest('virtual.addSource', {
+    virtualStreamsId: 'virtual',
+    producerId: 'voice',
+    participantId: 'ada',
+    content: 'speech',
+    csrc: 0x6000_0001,
+  });
+  expect(added.csrc).toBe(0x6000_0001);
 });

@@ -141,7 +141,7 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
 
   // ---- receivers ----
 
-  /** @throws TypeError for an SSRC that is a source's CSRC. */
+  /** @throws TypeError for an SSRC that is a source's CSRC; then nothing of the receiver is left. */
   addReceiver(
     id: string,
     transport: Transport,
@@ -152,10 +152,19 @@ export class VideoRoom implements VideoSourceOwner, VideoReceiverOwner {
       encoding?.ssrc ?? 0,
       ...(encoding?.rtx ? [encoding.rtx.ssrc] : []),
     ]);
-    for (const ssrc of ssrcs) this.#csrcs.reserveSsrc(ssrc);
-    const receiver = new VideoReceiver(this.#context, this, id, transport, participantId, slots);
-    this.#receivers.set(id, receiver);
-    return receiver;
+    const reserved: number[] = [];
+    try {
+      for (const ssrc of ssrcs) {
+        this.#csrcs.reserveSsrc(ssrc);
+        reserved.push(ssrc);
+      }
+      const receiver = new VideoReceiver(this.#context, this, id, transport, participantId, slots);
+      this.#receivers.set(id, receiver);
+      return receiver;
+    } catch (error) {
+      for (const ssrc of reserved) this.#csrcs.releaseSsrc(ssrc);
+      throw error;
+    }
   }
 
   receiver(id: string): VideoReceiver | undefined {
