@@ -1,11 +1,22 @@
 /** The paths of plain RTP to and from programs. Elsewhere: all other paths → api.ts · what is done → plainRtp.ts */
+import { BlockList } from 'node:net';
 import { z } from 'zod';
 import { RTP_VIDEO_CODECS } from '../media/mediaPort.js';
 import { KEY_FRAMES } from '../plainRtp/plainRtp.js';
 import { done, TOKEN_ERRORS, type ApiRoute } from './apiRoute.js';
 
 /** One machine: no group and no "any". A packet every 20 ms to all of a network is nobody's wish. */
-const isUnicast = (ip: string): boolean => !/^(0\.|22[4-9]\.|2[3-5]\d\.|::$|::ffff:|ff)/i.test(ip);
+const NO_MACHINE = { ipv4: new BlockList(), ipv6: new BlockList() };
+NO_MACHINE.ipv4.addSubnet('0.0.0.0', 8, 'ipv4'); // "this network", RFC 1122 §3.2.1.3
+NO_MACHINE.ipv4.addSubnet('224.0.0.0', 3, 'ipv4'); // groups, reserved ones, everybody
+NO_MACHINE.ipv6.addAddress('::', 'ipv6');
+NO_MACHINE.ipv6.addSubnet('ff00::', 8, 'ipv6');
+// IPv4 in IPv6 (RFC 4291 §2.5.5.2): a machine has a plain spelling. In a list of its own, since it would match all IPv4.
+NO_MACHINE.ipv6.addSubnet('::ffff:0:0', 96, 'ipv6');
+function isUnicast(ip: string): boolean {
+  const family = ip.includes(':') ? 'ipv6' : 'ipv4';
+  return !NO_MACHINE[family].check(ip, family);
+}
 const UdpPort = z.int().min(1_024).max(65_534);
 const VideoCodec = z.enum(RTP_VIDEO_CODECS);
 

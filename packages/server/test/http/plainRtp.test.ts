@@ -129,14 +129,27 @@ describe('outputs', () => {
   });
 
   test.each([
+    '127.0.0.1',
+    '223.255.255.255',
+    '10.0.0.1',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    'fe80::1',
+    '2001:db8::ffff:1',
+  ])('taken: the address %s', async (ip) => {
+    await server.enter('tea', 'Ada');
+    expect(await post(OUTPUTS, { ...PORTS, ip })).toMatchObject({ status: 201, body: { ip } });
+  });
+
+  test.each([
     ['no port', {}],
     ['an unknown field', { ...PORTS, host: 'x' }],
     ['a name for an address', { ...PORTS, ip: 'localhost' }],
-    ['any address', { ...PORTS, ip: '0.0.0.0' }],
-    ['a group', { ...PORTS, ip: '239.1.2.3' }],
-    ['everybody', { ...PORTS, ip: '255.255.255.255' }],
-    ['an IPv6 group', { ...PORTS, ip: 'ff02::1' }],
-    ['IPv4 in IPv6', { ...PORTS, ip: '::ffff:10.0.0.1' }],
+    ...[
+      ...['0.0.0.0', '0.0.0.1', '::', '0:0:0:0:0:0:0:0', '0000::0', '::0.0.0.0'],
+      ...['224.0.0.1', '239.1.2.3', '255.255.255.255', 'ff02::1', 'FF0E:0:0:0:0:0:0:1'],
+      ...['::ffff:10.0.0.1', '::FFFF:0.0.0.0', '0:0:0:0:0:ffff:a00:1', '0:0:0:0:0:FFFF:10.0.0.1'],
+    ].map((ip): [string, object] => [`the address ${ip}`, { ...PORTS, ip }]),
     ['a port of root', { audioPort: 53 }],
     ['no room for RTCP', { videoPort: 65_535 }],
     ['ports on each other', { audioPort: 5_004, videoPort: 5_005 }],
