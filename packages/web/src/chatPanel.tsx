@@ -1,7 +1,8 @@
 /** Short written messages to everybody; kept only while the call lasts. */
 import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { CallError, type ChatMessage } from '@tertulia/client';
-import { CloseIcon, SendIcon } from './icons.js';
+import { SendIcon } from './icons.js';
+import { PanelHead } from './parts.js';
 
 interface Props {
   messages: readonly ChatMessage[];
@@ -50,12 +51,7 @@ export function ChatPanel({ messages, onSend, onClose }: Props) {
       data-testid="chat"
       onKeyDown={(event) => event.key === 'Escape' && onClose()}
     >
-      <header className="side-head">
-        <h2>Chat</h2>
-        <button className="button icon-only quiet" onClick={onClose} aria-label="Close chat">
-          <CloseIcon />
-        </button>
-      </header>
+      <PanelHead title="Chat" closeLabel="Close chat" onClose={onClose} />
       <ol className="chat-log" role="log" aria-label="Messages" tabIndex={0}>
         {messages.length === 0 && <li className="chat-empty">Messages go to everybody who is here now.</li>}
         {messages.map((message, index) => {

@@ -1,7 +1,7 @@
 /** Small parts that several screens use. */
-import { useRef, type ReactNode } from 'react';
+import { useRef, type ReactNode, type Ref } from 'react';
 import { customProperties } from './customProperties.js';
-import { AlertIcon, PersonIcon } from './icons.js';
+import { AlertIcon, CloseIcon, PersonIcon } from './icons.js';
 import { useLevelStyle } from './levels.js';
 import { hue, initials } from './person.js';
 
@@ -34,6 +34,30 @@ export function Wordmark() {
       </svg>
       Tertulia
     </span>
+  );
+}
+
+/** Of what opens at the side. @param heading where the focus goes when it opens; absent: somewhere else */
+export function PanelHead({
+  title,
+  closeLabel,
+  onClose,
+  heading,
+}: {
+  title: string;
+  closeLabel: string;
+  onClose: () => void;
+  heading?: Ref<HTMLHeadingElement>;
+}) {
+  return (
+    <header className="side-head">
+      <h2 ref={heading} tabIndex={heading === undefined ? undefined : -1}>
+        {title}
+      </h2>
+      <button className="button icon-only quiet" onClick={onClose} aria-label={closeLabel}>
+        <CloseIcon />
+      </button>
+    </header>
   );
 }
 

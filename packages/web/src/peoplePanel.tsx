@@ -3,8 +3,8 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import type { Participant } from '@tertulia/client';
 import { tileKey, type TileKey } from './arrange.js';
 import { isVoice, type CallSnapshot } from './calls.js';
-import { CameraIcon, CloseIcon, MicrophoneIcon, MutedIcon, PinIcon, ScreenIcon } from './icons.js';
-import { Avatar } from './parts.js';
+import { CameraIcon, MicrophoneIcon, MutedIcon, PinIcon, ScreenIcon } from './icons.js';
+import { Avatar, PanelHead } from './parts.js';
 
 interface Props {
   snapshot: CallSnapshot;
@@ -50,14 +50,7 @@ export function PeoplePanel({ snapshot, pinned, onPin, onClose }: Props) {
       data-testid="people"
       onKeyDown={(event) => event.key === 'Escape' && onClose()}
     >
-      <header className="side-head">
-        <h2 ref={heading} tabIndex={-1}>
-          People
-        </h2>
-        <button className="button icon-only quiet" onClick={onClose} aria-label="Close the list">
-          <CloseIcon />
-        </button>
-      </header>
+      <PanelHead title="People" closeLabel="Close the list" onClose={onClose} heading={heading} />
       {searches && (
         <div className="people-search">
           <input
