@@ -10,6 +10,7 @@ import { isOpen, type Config } from '../config.js';
 import { helpText, readServeRequest } from '../configSources.js';
 import { StartError } from '../errors.js';
 import type { TlsMaterial } from '../http/app.js';
+import { findWebRoot } from '../http/page.js';
 import { createLogger, type Logger } from '../logger.js';
 import { createSfuMedia } from '../media/sfuMedia.js';
 import { prepareRecordingDirectory } from '../recording/directory.js';
@@ -35,6 +36,10 @@ export async function serve(args: readonly string[]): Promise<void> {
     log.warn({ variable }, 'unknown environment variable ignored');
 
   const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []) as InterfaceAddress[];
+  if (config.webRoot !== undefined && findWebRoot(config.webRoot) === undefined)
+    throw new StartError(
+      `There is no index.html in ${config.webRoot}; give the directory of a built call page with --web-root, or leave it out.`,
+    );
   const keys = readKeys(config);
   const tls = readTls(config, interfaces);
   const listen = mediaAddresses(config, interfaces);

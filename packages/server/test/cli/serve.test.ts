@@ -290,6 +290,10 @@ describe('what goes wrong at start is one sentence and code 1', () => {
     rmSync(folder, { recursive: true });
   });
 
+  test('a folder without a call page', async () => {
+    await fails(await serve(['--web-root', '/nowhere']), /no index\.html in \/nowhere; .*--web-root/);
+  });
+
   test('wrong flags and commands', async () => {
     await fails(command(['serve', '--prot', '1']), /--prot/);
     await fails(command(['sevre']), /no command "sevre"/);
