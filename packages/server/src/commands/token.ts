@@ -63,6 +63,9 @@ export async function token(
   const identity = flags.identity ?? flags.name;
   if (identity === undefined || identity === '')
     throw new StartError('Give --name or --identity: a token says who it is for.');
+  const url = (flags.url ?? 'http://localhost:3000').replace(/\/+$/, '');
+  if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
+    throw new StartError(`--url must be like https://call.example, not "${url}".`);
   const made = await makeToken(
     {
       apiKey,
@@ -86,7 +89,6 @@ export async function token(
     nowMs,
   );
   if (room === ANY_ROOM) return `${made}\n`;
-  const url = (flags.url ?? 'http://localhost:3000').replace(/\/+$/, '');
   return `${made}\n${url}/r/${encodeURIComponent(room)}#token=${made}\n`;
 }
 

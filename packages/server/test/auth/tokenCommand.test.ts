@@ -55,6 +55,8 @@ test.each([
   [['--room', 'tea', '--name', 'Ada', '--role', 'king'], /"king"/],
   [['--room', 'tea', '--name', 'Ada', '--ttl', 'long'], /--ttl/],
   [['--room', 'tea', '--name', 'Ada', '--nme', 'x'], /--nme/],
+  [['--room', 'tea', '--name', 'Ada', '--url', 'call.example'], /--url must be like/],
+  [['--room', 'tea', '--name', 'Ada', '--url', 'http://'], /--url must be like/],
   [['--room', 'tea', '--name', 'Ada', '--api-private-key', '/nowhere'], /cannot be read/],
 ])('%j is refused in one sentence', async (args, sentence) => {
   await expect(token(args, env, NOW)).rejects.toThrow(StartError);
