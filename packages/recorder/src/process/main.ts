@@ -212,10 +212,14 @@ class Main {
 
   /** Everything that runs is stopped and finished. */
   close(): Promise<void> {
-    this.#closing ??= Promise.all([...this.#recordings.values()].map((recording) => recording.stop())).then(
-      () => undefined,
-    );
+    this.#closing ??= this.#stopAll();
     return this.#closing;
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#readClock();
+    this.#receiver.engine.read();
+    await Promise.all([...this.#recordings.values()].map((recording) => recording.stop()));
   }
 }
 
