@@ -10,8 +10,8 @@ export const MISSING_LIMITS = {
   /** Requests for one packet: the media process may itself be waiting for it, over a path that loses packets too. */
   tries: 10,
   /** Between two requests for one packet. The round trip is that of loopback, but what is missing there has to come from the
-   *  sender first: 20 ms, longer with each try, so that ten tries fill a second. The first is made at once: the socket is read
-   *  ten times a second, and a packet that was only overtaken on loopback comes with the same reading. */
+   *  sender first: 20 ms, longer with each try, so that ten tries fill a second; eight where the socket is read each 100 ms. The
+   *  first is made at once: a packet that was only overtaken on loopback comes with the same reading. */
   intervalMicros: 20_000,
 } as const;
 

@@ -34,6 +34,8 @@ export class FileRecording {
   readonly #tracks = new Map<string, FileTrack>();
   /** Of tracks that were removed, too. */
   readonly #abouts = new Map<string, TrackAbout>();
+  /** Of tracks that were removed while the part that will have them still gathers. */
+  readonly #unsettled = new Map<string, TallyTaker>();
   readonly #parts: FileParts;
   readonly #files: PartFile[] = [];
   readonly #clock: Clock;
@@ -51,7 +53,7 @@ export class FileRecording {
     this.#around = {
       ...around,
       trackAbout: (trackId) => this.#abouts.get(trackId) ?? {},
-      takeTally: (trackId) => this.#tracks.get(trackId)?.tally.take(),
+      takeTally: (trackId) => (this.#tracks.get(trackId)?.tally ?? this.#unsettled.get(trackId))?.take(),
     };
     this.#parts = new FileParts(
       {
@@ -82,6 +84,7 @@ export class FileRecording {
     if (!track) return;
     track.incoming.end();
     this.#settle(trackId);
+    if (!this.#files.some((file) => file.holds(trackId))) this.#unsettled.set(trackId, track.tally);
     this.#parts.removeTrack(trackId);
     this.#tracks.delete(trackId);
   }

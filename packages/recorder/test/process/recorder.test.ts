@@ -156,6 +156,26 @@ test('when its process is killed the recording has ended once, and the file play
   }
 }, 60_000);
 
+test.each(['removeTrack', 'endFile', 'stop', 'close'] as const)(
+  'what came just before %s is in the file, though it is read ten times a second only',
+  async (end) => {
+    const running = await begin('last');
+    for (let number = 0; number < PACKETS_PER_BURST; number++)
+      await new Promise((resolve) =>
+        socket.send(packet(number), running.address.port, running.address.ip, resolve),
+      );
+    if (end === 'removeTrack') await running.removeTrack('last', 'a');
+    else if (end === 'endFile') await running.endFile('last', 'f');
+    if (end === 'close') await running.close();
+    else await running.stop('last');
+    const [folder = ''] = await readdir(directory);
+    const about: unknown = JSON.parse(await readFile(join(directory, folder, '01.json'), 'utf8'));
+    expect(about).toMatchObject({
+      tracks: [{ frames: PACKETS_PER_BURST, packets: { received: PACKETS_PER_BURST } }],
+    });
+  },
+);
+
 test('when the parent says goodbye everything is finished', async () => {
   const running = await begin('bye');
   sendSound(running, 0);
