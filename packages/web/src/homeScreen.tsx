@@ -1,7 +1,7 @@
 /** Without a room in the address: a name for one. */
 import { useState, type FormEvent } from 'react';
 import { newRoomName, roomNameFrom } from './invitation.js';
-import { Wordmark } from './parts.js';
+import { Front } from './parts.js';
 
 export function HomeScreen({ onRoom }: { onRoom: (room: string) => void }) {
   const [text, setText] = useState('');
@@ -11,10 +11,7 @@ export function HomeScreen({ onRoom }: { onRoom: (room: string) => void }) {
     onRoom(room || newRoomName(Math.random));
   };
   return (
-    <div className="front">
-      <header className="front-top">
-        <Wordmark />
-      </header>
+    <Front>
       <main className="card">
         <h1>Start a call</h1>
         <p className="lead">Everybody who opens the same room hears each other.</p>
@@ -49,6 +46,6 @@ export function HomeScreen({ onRoom }: { onRoom: (room: string) => void }) {
           </button>
         </form>
       </main>
-    </div>
+    </Front>
   );
 }

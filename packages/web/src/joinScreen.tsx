@@ -4,7 +4,7 @@ import { createLevelMeter, type AudioOption, type LevelMeter, type VideoOption }
 import { useCameraPreview, useMicrophonePreview, type DevicePreview } from './devicePreview.js';
 import { CameraIcon, CameraOffIcon, MicrophoneIcon, MutedIcon } from './icons.js';
 import { memory } from './memory.js';
-import { Avatar, LevelBar, Notice, Wordmark } from './parts.js';
+import { Avatar, LevelBar, Notice, Front } from './parts.js';
 import { Picture } from './picture.js';
 import { problemOf } from './problems.js';
 
@@ -84,10 +84,7 @@ export function JoinScreen({ room, onJoin }: Props) {
   };
 
   return (
-    <div className="front">
-      <header className="front-top">
-        <Wordmark />
-      </header>
+    <Front>
       <main className="card card-join">
         <div className="join-title">
           <p className="eyebrow">You are about to join</p>
@@ -231,7 +228,7 @@ export function JoinScreen({ room, onJoin }: Props) {
           </div>
         </form>
       </main>
-    </div>
+    </Front>
   );
 }
 

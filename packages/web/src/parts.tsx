@@ -37,6 +37,18 @@ export function Wordmark() {
   );
 }
 
+/** What stands around every screen that is not the call. */
+export function Front({ children }: { children: ReactNode }) {
+  return (
+    <div className="front">
+      <header className="front-top">
+        <Wordmark />
+      </header>
+      {children}
+    </div>
+  );
+}
+
 /** Of what opens at the side. @param heading where the focus goes when it opens; absent: somewhere else */
 export function PanelHead({
   title,

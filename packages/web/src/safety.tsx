@@ -1,6 +1,6 @@
 /** If the page itself breaks, it says so and offers the one thing that helps, instead of going blank. */
 import { Component, type ReactNode } from 'react';
-import { Wordmark } from './parts.js';
+import { Front } from './parts.js';
 
 export class Safety extends Component<{ children: ReactNode }, { broken: boolean }> {
   override state = { broken: false };
@@ -12,10 +12,7 @@ export class Safety extends Component<{ children: ReactNode }, { broken: boolean
   override render(): ReactNode {
     if (!this.state.broken) return this.props.children;
     return (
-      <div className="front">
-        <header className="front-top">
-          <Wordmark />
-        </header>
+      <Front>
         <main className="card" role="alert">
           <h1>The page stopped working</h1>
           <p className="lead">Reload it to come back into the room.</p>
@@ -23,7 +20,7 @@ export class Safety extends Component<{ children: ReactNode }, { broken: boolean
             Reload
           </button>
         </main>
-      </div>
+      </Front>
     );
   }
 }

@@ -1,7 +1,6 @@
 /** The address leads nowhere: what is wrong with it, and the way to the start. */
-import { useEffect, useRef } from 'react';
 import type { WrongLink } from './invitation.js';
-import { Wordmark } from './parts.js';
+import { MessageScreen } from './messageScreen.js';
 
 const SENTENCES: Record<WrongLink, { title: string; text: string }> = {
   'room-name': {
@@ -15,27 +14,11 @@ const SENTENCES: Record<WrongLink, { title: string; text: string }> = {
 };
 
 export function WrongLinkScreen({ wrong, onHome }: { wrong: WrongLink; onHome: () => void }) {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => {
-    heading.current?.focus();
-  }, []);
-  const { title, text } = SENTENCES[wrong];
   return (
-    <div className="front">
-      <header className="front-top">
-        <Wordmark />
-      </header>
-      <main className="card" data-testid="wrong-link">
-        <h1 ref={heading} tabIndex={-1}>
-          {title}
-        </h1>
-        <p className="lead">{text}</p>
-        <div className="actions">
-          <button className="button primary wide" onClick={onHome} data-testid="to-start">
-            Go to the start
-          </button>
-        </div>
-      </main>
-    </div>
+    <MessageScreen testId="wrong-link" {...SENTENCES[wrong]}>
+      <button className="button primary wide" onClick={onHome} data-testid="to-start">
+        Go to the start
+      </button>
+    </MessageScreen>
   );
 }
